@@ -1,1 +1,17 @@
-//! Under construction.
+//! Discover every Linux kernel namespace of a machine, wherever it hides.
+
+mod error;
+mod options;
+
+pub use error::Error;
+pub use options::{Bpf, Options, Tier};
+
+use lxkns_model::{Facts, Snapshot};
+
+/// Looks for namespaces.
+pub fn discover(options: &Options) -> Result<Snapshot, Error> {
+    Ok(Snapshot::assemble(Facts {
+        scope: *options.scope(),
+        ..Facts::default()
+    }))
+}

@@ -1,1 +1,65 @@
-//! Under construction.
+//! The lxkns information model: what one discovery found out about the namespaces of a machine.
+//!
+//! A [`Snapshot`] is immutable, `Send + Sync` and cheap to walk: arenas inside, borrowed views
+//! ([`Namespace`], [`Process`]) outside. It is put together by [`Snapshot::assemble`] from plain
+//! [`Facts`], by pure code that asks nobody: who leads a namespace, what nests in what, who owns
+//! what all follow from the facts. Whether these come from a live kernel (`lxkns-discover`), from a
+//! document ([`wire`]) or from a literal in a test makes no difference.
+//!
+//! Three rules hold throughout:
+//!
+//! - **Unknown is unknown.** A fact that nobody could read is `None` or [`Relation::Unknown`];
+//!   never zero, never root, never "there is none".
+//! - **What was not seen is said.** Every [`Gap`] tells what is missing, why, and how often.
+//! - **Order is defined.** Namespaces come by type, then inode; processes by PID.
+//!
+//! ```
+//! use lxkns_model::{Facts, Joined, NamespaceFacts, ProcessFacts, Relation, Snapshot};
+//! use lxkns_species::{NamespaceId, NamespaceType, Pid};
+//!
+//! let outer: NamespaceId = "user:[4026531837]".parse()?;
+//! let inner: NamespaceId = "user:[4026532177]".parse()?;
+//! let mut facts = Facts::default();
+//! facts.namespaces.push(NamespaceFacts { parent: Relation::None, ..NamespaceFacts::new(outer) });
+//! facts.namespaces.push(NamespaceFacts {
+//!     parent: Relation::Known(outer),
+//!     ..NamespaceFacts::new(inner)
+//! });
+//! facts.processes.push(ProcessFacts {
+//!     ppid: Some(Pid(0)),
+//!     namespaces: Joined::of([inner]),
+//!     ..ProcessFacts::new(Pid(42))
+//! });
+//!
+//! let snapshot = Snapshot::assemble(facts);
+//! let inner = snapshot.namespace(inner).unwrap();
+//! assert_eq!(inner.senior_leader().unwrap().pid(), Pid(42));
+//! let outer = snapshot.roots(NamespaceType::User).next().unwrap();
+//! assert!(outer.is_hidden(), "known only as a parent");
+//! assert_eq!(outer.children().next(), Some(inner));
+//! # Ok::<(), lxkns_species::ParseError>(())
+//! ```
+
+mod assemble;
+mod facts;
+mod gap;
+mod holder;
+mod host;
+mod leaders;
+mod namespace;
+mod process;
+mod relation;
+mod scope;
+mod snapshot;
+mod text;
+
+pub use facts::{Cmdline, Facts, IdMapping, Joined, NamespaceFacts, ProcessFacts, ThreadFacts};
+pub use gap::{Counts, Gap, Missing, Reason};
+pub use holder::Holder;
+pub use host::Host;
+pub use namespace::Namespace;
+pub use process::Process;
+pub use relation::Relation;
+pub use scope::{Details, Part, Parts, Scope};
+pub use snapshot::Snapshot;
+pub use text::Text;

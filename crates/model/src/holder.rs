@@ -1,0 +1,104 @@
+//! What keeps a namespace alive.
+
+use lxkns_species::{NamespaceId, Pid};
+
+use crate::Text;
+
+/// One reason why a namespace is alive, apart from processes joined to it and namespaces below it:
+/// those follow from the processes' and namespaces' own facts ([`crate::Namespace::processes`],
+/// [`crate::Namespace::children`], [`crate::Namespace::owned`]).
+///
+/// PIDs, TIDs and fd numbers are those of the scanner's PID namespace and of the process in
+/// question. A `tid` is there where the thread has a file table of its own, which only
+/// `/proc/PID/task/TID/fd` shows.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Holder {
+    /// A thread is joined to it, unlike its process.
+    Thread {
+        /// The process.
+        pid: Pid,
+        /// The thread.
+        tid: Pid,
+    },
+    /// The next child of a process (or thread) will be born in it: unshare(2) of a PID or time
+    /// namespace before the first fork.
+    PendingChildren {
+        /// The process.
+        pid: Pid,
+        /// The thread, where it is not the process's main thread.
+        tid: Option<Pid>,
+    },
+    /// A file descriptor refers to it on nsfs.
+    Fd {
+        /// The process.
+        pid: Pid,
+        /// The thread with an own file table.
+        tid: Option<Pid>,
+        /// The number.
+        fd: u32,
+    },
+    /// A socket was created in it (network namespaces).
+    Socket {
+        /// The process.
+        pid: Pid,
+        /// The thread with an own file table.
+        tid: Option<Pid>,
+        /// The number.
+        fd: u32,
+    },
+    /// A tun/tap device file was opened in it (network namespaces).
+    Tun {
+        /// The process.
+        pid: Pid,
+        /// The thread with an own file table.
+        tid: Option<Pid>,
+        /// The number.
+        fd: u32,
+    },
+    /// It is bind-mounted.
+    BindMount {
+        /// The mount namespace in which it is mounted.
+        mount_namespace: Option<NamespaceId>,
+        /// The mount point, as seen from the root of that mount namespace.
+        path: Text,
+    },
+    /// A procfs shows it (PID namespaces).
+    ProcMount {
+        /// The mount namespace in which that procfs is mounted.
+        mount_namespace: Option<NamespaceId>,
+        /// The mount point.
+        path: Text,
+    },
+    /// The kernel lists it as alive, and nothing that can be seen explains it: a file descriptor
+    /// in flight, a detached mount tree, the kernel itself.
+    Unseen,
+}
+
+impl Holder {
+    /// The name of this kind of holder, as in the native snapshot format.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Holder::Thread { .. } => "thread",
+            Holder::PendingChildren { .. } => "pending-children",
+            Holder::Fd { .. } => "fd",
+            Holder::Socket { .. } => "socket",
+            Holder::Tun { .. } => "tun",
+            Holder::BindMount { .. } => "bind-mount",
+            Holder::ProcMount { .. } => "proc-mount",
+            Holder::Unseen => "unseen",
+        }
+    }
+
+    /// The process behind it, where there is one.
+    pub fn pid(&self) -> Option<Pid> {
+        match *self {
+            Holder::Thread { pid, .. }
+            | Holder::PendingChildren { pid, .. }
+            | Holder::Fd { pid, .. }
+            | Holder::Socket { pid, .. }
+            | Holder::Tun { pid, .. } => Some(pid),
+            Holder::BindMount { .. } | Holder::ProcMount { .. } | Holder::Unseen => None,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Who leads a namespace.
+//!
+//! A leader is a process at the top of the process tree among those joined to a namespace. Climbing
+//! from every member to its topmost member ancestor comes to the same as asking each member about
+//! its parent only: it leads unless its parent is a member too.
+//!
+//! A parent whose namespace of that type is unknown ends the climb, and makes the leader a guess;
+//! the namespace is then marked, so that nobody takes it for a fact.
+
+use lxkns_species::{NamespaceType, Pid};
+
+use crate::snapshot::{NamespaceNode, ProcessIndex, ProcessNode};
+
+/// Fills in `leaders` and `leaders_uncertain` from `processes` and the process tree.
+pub(crate) fn elect(namespaces: &mut [NamespaceNode], processes: &[ProcessNode]) {
+    for node in namespaces {
+        let id = node.facts.id;
+        for &member in &node.processes {
+            match parent_membership(processes, member, id.namespace_type()) {
+                Membership::Of(inode) if inode == id.inode() => continue,
+                Membership::Of(_) | Membership::NoParent => {}
+                Membership::Unknown => node.leaders_uncertain = true,
+            }
+            node.leaders.push(member);
+        }
+        node.leaders
+            .sort_by_key(|&leader| seniority(processes, leader));
+    }
+}
+
+enum Membership {
+    /// The parent is joined to the namespace with this inode.
+    Of(u64),
+    /// There is no parent that we could see.
+    NoParent,
+    /// There is a parent, and nobody knows what it is joined to.
+    Unknown,
+}
+
+fn parent_membership(
+    processes: &[ProcessNode],
+    member: ProcessIndex,
+    namespace_type: NamespaceType,
+) -> Membership {
+    let Some(node) = processes.get(member.0 as usize) else {
+        return Membership::Unknown;
+    };
+    let parent = node
+        .parent
+        .and_then(|parent| processes.get(parent.0 as usize));
+    match (parent, node.facts.ppid) {
+        (Some(parent), _) => match parent.facts.namespaces.get(namespace_type) {
+            Some(id) => Membership::Of(id.inode()),
+            None => Membership::Unknown,
+        },
+        (None, Some(Pid(0))) => Membership::NoParent,
+        (None, _) => Membership::Unknown,
+    }
+}
+
+/// Earliest start first, unknown ones last, then by PID.
+fn seniority(processes: &[ProcessNode], index: ProcessIndex) -> (u64, Pid) {
+    match processes.get(index.0 as usize) {
+        Some(node) => (node.facts.start_time.unwrap_or(u64::MAX), node.facts.pid),
+        None => (u64::MAX, Pid(u32::MAX)),
+    }
+}

@@ -1,0 +1,128 @@
+//! The view of one process.
+
+use std::fmt;
+use std::iter;
+
+use lxkns_species::{Capabilities, NamespaceType, Pid, Uid};
+
+use crate::snapshot::{ProcessIndex, ProcessNode};
+use crate::{Cmdline, Joined, Namespace, Snapshot, Text, ThreadFacts};
+
+/// One process of a [`Snapshot`]; as cheap to copy as a reference.
+///
+/// Two are equal if they are the same process of the same snapshot.
+#[derive(Clone, Copy)]
+pub struct Process<'s> {
+    pub(crate) snapshot: &'s Snapshot,
+    pub(crate) index: ProcessIndex,
+}
+
+impl<'s> Process<'s> {
+    fn node(self) -> &'s ProcessNode {
+        self.snapshot.process_node(self.index)
+    }
+
+    /// The PID in the scanner's PID namespace.
+    pub fn pid(self) -> Pid {
+        self.node().facts.pid
+    }
+
+    /// The parent's PID; 0 if the parent is outside of the scanner's PID namespace.
+    pub fn ppid(self) -> Option<Pid> {
+        self.node().facts.ppid
+    }
+
+    /// The parent; `None` too if it is not in the snapshot.
+    pub fn parent(self) -> Option<Process<'s>> {
+        self.node()
+            .parent
+            .map(|index| self.snapshot.process_at(index))
+    }
+
+    /// The parent, that one's parent, and so on.
+    pub fn ancestors(self) -> impl Iterator<Item = Process<'s>> {
+        iter::successors(self.parent(), |process| process.parent())
+    }
+
+    /// The child processes, by PID.
+    pub fn children(self) -> impl DoubleEndedIterator<Item = Process<'s>> + ExactSizeIterator {
+        self.node()
+            .children
+            .iter()
+            .map(move |index| self.snapshot.process_at(*index))
+    }
+
+    /// The name, see proc_pid_comm(5).
+    pub fn comm(self) -> Option<&'s Text> {
+        self.node().facts.comm.as_ref()
+    }
+
+    /// The command line; empty for kernel threads and zombies, `None` if it was not read.
+    pub fn cmdline(self) -> Option<&'s Cmdline> {
+        self.node().facts.cmdline.as_ref()
+    }
+
+    /// When it started, in clock ticks since boot.
+    pub fn start_time(self) -> Option<u64> {
+        self.node().facts.start_time
+    }
+
+    /// The state letter of proc_pid_stat(5), such as `S` or `Z`.
+    pub fn state(self) -> Option<char> {
+        self.node().facts.state
+    }
+
+    /// Whether it is a kernel thread.
+    pub fn is_kernel_thread(self) -> bool {
+        self.node().facts.kernel_thread
+    }
+
+    /// The effective UID, as seen from the scanner's user namespace.
+    pub fn euid(self) -> Option<Uid> {
+        self.node().facts.euid
+    }
+
+    /// The effective capabilities, valid in its own user namespace.
+    pub fn effective_capabilities(self) -> Option<Capabilities> {
+        self.node().facts.effective_capabilities
+    }
+
+    /// Its PIDs from the scanner's PID namespace down to its own, in which it has the last one.
+    pub fn pids(self) -> Option<&'s [Pid]> {
+        self.node().facts.pids.as_deref()
+    }
+
+    /// The cgroup path, as seen from the scanner's cgroup namespace.
+    pub fn cgroup(self) -> Option<&'s Text> {
+        self.node().facts.cgroup.as_ref()
+    }
+
+    /// The ids of the namespaces that it is joined to, as far as known.
+    pub fn joined(self) -> &'s Joined {
+        &self.node().facts.namespaces
+    }
+
+    /// The namespace of this type that it is joined to.
+    pub fn namespace(self, namespace_type: NamespaceType) -> Option<Namespace<'s>> {
+        self.snapshot.namespace(self.joined().get(namespace_type)?)
+    }
+
+    /// Those of its threads that are joined to other namespaces than it is, by TID.
+    pub fn threads(self) -> &'s [ThreadFacts] {
+        &self.node().facts.threads
+    }
+}
+
+impl PartialEq for Process<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.snapshot, other.snapshot) && self.index == other.index
+    }
+}
+
+impl Eq for Process<'_> {}
+
+impl fmt::Debug for Process<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Process({})", self.pid())
+    }
+}

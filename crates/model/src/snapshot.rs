@@ -1,0 +1,171 @@
+//! The snapshot: arenas inside, views outside.
+
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+
+use crate::{Counts, Gap, Host, Namespace, NamespaceFacts, Process, ProcessFacts, Relation, Scope};
+
+/// All that one discovery found out, put in order. Immutable; the way in is
+/// [`Snapshot::assemble`].
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub(crate) host: Host,
+    pub(crate) scope: Scope,
+    pub(crate) counts: Counts,
+    pub(crate) gaps: Vec<Gap>,
+    /// By id.
+    pub(crate) namespaces: Vec<NamespaceNode>,
+    /// By PID.
+    pub(crate) processes: Vec<ProcessNode>,
+}
+
+/// Where a namespace stands in [`Snapshot::namespaces`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct NamespaceIndex(pub(crate) u32);
+
+/// Where a process stands in [`Snapshot::processes`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct ProcessIndex(pub(crate) u32);
+
+#[derive(Debug, Clone)]
+pub(crate) struct NamespaceNode {
+    pub(crate) facts: NamespaceFacts,
+    pub(crate) parent: Relation<NamespaceIndex>,
+    pub(crate) children: Vec<NamespaceIndex>,
+    pub(crate) owner: Option<NamespaceIndex>,
+    pub(crate) owned: Vec<NamespaceIndex>,
+    pub(crate) processes: Vec<ProcessIndex>,
+    pub(crate) leaders: Vec<ProcessIndex>,
+    pub(crate) leaders_uncertain: bool,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct ProcessNode {
+    pub(crate) facts: ProcessFacts,
+    pub(crate) parent: Option<ProcessIndex>,
+    pub(crate) children: Vec<ProcessIndex>,
+}
+
+impl Snapshot {
+    /// Where, when and by whom the snapshot was taken.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// What was looked for.
+    pub fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    /// How many processes the scan came across.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// What could not be seen, sorted. Empty: nothing was missed.
+    pub fn gaps(&self) -> &[Gap] {
+        &self.gaps
+    }
+
+    /// All namespaces, by type, then inode.
+    pub fn namespaces(&self) -> impl DoubleEndedIterator<Item = Namespace<'_>> + ExactSizeIterator {
+        (0..self.namespaces.len() as u32).map(|index| self.at(NamespaceIndex(index)))
+    }
+
+    /// The namespaces of one type, by inode.
+    pub fn namespaces_of(
+        &self,
+        namespace_type: NamespaceType,
+    ) -> impl DoubleEndedIterator<Item = Namespace<'_>> {
+        let of_type = |node: &NamespaceNode| node.facts.id.namespace_type();
+        let start = self
+            .namespaces
+            .partition_point(|node| of_type(node) < namespace_type);
+        let end = self
+            .namespaces
+            .partition_point(|node| of_type(node) <= namespace_type);
+        (start as u32..end as u32).map(|index| self.at(NamespaceIndex(index)))
+    }
+
+    /// The namespace with this id.
+    pub fn namespace(&self, id: NamespaceId) -> Option<Namespace<'_>> {
+        let index = self
+            .namespaces
+            .binary_search_by_key(&id, |node| node.facts.id)
+            .ok()?;
+        Some(self.at(NamespaceIndex(index as u32)))
+    }
+
+    /// The namespaces with this inode: at most one on a live system, where all types share one
+    /// range of inodes.
+    pub fn namespaces_with_inode(&self, inode: u64) -> impl Iterator<Item = Namespace<'_>> {
+        NamespaceType::ALL
+            .into_iter()
+            .filter_map(move |namespace_type| {
+                self.namespace(NamespaceId::new(namespace_type, inode)?)
+            })
+    }
+
+    /// The namespace of this type that the kernel booted with, if it is in the snapshot and known
+    /// as such.
+    pub fn initial(&self, namespace_type: NamespaceType) -> Option<Namespace<'_>> {
+        self.namespaces_of(namespace_type)
+            .find(|namespace| namespace.is_initial() == Some(true))
+    }
+
+    /// The namespaces of one type that have no known parent: for user and PID namespaces the roots
+    /// of what can be seen, of which a restricted view may have several.
+    pub fn roots(&self, namespace_type: NamespaceType) -> impl Iterator<Item = Namespace<'_>> {
+        self.namespaces_of(namespace_type)
+            .filter(|namespace| namespace.parent().known().is_none())
+    }
+
+    /// All processes, by PID.
+    pub fn processes(&self) -> impl DoubleEndedIterator<Item = Process<'_>> + ExactSizeIterator {
+        (0..self.processes.len() as u32).map(|index| self.process_at(ProcessIndex(index)))
+    }
+
+    /// The process with this PID in the scanner's PID namespace.
+    pub fn process(&self, pid: Pid) -> Option<Process<'_>> {
+        let index = self
+            .processes
+            .binary_search_by_key(&pid, |node| node.facts.pid)
+            .ok()?;
+        Some(self.process_at(ProcessIndex(index as u32)))
+    }
+
+    /// The processes without a known parent, by PID.
+    pub fn process_roots(&self) -> impl Iterator<Item = Process<'_>> {
+        self.processes()
+            .filter(|process| process.parent().is_none())
+    }
+
+    pub(crate) fn at(&self, index: NamespaceIndex) -> Namespace<'_> {
+        Namespace {
+            snapshot: self,
+            index,
+        }
+    }
+
+    pub(crate) fn process_at(&self, index: ProcessIndex) -> Process<'_> {
+        Process {
+            snapshot: self,
+            index,
+        }
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "indices are only made by assembly, for this arena"
+    )]
+    pub(crate) fn node(&self, index: NamespaceIndex) -> &NamespaceNode {
+        &self.namespaces[index.0 as usize]
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "indices are only made by assembly, for this arena"
+    )]
+    pub(crate) fn process_node(&self, index: ProcessIndex) -> &ProcessNode {
+        &self.processes[index.0 as usize]
+    }
+}

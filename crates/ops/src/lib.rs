@@ -1,1 +1,33 @@
-//! Under construction.
+//! Ask, enter and re-open Linux namespaces.
+//!
+//! Everything begins with a [`Namespace`]: an open file on nsfs, checked to be one. It can be asked
+//! for its type and id, its owner, its parent and its creator ([ioctl_nsfs(2)]), and it keeps the
+//! namespace alive as long as it is there. A [`Reference`] says where a namespace is to be found,
+//! without opening it.
+//!
+//! ```
+//! use lxkns_ops::Namespace;
+//! use lxkns_species::NamespaceType;
+//!
+//! let net = Namespace::of_self(NamespaceType::Net)?;
+//! println!("{} belongs to {}", net.id(), net.owner()?.id());
+//! # Ok::<(), lxkns_ops::Error>(())
+//! ```
+//!
+//! All unsafe code of lxkns is in `sys`, one file per kernel interface; the modules in front of it
+//! give it types, documentation and errors.
+//!
+//! [ioctl_nsfs(2)]: https://man7.org/linux/man-pages/man2/ioctl_nsfs.2.html
+
+mod error;
+mod namespace;
+mod reference;
+mod sys;
+
+pub mod pidfd;
+pub mod socket;
+pub mod visit;
+
+pub use error::Error;
+pub use namespace::Namespace;
+pub use reference::Reference;

@@ -1,0 +1,90 @@
+//! What can go wrong when namespaces are asked or entered.
+
+use lxkns_species::{NamespaceId, NamespaceType};
+use rustix::io::Errno;
+
+use crate::Reference;
+
+/// What was attempted, on what, and what the kernel said.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The namespace could not be opened.
+    #[error("cannot open {reference}")]
+    Open {
+        /// Where it should be.
+        reference: Reference,
+        /// What the kernel said.
+        source: Errno,
+    },
+    /// Something is there, but it is no namespace.
+    #[error("{reference} is no namespace")]
+    NotNamespace {
+        /// Where it was looked for.
+        reference: Reference,
+    },
+    /// It is a namespace of another type.
+    #[error("{reference} is {found}, not a {expected} namespace")]
+    WrongType {
+        /// Where it was looked for.
+        reference: Reference,
+        /// What is there.
+        found: NamespaceId,
+        /// What was expected.
+        expected: NamespaceType,
+    },
+    /// The namespace did not tell something about itself.
+    #[error("cannot get the {what} of {id}")]
+    Ask {
+        /// What was asked for: owner, parent, creator, 64-bit id.
+        what: &'static str,
+        /// Who was asked.
+        id: NamespaceId,
+        /// What the kernel said.
+        source: Errno,
+    },
+    /// A call that concerns no single namespace failed.
+    #[error("cannot {what}")]
+    Call {
+        /// What was attempted.
+        what: &'static str,
+        /// What the kernel said.
+        source: Errno,
+    },
+}
+
+impl Error {
+    /// What the kernel said, if it said anything.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Error::Open { source, .. } | Error::Ask { source, .. } | Error::Call { source, .. } => {
+                Some(*source)
+            }
+            Error::NotNamespace { .. } | Error::WrongType { .. } => None,
+        }
+    }
+
+    /// Whether the process, thread or file in question is not there (any more).
+    pub fn is_gone(&self) -> bool {
+        matches!(
+            self.errno(),
+            Some(Errno::NOENT | Errno::SRCH | Errno::STALE)
+        )
+    }
+
+    /// Whether the caller lacks the permission.
+    ///
+    /// For owner and parent the kernel says this, too, when there is none: see
+    /// [`Namespace::parent`](crate::Namespace::parent).
+    pub fn is_denied(&self) -> bool {
+        matches!(self.errno(), Some(Errno::PERM | Errno::ACCESS))
+    }
+
+    /// Whether this kernel cannot do it.
+    pub fn is_unsupported(&self) -> bool {
+        matches!(
+            self.errno(),
+            Some(Errno::NOTTY | Errno::NOSYS | Errno::OPNOTSUPP)
+        )
+    }
+}

@@ -1,0 +1,209 @@
+//! An open namespace, and what it tells of itself.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use lxkns_species::{NamespaceId, NamespaceType, Pid, Uid};
+use rustix::fs::{fstat, fstatfs};
+use rustix::io::Errno;
+
+use crate::sys::nsfs;
+use crate::{Error, Reference};
+
+/// `NSFS_MAGIC` of linux/magic.h.
+const NSFS_MAGIC: u64 = 0x6e73_6673;
+
+/// An open namespace: a file on nsfs, verified to be one. It keeps the namespace alive.
+///
+/// Its id cannot change under it: inodes are reused only after the namespace is gone.
+#[derive(Debug)]
+pub struct Namespace {
+    fd: OwnedFd,
+    id: NamespaceId,
+    device: u64,
+}
+
+impl Namespace {
+    /// Opens the namespace that a file on nsfs stands for: a bind mount, a `/proc/PID/ns` link.
+    ///
+    /// What else may be at that path is neither read nor waited for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Open`], [`Error::NotNamespace`].
+    pub fn at_path(path: impl AsRef<Path>) -> Result<Namespace, Error> {
+        Reference::Path(path.as_ref().into()).open()
+    }
+
+    /// Opens the namespace of this type that a process is joined to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Open`]: gone; or denied, without `PTRACE_MODE_READ_FSCREDS` over it, see ptrace(2).
+    pub fn of_process(pid: Pid, namespace_type: NamespaceType) -> Result<Namespace, Error> {
+        Reference::Process(pid, namespace_type).open()
+    }
+
+    /// Opens the namespace of this type that one thread of a process is joined to.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Namespace::of_process`].
+    pub fn of_thread(
+        pid: Pid,
+        tid: Pid,
+        namespace_type: NamespaceType,
+    ) -> Result<Namespace, Error> {
+        Reference::Thread(pid, tid, namespace_type).open()
+    }
+
+    /// Opens the namespace of this type that the calling thread is joined to.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Open`] without a `/proc`, or without this type of namespace in the kernel.
+    pub fn of_self(namespace_type: NamespaceType) -> Result<Namespace, Error> {
+        Reference::Own(namespace_type).open()
+    }
+
+    /// Takes over an open file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotNamespace`] if it is not on nsfs; [`Error::Ask`] if it was opened with `O_PATH`.
+    pub fn from_fd(fd: OwnedFd) -> Result<Namespace, Error> {
+        let number = fd.as_raw_fd();
+        Namespace::checked(fd, || Reference::Fd(number))
+    }
+
+    /// Whether a file, opened in whatever way, is on nsfs.
+    pub(crate) fn is_nsfs(fd: impl AsFd) -> bool {
+        fstatfs(fd).is_ok_and(|fs| fs.f_type as u64 == NSFS_MAGIC)
+    }
+
+    pub(crate) fn checked(
+        fd: OwnedFd,
+        reference: impl Fn() -> Reference,
+    ) -> Result<Namespace, Error> {
+        if !Namespace::is_nsfs(&fd) {
+            return Err(Error::NotNamespace {
+                reference: reference(),
+            });
+        }
+        let failed = |source| Error::Open {
+            reference: reference(),
+            source,
+        };
+        // nsfs has other files, too (pidfds before Linux 6.9 were on anon_inodefs, so not those).
+        let flag = nsfs::namespace_type(&fd).map_err(failed)?;
+        let namespace_type =
+            NamespaceType::from_clone_flag(flag).ok_or_else(|| Error::NotNamespace {
+                reference: reference(),
+            })?;
+        Namespace::of_type(fd, namespace_type).map_err(failed)
+    }
+
+    /// For a file of which it is certain what type of namespace it is.
+    fn of_type(fd: OwnedFd, namespace_type: NamespaceType) -> Result<Namespace, Errno> {
+        let stat = fstat(&fd)?;
+        let id = NamespaceId::new(namespace_type, stat.st_ino).ok_or(Errno::BADF)?;
+        Ok(Namespace {
+            fd,
+            id,
+            device: stat.st_dev,
+        })
+    }
+
+    /// Type and inode.
+    pub fn id(&self) -> NamespaceId {
+        self.id
+    }
+
+    /// The device number of nsfs.
+    pub fn device(&self) -> u64 {
+        self.device
+    }
+
+    /// The user namespace that owns it; of a user namespace, the parent.
+    ///
+    /// Minimum kernel: 4.9.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ask`]; denied if the owner is not the caller's user namespace or below it.
+    #[doc(alias = "NS_GET_USERNS")]
+    pub fn owner(&self) -> Result<Namespace, Error> {
+        nsfs::owner(&self.fd)
+            .and_then(|fd| Namespace::of_type(fd, NamespaceType::User))
+            .map_err(|source| self.ask("owner", source))
+    }
+
+    /// The namespace that it nests in; PID and user namespaces have one.
+    ///
+    /// Minimum kernel: 4.9.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ask`]; denied if there is none *or* if it is not the caller's own or below that:
+    /// the kernel does not tell which (see [`NamespaceType::initial_inode`] for the roots); EINVAL
+    /// for the other types.
+    #[doc(alias = "NS_GET_PARENT")]
+    pub fn parent(&self) -> Result<Namespace, Error> {
+        nsfs::parent(&self.fd)
+            .and_then(|fd| Namespace::of_type(fd, self.id.namespace_type()))
+            .map_err(|source| self.ask("parent", source))
+    }
+
+    /// The user who created this user namespace, as seen from the caller's user namespace: one
+    /// that has no mapping there is the overflow UID (`/proc/sys/kernel/overflowuid`).
+    ///
+    /// Minimum kernel: 4.11.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ask`]; EINVAL for the other types.
+    #[doc(alias = "NS_GET_OWNER_UID")]
+    pub fn creator(&self) -> Result<Uid, Error> {
+        nsfs::owner_uid(&self.fd)
+            .map(Uid)
+            .map_err(|source| self.ask("creator", source))
+    }
+
+    /// The kernel's 64-bit id, never reused until reboot.
+    ///
+    /// Minimum kernel: 6.18; for mount namespaces 6.11.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Ask`]; [`Error::is_unsupported`] on older kernels.
+    #[doc(alias = "NS_GET_ID")]
+    #[doc(alias = "NS_GET_MNTNS_ID")]
+    pub fn unique_id(&self) -> Result<u64, Error> {
+        nsfs::unique_id(&self.fd)
+            .or_else(|unsupported| match self.id.namespace_type() {
+                NamespaceType::Mnt => nsfs::mount_namespace_id(&self.fd),
+                _ => Err(unsupported),
+            })
+            .map_err(|source| self.ask("64-bit id", source))
+    }
+
+    fn ask(&self, what: &'static str, source: Errno) -> Error {
+        Error::Ask {
+            what,
+            id: self.id,
+            source,
+        }
+    }
+}
+
+impl AsFd for Namespace {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl From<Namespace> for OwnedFd {
+    fn from(namespace: Namespace) -> OwnedFd {
+        namespace.fd
+    }
+}

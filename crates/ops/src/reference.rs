@@ -1,0 +1,133 @@
+//! Where a namespace is to be found.
+
+use std::ffi::CString;
+use std::fmt;
+use std::path::PathBuf;
+
+use lxkns_species::{NamespaceType, Pid};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use crate::{Error, Namespace};
+
+/// Where a namespace is to be found, in words: for opening it later, and for errors and logs.
+///
+/// PIDs are those of the `/proc` that the caller sees.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reference {
+    /// A file on nsfs: a bind mount, or a `/proc/PID/ns` link.
+    Path(PathBuf),
+    /// The namespace of this type that a process is joined to.
+    Process(Pid, NamespaceType),
+    /// The namespace of this type that a thread (second) of a process (first) is joined to.
+    Thread(Pid, Pid, NamespaceType),
+    /// The namespace of this type that the children of a process will be in.
+    ChildrenOf(Pid, NamespaceType),
+    /// The caller's own namespace of this type.
+    Own(NamespaceType),
+    /// A file descriptor of another process.
+    FdOf(Pid, u32),
+    /// A file descriptor of the caller.
+    Fd(i32),
+}
+
+impl Reference {
+    /// Opens the namespace.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Open`] if nothing can be opened there, [`Error::NotNamespace`] if it is something
+    /// else, [`Error::WrongType`] if it is of another type than the reference says.
+    pub fn open(&self) -> Result<Namespace, Error> {
+        let path = self.path();
+        // Blocking is for FIFOs, devices and the like, which anybody may have put there.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+        let failed = |source| Error::Open {
+            reference: self.clone(),
+            source,
+        };
+        let path = CString::new(path.into_os_string().into_encoded_bytes())
+            .map_err(|_| failed(rustix::io::Errno::INVAL))?;
+        // Look before opening: a device's open may have effects.
+        let place = openat(
+            CWD,
+            path.as_c_str(),
+            OFlags::PATH | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+        .map_err(failed)?;
+        if !Namespace::is_nsfs(&place) {
+            return Err(Error::NotNamespace {
+                reference: self.clone(),
+            });
+        }
+        drop(place);
+        let fd = openat(CWD, path.as_c_str(), flags, Mode::empty()).map_err(failed)?;
+        let namespace = Namespace::checked(fd, || self.clone())?;
+        match self.expected_type() {
+            Some(expected) if expected != namespace.id().namespace_type() => {
+                Err(Error::WrongType {
+                    reference: self.clone(),
+                    found: namespace.id(),
+                    expected,
+                })
+            }
+            _ => Ok(namespace),
+        }
+    }
+
+    fn expected_type(&self) -> Option<NamespaceType> {
+        match *self {
+            Reference::Process(_, expected)
+            | Reference::Thread(_, _, expected)
+            | Reference::ChildrenOf(_, expected)
+            | Reference::Own(expected) => Some(expected),
+            Reference::Path(_) | Reference::FdOf(..) | Reference::Fd(_) => None,
+        }
+    }
+
+    /// The path that opens it, in the caller's mount namespace.
+    pub fn path(&self) -> PathBuf {
+        match self {
+            Reference::Path(path) => path.clone(),
+            Reference::Process(pid, ns_type) => {
+                format!("/proc/{pid}/{}", ns_type.proc_file()).into()
+            }
+            Reference::Thread(pid, tid, ns_type) => {
+                format!("/proc/{pid}/task/{tid}/{}", ns_type.proc_file()).into()
+            }
+            Reference::ChildrenOf(pid, ns_type) => {
+                let file = ns_type
+                    .proc_file_for_children()
+                    .unwrap_or(ns_type.proc_file());
+                format!("/proc/{pid}/{file}").into()
+            }
+            Reference::Own(ns_type) => format!("/proc/thread-self/{}", ns_type.proc_file()).into(),
+            Reference::FdOf(pid, fd) => format!("/proc/{pid}/fd/{fd}").into(),
+            Reference::Fd(fd) => format!("/proc/self/fd/{fd}").into(),
+        }
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reference::Path(path) => write!(f, "{path:?}"),
+            Reference::Process(pid, ns_type) => {
+                write!(f, "the {ns_type} namespace of process {pid}")
+            }
+            Reference::Thread(pid, tid, ns_type) => {
+                write!(
+                    f,
+                    "the {ns_type} namespace of thread {tid} of process {pid}"
+                )
+            }
+            Reference::ChildrenOf(pid, ns_type) => {
+                write!(f, "the {ns_type} namespace for children of process {pid}")
+            }
+            Reference::Own(ns_type) => write!(f, "the own {ns_type} namespace"),
+            Reference::FdOf(pid, fd) => write!(f, "fd {fd} of process {pid}"),
+            Reference::Fd(fd) => write!(f, "fd {fd}"),
+        }
+    }
+}

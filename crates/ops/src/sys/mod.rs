@@ -1,0 +1,9 @@
+//! The kernel interfaces that rustix lacks: all unsafe code of lxkns.
+//!
+//! One file per interface. Each wraps single calls, with the kernel's own names and `Errno`s, and
+//! leaves meaning to the modules in front.
+
+pub(crate) mod nsfs;
+pub(crate) mod process;
+pub(crate) mod socket;
+pub(crate) mod visit;

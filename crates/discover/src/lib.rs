@@ -1,17 +1,42 @@
-//! Discover every Linux kernel namespace of a machine, wherever it hides.
+//! Discover every Linux kernel namespace of a machine, wherever it hides: in processes, threads,
+//! file descriptors, sockets, bind mounts in any mount namespace, or as a mere parent or owner.
+//!
+//! One call does it:
+//!
+//! ```
+//! use lxkns_discover::{Options, discover};
+//! use lxkns_species::NamespaceType;
+//!
+//! let snapshot = discover(&Options::everything())?;
+//! for net in snapshot.namespaces_of(NamespaceType::Net) {
+//!     let leader = net.senior_leader().map(|process| process.pid());
+//!     println!("{} led by {leader:?}, {} holders", net.id(), net.holders().len());
+//! }
+//! for gap in snapshot.gaps() {
+//!     println!("not seen: {} {} ({})", gap.count, gap.what, gap.why);
+//! }
+//! # Ok::<(), lxkns_discover::Error>(())
+//! ```
+//!
+//! A discovery needs no privileges, but sees more the more it has; what it could not see it says
+//! ([`lxkns_model::Gap`]). It never enters a namespace on a thread of the caller, leaves no file
+//! open and no process behind, and does not find itself.
+//!
+//! Data flows one way: the sources report sightings, the resolver asks the kernel once about each
+//! namespace that they meet, and [`lxkns_model::Snapshot::assemble`] puts the facts in order.
 
+mod describe;
 mod error;
+mod gaps;
 mod options;
+mod pipeline;
+mod procfs;
+mod resolve;
+mod scan;
+mod sources;
+mod users;
+mod workers;
 
 pub use error::Error;
 pub use options::{Bpf, Options, Tier};
-
-use lxkns_model::{Facts, Snapshot};
-
-/// Looks for namespaces.
-pub fn discover(options: &Options) -> Result<Snapshot, Error> {
-    Ok(Snapshot::assemble(Facts {
-        scope: *options.scope(),
-        ..Facts::default()
-    }))
-}
+pub use pipeline::discover;

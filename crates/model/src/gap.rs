@@ -53,6 +53,8 @@ named! {
         ProcessDetails = "process-details",
         /// Threads that differ from their process.
         Threads = "threads",
+        /// The namespace for the children of a process or thread.
+        PendingChildren = "pending-children",
         /// The file descriptors of a process or thread.
         Fds = "fds",
         /// Which network namespace a socket belongs to.

@@ -33,6 +33,15 @@ pub enum Error {
         /// What was expected.
         expected: NamespaceType,
     },
+    /// It is another namespace than the one that was meant: that one has gone, and its place, or
+    /// its number, has been taken.
+    #[error("found {found} in place of {expected}")]
+    OtherNamespace {
+        /// What was expected.
+        expected: NamespaceId,
+        /// What is there.
+        found: NamespaceId,
+    },
     /// The namespace did not tell something about itself.
     #[error("cannot get the {what} of {id}")]
     Ask {
@@ -60,7 +69,9 @@ impl Error {
             Error::Open { source, .. } | Error::Ask { source, .. } | Error::Call { source, .. } => {
                 Some(*source)
             }
-            Error::NotNamespace { .. } | Error::WrongType { .. } => None,
+            Error::NotNamespace { .. } | Error::WrongType { .. } | Error::OtherNamespace { .. } => {
+                None
+            }
         }
     }
 

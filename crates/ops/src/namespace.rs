@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use lxkns_species::{NamespaceId, NamespaceType, Pid, Uid};
 use rustix::fs::{fstat, fstatfs};
@@ -74,6 +75,41 @@ impl Namespace {
     pub fn from_fd(fd: OwnedFd) -> Result<Namespace, Error> {
         let number = fd.as_raw_fd();
         Namespace::checked(fd, || Reference::Fd(number))
+    }
+
+    /// Takes over an open file that should be this namespace: cheaper than
+    /// [`Namespace::from_fd`], as the answer to "what are you?" is known.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::OtherNamespace`] or [`Error::NotNamespace`] if it is something else.
+    pub fn expecting(fd: OwnedFd, expected: NamespaceId) -> Result<Namespace, Error> {
+        let failed = |source| Error::Ask {
+            what: "inode",
+            id: expected,
+            source,
+        };
+        let stat = fstat(&fd).map_err(failed)?;
+        // All namespaces share one range of inodes, so device and inode tell the type, too.
+        if Some(stat.st_dev) == Namespace::nsfs_device() && stat.st_ino == expected.inode() {
+            return Ok(Namespace {
+                fd,
+                id: expected,
+                device: stat.st_dev,
+            });
+        }
+        let found = Namespace::from_fd(fd)?.id();
+        Err(Error::OtherNamespace { expected, found })
+    }
+
+    /// The device number of nsfs: every file with it is a namespace. `None` if the caller cannot
+    /// find out, for lack of a `/proc`.
+    pub fn nsfs_device() -> Option<u64> {
+        static DEVICE: OnceLock<u64> = OnceLock::new();
+        DEVICE.get().copied().or_else(|| {
+            let device = Namespace::of_self(NamespaceType::User).ok()?.device;
+            Some(*DEVICE.get_or_init(|| device))
+        })
     }
 
     /// Whether a file, opened in whatever way, is on nsfs.

@@ -1,0 +1,134 @@
+//! The details of a process: credentials and PIDs, command line, cgroup.
+
+use std::os::fd::AsFd;
+
+use lxkns_model::{Cmdline, Missing, Part, ProcessFacts, Text};
+use lxkns_species::NamespaceType;
+use rustix::io::Errno;
+
+use crate::gaps::reason;
+use crate::procfs::task::TaskDir;
+use crate::procfs::{cgroup, read_all, status};
+use crate::scan::Scan;
+
+/// So much of a command line is kept.
+const CMDLINE_LIMIT: usize = 128 * 1024;
+
+/// Reads effective UID and capabilities, and the PIDs in the inner PID namespaces.
+///
+/// # Errors
+///
+/// Only if the process is gone.
+pub(crate) fn credentials(
+    scan: &Scan<'_>,
+    dir: &TaskDir,
+    process: &mut ProcessFacts,
+) -> Result<(), Errno> {
+    let pid_namespace = process.namespaces.get(NamespaceType::Pid);
+    let at_home = pid_namespace.is_some() && pid_namespace == scan.own_pid_namespace;
+    if at_home {
+        process.pids = Some(vec![process.pid]);
+    }
+    let wants_pids = !at_home && scan.wants_type(NamespaceType::Pid);
+    if !scan.wants(Part::Credentials) && !wants_pids {
+        return Ok(());
+    }
+    let mut buffer = [0; 4096];
+    match dir.read(c"status", &mut buffer) {
+        Ok(text) => {
+            let status = status::parse(text);
+            if scan.wants(Part::Credentials) {
+                process.euid = status.euid.and_then(|uid| scan.uids.known(uid));
+                process.effective_capabilities = status.effective;
+            }
+            let pids: Vec<_> = status.pids.collect();
+            process.pids = Some(pids).filter(|pids| !pids.is_empty());
+            Ok(())
+        }
+        Err(errno) => unread(scan, process, errno),
+    }
+}
+
+/// Reads command line and cgroup, as far as they are wanted.
+///
+/// # Errors
+///
+/// Only if the process is gone.
+pub(crate) fn command_and_cgroup(
+    scan: &Scan<'_>,
+    dir: &TaskDir,
+    process: &mut ProcessFacts,
+) -> Result<(), Errno> {
+    if scan.wants(Part::Cmdline) {
+        if process.kernel_thread {
+            process.cmdline = Some(Cmdline::default());
+        } else {
+            // Mostly one read of a small buffer will do.
+            let mut buffer = [0; 2048];
+            let read = match dir.read(c"cmdline", &mut buffer) {
+                Ok(text) if text.len() < 2048 => Ok(cmdline(text, false)),
+                Ok(_) => read_all(dir.as_fd(), c"cmdline", CMDLINE_LIMIT)
+                    .map(|(text, cut)| cmdline(&text, cut)),
+                Err(errno) => Err(errno),
+            };
+            match read {
+                Ok(cmdline) => process.cmdline = Some(cmdline),
+                Err(errno) => unread(scan, process, errno)?,
+            }
+        }
+    }
+    if scan.wants(Part::Cgroup) {
+        let mut buffer = [0; 8192];
+        match dir.read(c"cgroup", &mut buffer) {
+            Ok(text) => process.cgroup = cgroup::parse(text).map(Text::from),
+            Err(errno) => unread(scan, process, errno)?,
+        }
+    }
+    Ok(())
+}
+
+fn unread(scan: &Scan<'_>, process: &ProcessFacts, errno: Errno) -> Result<(), Errno> {
+    if matches!(errno, Errno::NOENT | Errno::SRCH) {
+        return Err(errno);
+    }
+    scan.gaps.add(
+        Missing::ProcessDetails,
+        reason(errno),
+        format!("pid {}", process.pid),
+    );
+    Ok(())
+}
+
+/// Arguments end with NUL each. A process that has overwritten them may have left none.
+fn cmdline(text: &[u8], cut: bool) -> Cmdline {
+    let text = text.strip_suffix(b"\0").unwrap_or(text);
+    let arguments = if text.is_empty() {
+        Vec::new()
+    } else {
+        text.split(|&byte| byte == 0).map(Text::from).collect()
+    };
+    Cmdline { arguments, cut }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn command_lines_are_split_at_nul() {
+        let check = |text: &[u8], expected: &[&str]| {
+            let arguments: Vec<Text> = expected.iter().map(|text| Text::from(*text)).collect();
+            assert_eq!(
+                cmdline(text, false),
+                Cmdline {
+                    arguments,
+                    cut: false
+                }
+            );
+        };
+        check(b"", &[]);
+        check(b"\0", &[]);
+        check(b"sh\0-c\0\0", &["sh", "-c", ""]);
+        check(b"nginx: worker", &["nginx: worker"]);
+    }
+}

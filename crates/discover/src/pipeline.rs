@@ -1,0 +1,292 @@
+//! From options to a snapshot: the stages of a discovery, one after the other.
+
+use std::collections::{HashMap, HashSet};
+use std::time::SystemTime;
+
+use lxkns_model::{
+    Details, Facts, Host, IdMapping, Missing, NamespaceFacts, Part, ProcessFacts, Reason, Snapshot,
+};
+use lxkns_ops::Namespace;
+use lxkns_species::{Capabilities, Capability, NamespaceId, NamespaceType, NamespaceTypes, Pid};
+use rustix::io::Errno;
+
+use crate::describe;
+use crate::error::Error;
+use crate::options::Options;
+use crate::procfs::{Kind, Procfs, number, stat};
+use crate::scan::{Scan, Sightings};
+use crate::sources::OF_MACHINE;
+use crate::users;
+
+/// Looks for the namespaces of this machine.
+///
+/// What could not be read is a gap in the snapshot; so is what a lack of privileges hides. The
+/// calling thread and its namespaces stay as they are.
+///
+/// # Errors
+///
+/// [`Error::NoProc`] if there is no procfs to read.
+pub fn discover(options: &Options) -> Result<Snapshot, Error> {
+    let taken_at = SystemTime::now();
+    let path = options.proc_path();
+    let no_proc = |errno: Errno| Error::NoProc {
+        path: path.into(),
+        source: errno.into(),
+    };
+    let proc = Procfs::open(path).map_err(no_proc)?;
+    if proc.kind() == Kind::Tree && proc.pids().map_err(no_proc)?.is_empty() {
+        // The empty directory where a procfs should have been mounted.
+        return Err(no_proc(Errno::NOENT));
+    }
+    let scan = Scan::new(options, proc);
+    if !scan.proc.is_ours() {
+        scan.gaps
+            .add_uncounted(Missing::LiveFacts, Reason::ForeignProc, "");
+    }
+
+    let mut sightings = Sightings::default();
+    for source in OF_MACHINE {
+        source(&scan, &mut sightings);
+    }
+    let Sightings {
+        mut processes,
+        holders,
+        counts,
+    } = sightings;
+    processes.sort_by_key(|process| process.pid);
+    ask_again(&scan, &processes);
+    if options.scope().details == Details::Leaders {
+        describe_leaders(&scan, &mut processes);
+    }
+    let uid_maps = uid_maps(&scan, &processes);
+    let host = host(&scan, taken_at);
+    let is_initial = initial(&scan, &processes);
+
+    let Scan { resolver, gaps, .. } = scan;
+    let mut namespaces = resolver.into_facts(&gaps);
+    let mut names = None;
+    for namespace in &mut namespaces {
+        if let Some(creator) = namespace.creator {
+            let names = names.get_or_insert_with(users::names);
+            namespace.creator_name = names.get(&creator).cloned();
+        }
+        if let Some((uids, gids)) = uid_maps.get(&namespace.id) {
+            namespace.uid_map = Some(uids.clone());
+            namespace.gid_map = Some(gids.clone());
+        }
+    }
+    namespaces.extend(holders.into_iter().map(|(id, holder)| NamespaceFacts {
+        holders: vec![holder],
+        ..NamespaceFacts::new(id)
+    }));
+    for namespace in &mut namespaces {
+        namespace.initial = is_initial(namespace.id, namespace.unique_id);
+    }
+    let mut facts = Facts {
+        host,
+        scope: *options.scope(),
+        namespaces,
+        processes,
+        counts,
+        gaps: gaps.into_vec(),
+    };
+    restrict(&mut facts);
+    Ok(Snapshot::assemble(facts))
+}
+
+/// A namespace that could not be opened where it was first seen, because that process was just
+/// ending, may have others.
+fn ask_again(scan: &Scan<'_>, processes: &[ProcessFacts]) {
+    const TRIES: usize = 3;
+    for id in scan.resolver.unresolved() {
+        let joined =
+            |process: &&ProcessFacts| process.namespaces.get(id.namespace_type()) == Some(id);
+        for process in processes.iter().filter(joined).take(TRIES) {
+            scan.resolver.meet(id, || {
+                scan.proc
+                    .process(process.pid)?
+                    .open_namespace(id.namespace_type())
+            });
+        }
+    }
+}
+
+/// Reads the details of those who lead some namespace: whose parent is not in all the same ones.
+fn describe_leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
+    let joined: HashMap<Pid, _> = processes
+        .iter()
+        .map(|process| (process.pid, process.namespaces))
+        .collect();
+    for process in processes {
+        let parent = process.ppid.and_then(|ppid| joined.get(&ppid));
+        if parent == Some(&process.namespaces) && process.threads.is_empty() {
+            continue;
+        }
+        // The PID may have been reused since; then the details are somebody else's.
+        let Ok(dir) = scan.proc.process(process.pid) else {
+            continue;
+        };
+        let mut buffer = [0; 1024];
+        let now = dir.read(c"stat", &mut buffer).ok().and_then(stat::parse);
+        if now.is_some_and(|now| Some(now.start_time) == process.start_time) {
+            let _ = describe::command_and_cgroup(scan, &dir, process);
+        }
+    }
+}
+
+type IdMaps = HashMap<NamespaceId, (Vec<IdMapping>, Vec<IdMapping>)>;
+
+/// The UID and GID maps of user namespaces, from somebody who is joined to them.
+fn uid_maps(scan: &Scan<'_>, processes: &[ProcessFacts]) -> IdMaps {
+    let mut maps = IdMaps::new();
+    if !scan.wants(Part::Credentials) || !scan.wants_type(NamespaceType::User) {
+        return maps;
+    }
+    for process in processes {
+        let Some(id) = process.namespaces.get(NamespaceType::User) else {
+            continue;
+        };
+        if maps.contains_key(&id) {
+            continue;
+        }
+        let Ok(dir) = scan.proc.process(process.pid) else {
+            continue;
+        };
+        let (mut uids, mut gids) = ([0; 16384], [0; 16384]);
+        let (uids, gids) = (
+            dir.read(c"uid_map", &mut uids),
+            dir.read(c"gid_map", &mut gids),
+        );
+        let is_same = dir.namespace(NamespaceType::User) == Ok(id);
+        if let (Ok(uids), Ok(gids), true) = (uids, gids, is_same) {
+            maps.insert(id, (id_map(uids), id_map(gids)));
+        }
+    }
+    maps
+}
+
+fn id_map(text: &[u8]) -> Vec<IdMapping> {
+    let lines = text.split(|&byte| byte == b'\n');
+    lines
+        .filter_map(|line| {
+            let mut numbers = line
+                .split(u8::is_ascii_whitespace)
+                .filter(|word| !word.is_empty())
+                .map(number);
+            let mut next = || numbers.next().flatten();
+            Some(IdMapping {
+                inside: next()?,
+                outside: next()?,
+                count: next()?,
+            })
+        })
+        .collect()
+}
+
+fn host(scan: &Scan<'_>, taken_at: SystemTime) -> Host {
+    let uname = rustix::system::uname();
+    let mut buffer = [0; 64];
+    let boot_id = scan
+        .proc
+        .read_into(c"sys/kernel/random/boot_id", &mut buffer)
+        .ok();
+    let boot_id = boot_id.map(|id| String::from_utf8_lossy(id.trim_ascii()).into_owned());
+    let mut buffer = [0; 64];
+    let last = scan
+        .proc
+        .read_into(c"sys/kernel/cap_last_cap", &mut buffer)
+        .ok();
+    let capabilities = rustix::thread::capabilities(None).ok();
+    let own = scan.proc.own_process().ok();
+    Host {
+        name: Some(uname.nodename().to_bytes().into()),
+        boot_id,
+        kernel: Some(uname.release().to_bytes().into()),
+        taken_at: Some(taken_at),
+        tool: Some(concat!("lxkns ", env!("CARGO_PKG_VERSION")).into()),
+        tier: Some("proc".into()),
+        scanner_pid: scan.own_pid,
+        scanner_capabilities: capabilities
+            .map(|sets| Capabilities::from_bits(sets.effective.bits())),
+        scanner_namespaces: own
+            .map(|own| own.namespaces(NamespaceTypes::ALL).joined)
+            .unwrap_or_default(),
+        last_capability: last
+            .and_then(|last| number(last.trim_ascii()))
+            .and_then(Capability::new),
+        nsfs_device: Namespace::nsfs_device(),
+    }
+}
+
+/// Tells which namespaces are the initial ones.
+///
+/// Six types have fixed inodes. Those of net and mount namespaces are fixed from Linux 6.18 on, to
+/// numbers that earlier kernels never give out; before, the kernel's own threads tell, if the
+/// scanner can see them: PID 2 of the initial PID namespace is the first of them.
+fn initial(
+    scan: &Scan<'_>,
+    processes: &[ProcessFacts],
+) -> impl Fn(NamespaceId, Option<u64>) -> Option<bool> + use<> {
+    let at_home = scan
+        .own_pid_namespace
+        .is_some_and(|id| id.inode() == NamespaceType::Pid.initial_inode());
+    let kthreadd = processes.iter().find(|process| process.pid == Pid(2));
+    let kernels = kthreadd.filter(|process| at_home && process.kernel_thread);
+    let kernels = kernels
+        .map(|process| process.namespaces)
+        .unwrap_or_default();
+    move |id, unique_id| {
+        let namespace_type = id.namespace_type();
+        let fixed = id.inode() == namespace_type.initial_inode();
+        match kernels.get(namespace_type) {
+            _ if fixed || namespace_type.always_fixed() => Some(fixed),
+            Some(initial) => Some(initial == id),
+            // A kernel that gives 64-bit ids to all types has fixed inodes for all types. Mount
+            // namespaces have had such ids before.
+            None if unique_id.is_some() && namespace_type == NamespaceType::Net => Some(false),
+            None => None,
+        }
+    }
+}
+
+/// Leaves out what was read on the way but not asked for. User namespaces stay as owners.
+fn restrict(facts: &mut Facts) {
+    let Facts {
+        scope,
+        namespaces,
+        processes,
+        ..
+    } = facts;
+    let types = scope.types;
+    let joins = scope.parts.contains(Part::Processes);
+    if types == NamespaceTypes::ALL && joins {
+        return;
+    }
+    for process in &mut *processes {
+        for namespace_type in NamespaceType::ALL {
+            if !types.contains(namespace_type) || !joins {
+                process.namespaces.clear(namespace_type);
+            }
+            if !types.contains(namespace_type) {
+                for thread in &mut process.threads {
+                    thread.namespaces.clear(namespace_type);
+                }
+            }
+        }
+        let own = process.namespaces;
+        process.threads.retain(|thread| thread.namespaces != own);
+    }
+    let owners: HashSet<NamespaceId> = namespaces
+        .iter()
+        .filter(|namespace| types.contains(namespace.id.namespace_type()))
+        .filter_map(|namespace| namespace.owner)
+        .collect();
+    namespaces.retain_mut(|namespace| {
+        let wanted = types.contains(namespace.id.namespace_type());
+        if !wanted {
+            namespace.holders.clear();
+            namespace.parent = lxkns_model::Relation::Unknown;
+        }
+        wanted || owners.contains(&namespace.id)
+    });
+}

@@ -1,0 +1,213 @@
+//! Everything that is read from a procfs.
+//!
+//! One [`Procfs`] handle is the way to all of it, so that another procfs, or a tree of plain files,
+//! can stand in for `/proc`. The parsers next to it are pure functions over bytes that borrow from
+//! their input, take nothing for granted and never panic.
+
+pub(crate) mod cgroup;
+pub(crate) mod mountinfo;
+pub(crate) mod stat;
+pub(crate) mod status;
+pub(crate) mod task;
+
+use std::ffi::CStr;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use lxkns_species::Pid;
+use rustix::fs::{Mode, OFlags, RawDir, fstatfs, openat};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::path::DecInt;
+
+use task::TaskDir;
+
+/// `PROC_SUPER_MAGIC` of linux/magic.h.
+const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+
+/// An open procfs, or what stands in for one.
+#[derive(Debug)]
+pub(crate) struct Procfs {
+    root: OwnedFd,
+    kind: Kind,
+}
+
+/// What a [`Procfs`] is, and thus what may be believed of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A procfs that shows the scanner's own PID namespace: PIDs are valid in system calls.
+    Ours,
+    /// A procfs of another PID namespace.
+    Foreign,
+    /// No procfs at all, but a tree of files that looks like one.
+    Tree,
+}
+
+impl Procfs {
+    /// Opens the procfs mounted at `path`.
+    pub(crate) fn open(path: &Path) -> Result<Procfs, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = openat(rustix::fs::CWD, path, flags, Mode::empty())?;
+        let mut proc = Procfs {
+            root,
+            kind: Kind::Tree,
+        };
+        if fstatfs(&proc.root).is_ok_and(|fs| fs.f_type as u64 == PROC_SUPER_MAGIC) {
+            let ours = shows_own_pid_namespace(proc.as_fd());
+            proc.kind = if ours { Kind::Ours } else { Kind::Foreign };
+        }
+        Ok(proc)
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether PIDs in it are valid in system calls.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.kind == Kind::Ours
+    }
+
+    /// The PIDs that it lists, ascending.
+    pub(crate) fn pids(&self) -> Result<Vec<Pid>, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        // A directory of its own: the offset of `root` is shared by all who hold it.
+        let listing = openat(&self.root, c".", flags, Mode::empty())?;
+        let mut pids = Vec::new();
+        numbers_in(&listing, |number, _| pids.push(Pid(number)))?;
+        pids.sort_unstable();
+        Ok(pids)
+    }
+
+    /// Opens the directory of a process.
+    pub(crate) fn process(&self, pid: Pid) -> Result<TaskDir, Errno> {
+        TaskDir::open(self.root.as_fd(), DecInt::new(pid.0).as_c_str())
+    }
+
+    /// Opens the directory of the scanner's own process.
+    pub(crate) fn own_process(&self) -> Result<TaskDir, Errno> {
+        TaskDir::open(self.root.as_fd(), c"self")
+    }
+
+    /// Reads a small file; what does not fit is cut off.
+    pub(crate) fn read_into<'b>(
+        &self,
+        path: &CStr,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], Errno> {
+        read_into(self.root.as_fd(), path, buffer)
+    }
+
+    /// Opens a file.
+    pub(crate) fn open_file(&self, path: &str) -> Result<OwnedFd, Errno> {
+        openat(
+            &self.root,
+            path,
+            OFlags::RDONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+    }
+
+    /// Opens a file anew that is open with `O_PATH`, this time for asking it questions.
+    pub(crate) fn reopen(&self, file: &OwnedFd) -> Result<OwnedFd, Errno> {
+        if !self.is_ours() {
+            return Err(Errno::NOTSUP);
+        }
+        self.open_file(&format!("self/fd/{}", file.as_raw_fd()))
+    }
+}
+
+impl AsFd for Procfs {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.root.as_fd()
+    }
+}
+
+/// Whether a procfs shows the PID namespace that the scanner is in: in its own PID namespace's procfs
+/// a process has one PID; in an ancestor's it has several; in a stranger's there is no `self`.
+pub(crate) fn shows_own_pid_namespace(proc: BorrowedFd<'_>) -> bool {
+    let mut buffer = [0; 4096];
+    let read = read_into(proc, c"self/status", &mut buffer);
+    read.is_ok_and(|text| status::parse(text).pids.count() == 1)
+}
+
+/// Calls `found` with all entries of a directory whose names are decimal numbers.
+pub(crate) fn numbers_in(
+    directory: &OwnedFd,
+    mut found: impl FnMut(u32, &CStr),
+) -> Result<(), Errno> {
+    let mut buffer = [MaybeUninit::uninit(); 8192];
+    let mut entries = RawDir::new(directory, &mut buffer);
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = entry.file_name();
+        if let Some(number) = number(name.to_bytes()) {
+            found(number, name);
+        }
+    }
+    Ok(())
+}
+
+/// Reads a small file below `directory` with one read; what does not fit is cut off.
+pub(crate) fn read_into<'b>(
+    directory: BorrowedFd<'_>,
+    path: &CStr,
+    buffer: &'b mut [u8],
+) -> Result<&'b [u8], Errno> {
+    let file = openat(
+        directory,
+        path,
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    let length = retry_on_intr(|| rustix::io::read(&file, &mut *buffer))?;
+    Ok(buffer.get(..length).unwrap_or_default())
+}
+
+/// Reads a file below `directory` to its end, but not more than `limit` bytes. Says whether there
+/// is more.
+pub(crate) fn read_all(
+    directory: BorrowedFd<'_>,
+    path: &CStr,
+    limit: usize,
+) -> Result<(Vec<u8>, bool), Errno> {
+    let file = openat(
+        directory,
+        path,
+        OFlags::RDONLY | OFlags::CLOEXEC,
+        Mode::empty(),
+    )?;
+    read_open(&file, limit)
+}
+
+/// As [`read_all`], from an open file.
+pub(crate) fn read_open(file: &OwnedFd, limit: usize) -> Result<(Vec<u8>, bool), Errno> {
+    let mut content = vec![0; 4096.min(limit)];
+    let mut length = 0;
+    loop {
+        let space = content.get_mut(length..).unwrap_or_default();
+        if space.is_empty() {
+            if content.len() == limit {
+                let more = retry_on_intr(|| rustix::io::read(file, &mut [0; 1]))?;
+                return Ok((content, more > 0));
+            }
+            content.resize((content.len() * 4).min(limit), 0);
+            continue;
+        }
+        match retry_on_intr(|| rustix::io::read(file, &mut *space))? {
+            0 => break,
+            read => length += read,
+        }
+    }
+    content.truncate(length);
+    Ok((content, false))
+}
+
+/// A decimal number, as the kernel writes PIDs and the like.
+pub(crate) fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {
+    // FromStr accepts a plus sign; the kernel writes none.
+    if !text.first()?.is_ascii_digit() {
+        return None;
+    }
+    str::from_utf8(text).ok()?.parse().ok()
+}

@@ -1,0 +1,120 @@
+//! `/proc/PID/mountinfo`, see proc_pid_mountinfo(5).
+
+use std::borrow::Cow;
+
+use super::number;
+
+/// One mount.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Mount<'t> {
+    /// The device number of its file system.
+    pub(crate) device: u64,
+    /// What of the file system is mounted; of nsfs that is a text such as `net:[4026532281]`.
+    pub(crate) root: Cow<'t, [u8]>,
+    /// Where it is mounted, below the root directory of whom the file belongs to.
+    pub(crate) mount_point: Cow<'t, [u8]>,
+    /// The type of file system, such as `nsfs`.
+    pub(crate) fs_type: &'t [u8],
+}
+
+/// The mounts in a mountinfo text, in its order; malformed lines are left out.
+pub(crate) fn parse(text: &[u8]) -> impl Iterator<Item = Mount<'_>> {
+    text.split(|&byte| byte == b'\n').filter_map(mount)
+}
+
+fn mount(line: &[u8]) -> Option<Mount<'_>> {
+    // id parent major:minor root mount-point options [tag…] - fs-type source super-options
+    let mut fields = line.split(|&byte| byte == b' ');
+    let mut numbers = fields.nth(2)?.splitn(2, |&byte| byte == b':');
+    let (major, minor) = (number(numbers.next()?)?, number(numbers.next()?)?);
+    let root = unescape(fields.next()?);
+    let mount_point = unescape(fields.next()?);
+    let fs_type = fields.skip_while(|field| *field != b"-").nth(1)?;
+    Some(Mount {
+        device: rustix::fs::makedev(major, minor),
+        root,
+        mount_point,
+        fs_type,
+    })
+}
+
+/// Undoes the kernel's escaping of blank, tab, newline, backslash (and `#`) as `\040` and so on.
+fn unescape(field: &[u8]) -> Cow<'_, [u8]> {
+    if !field.contains(&b'\\') {
+        return Cow::Borrowed(field);
+    }
+    let mut plain = Vec::with_capacity(field.len());
+    let mut rest = field;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let octal = |digit: &u8| {
+            (b'0'..=b'7')
+                .contains(digit)
+                .then(|| u32::from(digit - b'0'))
+        };
+        let escaped = match tail {
+            [a, b, c, ..] if byte == b'\\' => octal(a)
+                .zip(octal(b))
+                .zip(octal(c))
+                .map(|((a, b), c)| a * 64 + b * 8 + c),
+            _ => None,
+        };
+        match escaped.and_then(|code| u8::try_from(code).ok()) {
+            Some(code) => {
+                plain.push(code);
+                rest = tail.get(3..).unwrap_or_default();
+            }
+            None => {
+                plain.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    Cow::Owned(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lines_are_taken_apart() {
+        let text = b"22 27 0:21 / /proc rw,relatime shared:5 - proc proc rw\n\
+            garbage\n\
+            901 27 0:4 net:[4026532281] /run/a\\040b\\134c\\1z rw master:1 shared:2 - nsfs nsfs rw\n";
+        let mounts: Vec<_> = parse(text).collect();
+        assert_eq!(mounts.len(), 2);
+        assert_eq!(mounts[0].fs_type, b"proc");
+        assert_eq!(mounts[1].fs_type, b"nsfs");
+        assert_eq!(&*mounts[1].root, b"net:[4026532281]");
+        assert_eq!(&*mounts[1].mount_point, b"/run/a b\\c\\1z");
+        assert_eq!(mounts[1].device, 4);
+    }
+
+    #[test]
+    fn own_mounts_are_read() {
+        let text = std::fs::read("/proc/self/mountinfo").unwrap();
+        assert_eq!(
+            parse(&text).count(),
+            text.iter().filter(|byte| **byte == b'\n').count()
+        );
+        assert!(parse(&text).any(|mount| mount.fs_type == b"proc"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes: Vec<u8>) {
+            parse(&bytes).count();
+        }
+
+        #[test]
+        fn escapes_are_undone(plain: Vec<u8>) {
+            let escaped: Vec<u8> = plain.iter().flat_map(|byte| match byte {
+                b' ' | b'\t' | b'\n' | b'\\' => format!("\\{byte:03o}").into_bytes(),
+                other => vec![*other],
+            }).collect();
+            prop_assert_eq!(unescape(&escaped).into_owned(), plain);
+        }
+    }
+}

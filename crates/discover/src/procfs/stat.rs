@@ -1,0 +1,98 @@
+//! `/proc/PID/stat`, see proc_pid_stat(5).
+
+use lxkns_species::Pid;
+
+use super::number;
+
+/// `PF_KTHREAD` of the kernel's linux/sched.h, among the flags of `stat`.
+const PF_KTHREAD: u32 = 0x0020_0000;
+
+/// What lxkns needs of `/proc/PID/stat`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stat<'t> {
+    pub(crate) comm: &'t [u8],
+    pub(crate) state: char,
+    pub(crate) ppid: Pid,
+    pub(crate) kernel_thread: bool,
+    pub(crate) threads: u64,
+    /// In clock ticks since boot.
+    pub(crate) start_time: u64,
+}
+
+/// Parses the text; `None` if it is none such, or cut off too early.
+pub(crate) fn parse(text: &[u8]) -> Option<Stat<'_>> {
+    // The name stands in parentheses, unescaped, and may hold parentheses, blanks and newlines.
+    let open = text.iter().position(|&byte| byte == b'(')?;
+    let close = text.iter().rposition(|&byte| byte == b')')?;
+    let comm = text.get(open + 1..close)?;
+    let mut fields = text.get(close + 1..)?.split(|&byte| byte == b' ').skip(1);
+    let state = char::from(*fields.next()?.first()?);
+    let ppid = number(fields.next()?)?;
+    // pgrp, session, tty_nr, tpgid
+    let flags: u32 = number(fields.nth(4)?)?;
+    // minflt to cutime (8), cstime, priority, nice: before num_threads come ten.
+    let threads = number(fields.nth(10)?)?;
+    // itrealvalue
+    let start_time = number(fields.nth(1)?)?;
+    Some(Stat {
+        comm,
+        state,
+        ppid: Pid(ppid),
+        kernel_thread: flags & PF_KTHREAD != 0,
+        threads,
+        start_time,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const REST: &str = "S 1 812 812 0 -1 4194560 3 0 0 0 1 2 0 0 20 0 17 0 98765 5255168 1 2";
+
+    #[test]
+    fn names_may_hold_anything() {
+        for comm in [
+            "bash",
+            "a) S 7 (b",
+            "",
+            "tab\tnew\nline",
+            "(sd-pam)",
+            "x) R 2",
+        ] {
+            let text = format!("812 ({comm}) {REST}");
+            let expected = Stat {
+                comm: comm.as_bytes(),
+                state: 'S',
+                ppid: Pid(1),
+                kernel_thread: false,
+                threads: 17,
+                start_time: 98765,
+            };
+            assert_eq!(parse(text.as_bytes()), Some(expected));
+        }
+    }
+
+    #[test]
+    fn own_stat_is_read() {
+        let text = std::fs::read("/proc/self/stat").unwrap();
+        let stat = parse(&text).unwrap();
+        assert_eq!(stat.ppid.0, std::os::unix::process::parent_id());
+        assert!(stat.threads >= 1 && stat.start_time > 0);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes: Vec<u8>) {
+            let _ = parse(&bytes);
+        }
+
+        #[test]
+        fn cut_off_anywhere_is_no_stat(length in 0usize..60) {
+            let text = format!("812 (bash) {REST}");
+            prop_assert_eq!(parse(&text.as_bytes()[..length]), None);
+        }
+    }
+}

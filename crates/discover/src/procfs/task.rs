@@ -1,0 +1,144 @@
+//! The directory of one process or thread.
+//!
+//! Once open it belongs to that task for good: after the task has ended everything below it is
+//! ESRCH or ENOENT, even if its number is in use again. So all that is read through one
+//! [`TaskDir`] is about one and the same task.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat_raw, statat};
+use rustix::io::Errno;
+
+use super::read_into;
+
+/// `/proc/PID` or `/proc/PID/task/TID`, open.
+#[derive(Debug)]
+pub(crate) struct TaskDir(OwnedFd);
+
+/// A namespace link: its name below a [`TaskDir`].
+fn link_name(namespace_type: NamespaceType) -> &'static CStr {
+    match namespace_type {
+        NamespaceType::Cgroup => c"ns/cgroup",
+        NamespaceType::Ipc => c"ns/ipc",
+        NamespaceType::Mnt => c"ns/mnt",
+        NamespaceType::Net => c"ns/net",
+        NamespaceType::Pid => c"ns/pid",
+        NamespaceType::Time => c"ns/time",
+        NamespaceType::User => c"ns/user",
+        NamespaceType::Uts => c"ns/uts",
+    }
+}
+
+fn link_name_for_children(namespace_type: NamespaceType) -> &'static CStr {
+    match namespace_type {
+        NamespaceType::Time => c"ns/time_for_children",
+        _ => c"ns/pid_for_children",
+    }
+}
+
+/// What the namespace links of a task said.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    /// The namespaces.
+    pub(crate) joined: lxkns_model::Joined,
+    /// Those links that could not be read for lack of permission.
+    pub(crate) denied: NamespaceTypes,
+    /// Those that were not there: the task has let go of that namespace, or is gone altogether.
+    pub(crate) absent: NamespaceTypes,
+}
+
+impl TaskDir {
+    pub(crate) fn open(parent: BorrowedFd<'_>, name: &CStr) -> Result<TaskDir, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(parent, name, flags, Mode::empty()).map(TaskDir)
+    }
+
+    /// Opens a directory below it for listing.
+    pub(crate) fn directory(&self, name: &CStr) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(&self.0, name, flags, Mode::empty())
+    }
+
+    /// Reads a small file.
+    pub(crate) fn read<'b>(&self, name: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+        read_into(self.0.as_fd(), name, buffer)
+    }
+
+    /// The namespace of this type that the task is joined to.
+    pub(crate) fn namespace(&self, namespace_type: NamespaceType) -> Result<NamespaceId, Errno> {
+        self.link(link_name(namespace_type))
+    }
+
+    /// The namespace of this type that the children of the task will be in (PID and time).
+    pub(crate) fn namespace_for_children(
+        &self,
+        namespace_type: NamespaceType,
+    ) -> Result<NamespaceId, Errno> {
+        self.link(link_name_for_children(namespace_type))
+    }
+
+    /// The namespaces of these types that the task is joined to.
+    pub(crate) fn namespaces(&self, types: NamespaceTypes) -> Links {
+        let mut links = Links::default();
+        for namespace_type in types.iter() {
+            match self.namespace(namespace_type) {
+                Ok(id) => links.joined.set(id),
+                Err(Errno::ACCESS | Errno::PERM) => links.denied.insert(namespace_type),
+                Err(_) => links.absent.insert(namespace_type),
+            }
+        }
+        links
+    }
+
+    /// Opens the namespace of this type that the task is joined to.
+    pub(crate) fn open_namespace(&self, namespace_type: NamespaceType) -> Result<OwnedFd, Errno> {
+        self.open_file(link_name(namespace_type))
+    }
+
+    /// Opens the namespace of this type that the children of the task will be in.
+    pub(crate) fn open_namespace_for_children(
+        &self,
+        namespace_type: NamespaceType,
+    ) -> Result<OwnedFd, Errno> {
+        self.open_file(link_name_for_children(namespace_type))
+    }
+
+    /// Opens a file below it.
+    pub(crate) fn open_file(&self, name: &CStr) -> Result<OwnedFd, Errno> {
+        openat(
+            &self.0,
+            name,
+            OFlags::RDONLY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+    }
+
+    /// Opens its root directory, in its mount namespace.
+    pub(crate) fn root(&self) -> Result<OwnedFd, Errno> {
+        openat(
+            &self.0,
+            c"root",
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
+    }
+
+    /// Whether the task is still there, be it as a zombie.
+    pub(crate) fn is_alive(&self) -> bool {
+        statat(&self.0, c"stat", AtFlags::empty()).is_ok()
+    }
+
+    fn link(&self, name: &CStr) -> Result<NamespaceId, Errno> {
+        let mut buffer = [0u8; 64];
+        let length = readlinkat_raw(&self.0, name, &mut buffer)?;
+        NamespaceId::from_link(buffer.get(..length).unwrap_or_default()).ok_or(Errno::INVAL)
+    }
+}
+
+impl AsFd for TaskDir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

@@ -1,0 +1,185 @@
+//! Asking the kernel about namespaces, once for each.
+//!
+//! A source that meets a namespace for the first time lends a way to open it. The namespace is
+//! opened, checked to be the one that is meant, asked for its owner, parent and creator, and closed
+//! again: holding it would keep it alive, and a machine may have more namespaces than a process may
+//! have files. Owners and parents that turn up in that way are asked in their turn, so that the
+//! hierarchy is complete up to what may be seen.
+
+use std::collections::HashMap;
+use std::os::fd::OwnedFd;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use lxkns_model::{Missing, NamespaceFacts, Part, Reason, Relation};
+use lxkns_ops::{Error, Namespace};
+use lxkns_species::{NamespaceId, NamespaceType};
+use rustix::io::Errno;
+
+use crate::gaps::{Gaps, reason};
+use crate::options::{Options, Tier};
+use crate::procfs::{Kind, Procfs};
+use crate::scan::UidView;
+
+/// What the kernel has told about namespaces so far.
+#[derive(Debug)]
+pub(crate) struct Resolver {
+    /// A tree of files has nobody to ask.
+    asks: bool,
+    owners: bool,
+    parents: bool,
+    unique_ids: bool,
+    uids: UidView,
+    known: Mutex<HashMap<NamespaceId, Entry>>,
+}
+
+#[derive(Debug)]
+enum Entry {
+    /// Some thread is at it.
+    Asking,
+    Resolved(Box<NamespaceFacts>),
+    /// It could not be opened, so far.
+    Failed(Reason),
+}
+
+impl Resolver {
+    pub(crate) fn new(options: &Options, proc: &Procfs, uids: UidView) -> Resolver {
+        Resolver {
+            asks: proc.kind() != Kind::Tree,
+            owners: options.wants(Part::Ownership),
+            parents: options.wants(Part::Hierarchy),
+            unique_ids: options.tier_cap() >= Tier::Ids,
+            uids,
+            known: Mutex::default(),
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<NamespaceId, Entry>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a namespace has been asked already.
+    pub(crate) fn has(&self, id: NamespaceId) -> bool {
+        matches!(self.known().get(&id), Some(Entry::Resolved(_)))
+    }
+
+    /// Takes note of a namespace. If it is new, or could not be opened before, opens it and asks.
+    pub(crate) fn meet(&self, id: NamespaceId, open: impl FnOnce() -> Result<OwnedFd, Errno>) {
+        if self.begin(id) {
+            let namespace = if self.asks {
+                open()
+                    .map_err(reason)
+                    .and_then(|fd| Namespace::expecting(fd, id).map_err(|error| failure(&error)))
+            } else {
+                Err(Reason::ForeignProc)
+            };
+            match namespace {
+                Ok(namespace) => self.ask(&namespace),
+                Err(why) => self.finish(id, Entry::Failed(why)),
+            }
+        }
+    }
+
+    /// Takes note of a namespace that is open.
+    pub(crate) fn meet_open(&self, namespace: &Namespace) {
+        if self.begin(namespace.id()) {
+            self.ask(namespace);
+        }
+    }
+
+    /// Takes note of a namespace that cannot be opened, for the given reason.
+    pub(crate) fn meet_closed(&self, id: NamespaceId, why: Reason) {
+        if self.begin(id) {
+            self.finish(id, Entry::Failed(why));
+        }
+    }
+
+    /// Whether it is the caller's turn to ask.
+    fn begin(&self, id: NamespaceId) -> bool {
+        let mut known = self.known();
+        match known.get(&id) {
+            Some(Entry::Asking | Entry::Resolved(_)) => false,
+            Some(Entry::Failed(_)) | None => {
+                known.insert(id, Entry::Asking);
+                true
+            }
+        }
+    }
+
+    fn finish(&self, id: NamespaceId, entry: Entry) {
+        self.known().insert(id, entry);
+    }
+
+    fn ask(&self, namespace: &Namespace) {
+        let id = namespace.id();
+        let mut facts = NamespaceFacts::new(id);
+        let is_user = id.namespace_type() == NamespaceType::User;
+        if self.unique_ids {
+            facts.unique_id = namespace.unique_id().ok();
+        }
+        if self.owners && is_user {
+            facts.creator = namespace
+                .creator()
+                .ok()
+                .and_then(|uid| self.uids.known(uid));
+        }
+        let above = |asked: Result<Namespace, Error>| {
+            let above = asked.ok()?;
+            self.meet_open(&above);
+            Some(above.id())
+        };
+        if self.owners && !is_user {
+            facts.owner = above(namespace.owner());
+        }
+        if id.namespace_type().is_hierarchical()
+            && id.inode() == id.namespace_type().initial_inode()
+        {
+            facts.parent = Relation::None;
+        } else if self.parents && id.namespace_type().is_hierarchical() {
+            facts.parent = above(namespace.parent()).map_or(Relation::Unknown, Relation::Known);
+        }
+        self.finish(id, Entry::Resolved(Box::new(facts)));
+    }
+
+    /// The namespaces that nobody could open so far.
+    pub(crate) fn unresolved(&self) -> Vec<NamespaceId> {
+        let known = self.known();
+        let open = known
+            .iter()
+            .filter(|(_, entry)| !matches!(entry, Entry::Resolved(_)));
+        open.map(|(id, _)| *id).collect()
+    }
+
+    /// All that has been found out. What could not be, and was wanted, becomes a gap.
+    pub(crate) fn into_facts(self, gaps: &Gaps) -> Vec<NamespaceFacts> {
+        let known = self
+            .known
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut all = Vec::with_capacity(known.len());
+        for (id, entry) in known {
+            let (facts, why) = match entry {
+                Entry::Resolved(facts) => (*facts, Reason::Denied),
+                Entry::Failed(why) => (NamespaceFacts::new(id), why),
+                Entry::Asking => (NamespaceFacts::new(id), Reason::Failed),
+            };
+            let is_user = id.namespace_type() == NamespaceType::User;
+            if self.asks && self.owners && !is_user && facts.owner.is_none() {
+                gaps.add(Missing::Owners, why.clone(), id.to_string());
+            }
+            if self.asks && self.owners && is_user && facts.creator.is_none() {
+                gaps.add(Missing::Creators, why.clone(), id.to_string());
+            }
+            if self.asks && self.parents && facts.parent == Relation::Unknown {
+                gaps.add(Missing::Parents, why, id.to_string());
+            }
+            all.push(facts);
+        }
+        all
+    }
+}
+
+/// Why a namespace that was opened could not be taken for the one that was meant.
+fn failure(error: &Error) -> Reason {
+    // Another namespace, or none: what was there has gone, and something else has come.
+    error.errno().map_or(Reason::Gone, reason)
+}

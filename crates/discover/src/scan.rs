@@ -1,0 +1,133 @@
+//! What one discovery works with, and what its sources report.
+
+use std::sync::Mutex;
+
+use lxkns_model::{Counts, Holder, Part, ProcessFacts};
+use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid};
+
+use crate::gaps::Gaps;
+use crate::options::Options;
+use crate::procfs::{Procfs, number};
+use crate::resolve::Resolver;
+use crate::sources::sockets::SocketTable;
+
+/// One discovery on its way: what was asked for, and what all sources share.
+pub(crate) struct Scan<'o> {
+    pub(crate) options: &'o Options,
+    pub(crate) proc: Procfs,
+    pub(crate) gaps: Gaps,
+    pub(crate) resolver: Resolver,
+    pub(crate) sockets: Mutex<SocketTable>,
+    /// The scanner, if the procfs shows it.
+    pub(crate) own_pid: Option<Pid>,
+    pub(crate) own_pid_namespace: Option<NamespaceId>,
+    /// The types of namespace links to read: those asked for, and those needed on the way.
+    pub(crate) link_types: NamespaceTypes,
+    pub(crate) uids: UidView,
+}
+
+/// What the sources have seen so far. Each worker fills its own; they are appended in the end.
+#[derive(Debug, Default)]
+pub(crate) struct Sightings {
+    pub(crate) processes: Vec<ProcessFacts>,
+    /// "This namespace is held by that", besides what the processes' own facts say.
+    pub(crate) holders: Vec<(NamespaceId, Holder)>,
+    pub(crate) counts: Counts,
+}
+
+impl Sightings {
+    pub(crate) fn append(&mut self, mut other: Sightings) {
+        self.processes.append(&mut other.processes);
+        self.holders.append(&mut other.holders);
+        self.counts.listed += other.counts.listed;
+        self.counts.read += other.counts.read;
+        self.counts.unreadable += other.counts.unreadable;
+        self.counts.vanished += other.counts.vanished;
+    }
+}
+
+impl<'o> Scan<'o> {
+    pub(crate) fn new(options: &'o Options, proc: Procfs) -> Scan<'o> {
+        let uids = UidView::of_scanner(&proc);
+        let own = if proc.is_ours() {
+            proc.own_process().ok()
+        } else {
+            None
+        };
+        let own_pid_namespace = own
+            .as_ref()
+            .and_then(|own| own.namespace(NamespaceType::Pid).ok());
+        let own_pid = own.as_ref().map(|_| Pid(std::process::id()));
+        let mut link_types = options.scope().types;
+        if options.wants(Part::Mounts) {
+            // Whatever is asked for, it may hide in any mount namespace.
+            link_types.insert(NamespaceType::Mnt);
+        }
+        // A type that this kernel was built without has no link; that is no gap.
+        if let Some(own) = &own {
+            let here = own.namespaces(link_types);
+            link_types = link_types
+                .iter()
+                .filter(|t| !here.absent.contains(*t))
+                .collect();
+        }
+        Scan {
+            options,
+            gaps: Gaps::default(),
+            resolver: Resolver::new(options, &proc, uids.clone()),
+            sockets: Mutex::default(),
+            own_pid,
+            own_pid_namespace,
+            link_types,
+            uids,
+            proc,
+        }
+    }
+
+    pub(crate) fn wants(&self, part: Part) -> bool {
+        self.options.wants(part)
+    }
+
+    pub(crate) fn wants_type(&self, namespace_type: NamespaceType) -> bool {
+        self.options.scope().types.contains(namespace_type)
+    }
+}
+
+/// How UIDs look from the scanner's user namespace.
+///
+/// The kernel shows a UID that has no mapping there as the overflow UID. Where every UID is mapped,
+/// that UID is a user like any other; elsewhere it stands for "nobody you know".
+#[derive(Clone, Debug)]
+pub(crate) struct UidView {
+    overflow: Option<Uid>,
+}
+
+impl UidView {
+    fn of_scanner(proc: &Procfs) -> UidView {
+        let mut buffer = [0; 4096];
+        let map = proc
+            .read_into(c"self/uid_map", &mut buffer)
+            .unwrap_or_default();
+        let numbers = map
+            .split(u8::is_ascii_whitespace)
+            .filter(|number| !number.is_empty());
+        if numbers.eq([&b"0"[..], b"0", b"4294967295"]) {
+            return UidView { overflow: None };
+        }
+        let text = proc.read_into(c"sys/kernel/overflowuid", &mut buffer);
+        let overflow = text.ok().and_then(|text| number(text.trim_ascii()));
+        // 65534 is what it is where nobody has changed it.
+        UidView {
+            overflow: Some(Uid(overflow.unwrap_or(65534))),
+        }
+    }
+
+    /// The UID, if it means a certain user.
+    pub(crate) fn known(&self, uid: Uid) -> Option<Uid> {
+        if self.overflow == Some(uid) {
+            None
+        } else {
+            Some(uid)
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Open files: namespaces themselves, and sockets and tun/tap devices that keep one alive.
+//!
+//! What a file descriptor is, its link text does not tell: a namespace opened through a bind mount
+//! reads as that path. So every file is asked by statx(2), in the form that does not wait for a
+//! file server (no fields wanted, no synchronisation): an inode on nsfs is a namespace.
+//!
+//! Threads may have a file table of their own (`unshare(CLONE_FILES)`), which only their own
+//! `/proc/PID/task/TID/fd` shows.
+
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+
+use lxkns_model::{Holder, Missing, Part, Reason};
+use lxkns_ops::{Namespace, pidfd};
+use lxkns_species::{NamespaceId, Pid};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, StatxFlags, makedev, openat, readlinkat_raw, statx,
+};
+use rustix::io::Errno;
+
+use super::processes::{OfProcess, OpenProcess};
+use super::{sockets, threads};
+use crate::gaps::reason;
+use crate::procfs::task::TaskDir;
+use crate::procfs::{Kind, numbers_in};
+use crate::scan::Scan;
+
+/// A file table and whose it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Table<'p> {
+    pub(crate) pid: Pid,
+    /// The thread, if the table is not the process's.
+    pub(crate) tid: Option<Pid>,
+    pub(crate) task: &'p TaskDir,
+}
+
+impl Table<'_> {
+    pub(crate) fn name(&self) -> String {
+        match self.tid {
+            Some(tid) => format!("thread {tid} of pid {}", self.pid),
+            None => format!("pid {}", self.pid),
+        }
+    }
+}
+
+pub(crate) fn look(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut OfProcess) {
+    if !(scan.wants(Part::Fds) || scan.wants(Part::Sockets)) || process.stat.kernel_thread {
+        return;
+    }
+    let pid = process.pid;
+    if !process.is_zombie() {
+        look_at(
+            scan,
+            Table {
+                pid,
+                tid: None,
+                task: &process.dir,
+            },
+            found,
+        );
+    }
+    if process.stat.threads < 2 || !scan.proc.is_ours() {
+        return;
+    }
+    // Without its main thread a process has no table to compare with: the first one counts.
+    let mut others: Vec<Pid> = if process.is_zombie() {
+        Vec::new()
+    } else {
+        vec![pid]
+    };
+    let _ = threads::each(process, |tid, task| {
+        let shared = others.iter().try_fold(false, |shared, other| {
+            Ok::<_, lxkns_ops::Error>(shared || pidfd::share_files(*other, tid)?)
+        });
+        match shared {
+            // The numbers may have changed hands since.
+            Ok(false) if task.is_alive() && process.dir.is_alive() => {
+                look_at(
+                    scan,
+                    Table {
+                        pid,
+                        tid: Some(tid),
+                        task: &task,
+                    },
+                    found,
+                );
+                others.push(tid);
+            }
+            Ok(_) => {}
+            Err(error) if error.is_gone() => {}
+            Err(error) => {
+                let why = error.errno().map_or(Reason::Failed, reason);
+                scan.gaps
+                    .add(Missing::Fds, why, format!("thread {tid} of pid {pid}"));
+            }
+        }
+    });
+}
+
+fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut OfProcess) {
+    let mut sockets = sockets::Of::new(scan, table);
+    let looked = table.task.directory(c"fd").and_then(|directory| {
+        numbers_in(&directory, |fd, name| {
+            match file_at(scan, &directory, name) {
+                File::Namespace(id) if scan.wants(Part::Fds) => {
+                    scan.resolver
+                        .meet(id, || openat(&directory, name, OPEN, Mode::empty()));
+                    let holder = Holder::Fd {
+                        pid: table.pid,
+                        tid: table.tid,
+                        fd,
+                    };
+                    found.holders.push((id, holder));
+                }
+                File::Unopenable(errno) if scan.wants(Part::Fds) => {
+                    let example = format!("fd {fd} of {}", table.name());
+                    scan.gaps.add(Missing::Fds, reason(errno), example);
+                }
+                File::Socket { inode } => sockets.socket(fd, inode, found),
+                File::Tun => sockets.tun(fd, found),
+                File::Namespace(_) | File::Unopenable(_) | File::Other => {}
+            }
+        })
+    });
+    match looked {
+        Ok(()) | Err(Errno::NOENT | Errno::SRCH) => {}
+        Err(errno) => scan.gaps.add(Missing::Fds, reason(errno), table.name()),
+    }
+}
+
+const OPEN: OFlags = OFlags::RDONLY
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY);
+
+enum File {
+    Namespace(NamespaceId),
+    /// A namespace that could not be opened to see which.
+    Unopenable(Errno),
+    Socket {
+        inode: u64,
+    },
+    Tun,
+    Other,
+}
+
+fn file_at(scan: &Scan<'_>, directory: &OwnedFd, name: &CStr) -> File {
+    if scan.proc.kind() == Kind::Tree {
+        return linked_namespace(directory, name).map_or(File::Other, File::Namespace);
+    }
+    let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+    let Ok(stat) = statx(directory, name, flags, StatxFlags::empty()) else {
+        // Closed meanwhile; what is closed holds nothing.
+        return File::Other;
+    };
+    let device = makedev(stat.stx_dev_major, stat.stx_dev_minor);
+    if Some(device) == Namespace::nsfs_device() {
+        return match linked_namespace(directory, name) {
+            Some(id) if id.inode() == stat.stx_ino => File::Namespace(id),
+            _ => match opened_namespace(directory, name) {
+                Ok(id) => File::Namespace(id),
+                Err(Errno::NOENT | Errno::SRCH) => File::Other,
+                Err(errno) => File::Unopenable(errno),
+            },
+        };
+    }
+    match FileType::from_raw_mode(stat.stx_mode.into()) {
+        FileType::Socket => File::Socket {
+            inode: stat.stx_ino,
+        },
+        FileType::CharacterDevice
+            if (stat.stx_rdev_major, stat.stx_rdev_minor) == sockets::TUN_DEVICE =>
+        {
+            File::Tun
+        }
+        _ => File::Other,
+    }
+}
+
+/// The namespace in the link's text: there only if the file was opened through a procfs.
+fn linked_namespace(directory: &OwnedFd, name: &CStr) -> Option<NamespaceId> {
+    let mut buffer = [0; 64];
+    let length = readlinkat_raw(directory, name, &mut buffer).ok()?;
+    NamespaceId::from_link(buffer.get(..length)?)
+}
+
+fn opened_namespace(directory: &OwnedFd, name: &CStr) -> Result<NamespaceId, Errno> {
+    let fd = openat(directory, name, OPEN, Mode::empty())?;
+    // The process may have put something else there meanwhile.
+    Namespace::from_fd(fd)
+        .map(|namespace| namespace.id())
+        .map_err(|error| error.errno().unwrap_or(Errno::NOENT))
+}

@@ -1,0 +1,26 @@
+//! Where namespaces are looked for: one source of sightings per file.
+//!
+//! A source reports "this namespace is held by that", lends the resolver a way to open what is new,
+//! and takes note of what it could not see. It decides nothing else. A new one goes into one of the
+//! two lists here.
+
+pub(crate) mod fds;
+pub(crate) mod mounts;
+pub(crate) mod pending;
+pub(crate) mod processes;
+pub(crate) mod sockets;
+pub(crate) mod threads;
+
+use crate::scan::{Scan, Sightings};
+use processes::{OfProcess, OpenProcess};
+
+/// A source that looks at the machine as a whole.
+type MachineSource = fn(&Scan<'_>, &mut Sightings);
+
+/// A source that looks at one process, while its directory is open.
+type ProcessSource = fn(&Scan<'_>, &OpenProcess<'_>, &mut OfProcess);
+
+/// In this order: a later source builds on what the earlier ones saw.
+pub(crate) const OF_MACHINE: [MachineSource; 2] = [processes::scan, mounts::scan];
+
+pub(crate) const OF_PROCESS: [ProcessSource; 3] = [threads::look, pending::look, fds::look];

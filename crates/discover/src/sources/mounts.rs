@@ -1,0 +1,432 @@
+//! Bind-mounted namespaces and procfs mounts, in every mount namespace.
+//!
+//! A mount namespace is looked into from outside, with the help of a short-lived child
+//! ([`MountView`]); where that is not allowed, through a process that lives there. Its table of
+//! mounts says which namespaces are mounted: the root of a mount on nsfs reads `net:[4026532281]`.
+//! What is new is opened through the mount point, and believed only if it is the inode that the
+//! table names: another mount may lie over it, or anything else that the owner of the place likes.
+//!
+//! A mount namespace that is itself only bind-mounted is looked into when it is met, and so on
+//! until nothing new turns up.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::CString;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use lxkns_model::{Holder, Missing, Part, Reason, Text};
+use lxkns_ops::Namespace;
+use lxkns_ops::visit::{MountView, open_in};
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use rustix::fs::{AtFlags, StatxFlags, makedev, readlinkat_raw, statx};
+use rustix::io::Errno;
+
+use crate::gaps::reason;
+use crate::procfs::task::TaskDir;
+use crate::procfs::{Kind, mountinfo, read_all, read_open};
+use crate::scan::{Scan, Sightings};
+use crate::workers::share_out;
+
+/// A table of mounts may be this long: more than 100,000 mounts.
+const TABLE_LIMIT: usize = 64 * 1024 * 1024;
+
+/// So long a single path may take if it leads over a file server that does not answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// So long all of them together may take.
+const TOTAL_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A mount namespace, and who can help to look into it.
+struct Target {
+    id: NamespaceId,
+    /// Processes joined to it, the scanner first.
+    members: Vec<Pid>,
+    /// Threads joined to it and file descriptors on it.
+    handles: Vec<Holder>,
+}
+
+pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
+    if !scan.wants(Part::Mounts) {
+        return;
+    }
+    let targets = targets(scan, sightings);
+    let walk = Walk {
+        scan,
+        with_handles: targets.iter().map(|target| target.id).collect(),
+        shared: Mutex::new(Shared {
+            patience: TOTAL_PATIENCE,
+            ..Shared::default()
+        }),
+    };
+    let workers = scan.options.worker_count();
+    for held in share_out(&targets, workers, |target, held| {
+        walk.begin_at(target, held)
+    }) {
+        sightings.holders.extend(held);
+    }
+}
+
+fn targets(scan: &Scan<'_>, sightings: &Sightings) -> Vec<Target> {
+    let mut targets: HashMap<NamespaceId, Target> = HashMap::new();
+    let mut target = |id: NamespaceId, member: Option<Pid>, handle: Option<&Holder>| {
+        let new = || Target {
+            id,
+            members: Vec::new(),
+            handles: Vec::new(),
+        };
+        let target = targets.entry(id).or_insert_with(new);
+        target.members.extend(member);
+        target.handles.extend(handle.cloned());
+    };
+    let own = scan.own_pid.zip(scan.proc.own_process().ok());
+    if let Some((pid, own)) = own
+        && let Ok(id) = own.namespace(NamespaceType::Mnt)
+    {
+        target(id, Some(pid), None);
+    }
+    for process in &sightings.processes {
+        if let Some(id) = process.namespaces.get(NamespaceType::Mnt) {
+            target(id, Some(process.pid), None);
+        }
+        for thread in &process.threads {
+            let holder = Holder::Thread {
+                pid: process.pid,
+                tid: thread.tid,
+            };
+            if let Some(id) = thread.namespaces.get(NamespaceType::Mnt) {
+                target(id, None, Some(&holder));
+            }
+        }
+    }
+    for (id, holder) in &sightings.holders {
+        if id.namespace_type() == NamespaceType::Mnt {
+            target(*id, None, Some(holder));
+        }
+    }
+    let mut targets: Vec<Target> = targets.into_values().collect();
+    targets.sort_by_key(|target| target.id);
+    targets
+}
+
+/// The walk through all mount namespaces.
+struct Walk<'s> {
+    scan: &'s Scan<'s>,
+    /// The mount namespaces with which the walk begins: they need no bind mount to get there.
+    with_handles: HashSet<NamespaceId>,
+    shared: Mutex<Shared>,
+}
+
+/// What the workers share.
+#[derive(Default)]
+struct Shared {
+    /// Mount namespaces found on the way and looked into.
+    seen: HashSet<NamespaceId>,
+    /// Which PID namespace a procfs shows, by its device number.
+    proc_shows: HashMap<u64, NamespaceId>,
+    /// The time left for waiting for file servers.
+    patience: Duration,
+}
+
+/// A mount namespace that is being walked through.
+struct Place {
+    id: NamespaceId,
+    /// Its root directory, if that can be had.
+    root: Option<OwnedFd>,
+    entries: std::vec::IntoIter<Entry>,
+}
+
+/// A mount of interest.
+struct Entry {
+    device: u64,
+    path: Vec<u8>,
+    /// The namespace that is mounted; `None` for a procfs.
+    namespace: Option<NamespaceId>,
+}
+
+type Held = Vec<(NamespaceId, Holder)>;
+
+impl Walk<'_> {
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin_at(&self, target: &Target, held: &mut Held) {
+        match self.look_into(target) {
+            Ok(place) => self.walk(place, held),
+            Err(Reason::Gone) => {}
+            Err(why) => self
+                .scan
+                .gaps
+                .add(Missing::Mounts, why, target.id.to_string()),
+        }
+    }
+
+    /// Through one mount namespace, and through those that are bind-mounted in it and that nothing
+    /// else leads to.
+    fn walk(&self, start: Place, held: &mut Held) {
+        let mut places = vec![start];
+        while let Some(place) = places.last_mut() {
+            match place.entries.next() {
+                Some(entry) => {
+                    let inner = self.enter(place, &entry, held);
+                    places.extend(inner);
+                }
+                None => drop(places.pop()),
+            }
+        }
+    }
+
+    /// Takes note of a mount. If a mount namespace is behind it that has not been seen yet, returns
+    /// it.
+    fn enter(&self, place: &Place, entry: &Entry, held: &mut Held) -> Option<Place> {
+        let mount_namespace = Some(place.id);
+        let path = Text::from(entry.path.as_slice());
+        let Some(id) = entry.namespace else {
+            match self.pid_namespace_shown(place, entry) {
+                Ok(id) => held.push((
+                    id,
+                    Holder::ProcMount {
+                        mount_namespace,
+                        path,
+                    },
+                )),
+                Err(why) => self.gap(Missing::ProcMounts, why, place, entry),
+            }
+            return None;
+        };
+        held.push((
+            id,
+            Holder::BindMount {
+                mount_namespace,
+                path,
+            },
+        ));
+        let unseen = id.namespace_type() == NamespaceType::Mnt
+            && !self.with_handles.contains(&id)
+            && self.shared().seen.insert(id);
+        if self.scan.resolver.has(id) && !unseen {
+            return None;
+        }
+        match self.open(place, entry, id) {
+            Ok(namespace) => {
+                self.scan.resolver.meet_open(&namespace);
+                if !unseen {
+                    return None;
+                }
+                match self.visit(&namespace) {
+                    Ok(view) => return Some(view.place(id, self.scan)),
+                    Err(why) => self.scan.gaps.add(Missing::Mounts, why, id.to_string()),
+                }
+            }
+            Err(why) => {
+                if unseen {
+                    // Another mount of it may be accessible.
+                    self.shared().seen.remove(&id);
+                }
+                self.scan.resolver.meet_closed(id, why.clone());
+                self.gap(Missing::BindMounts, why, place, entry);
+            }
+        }
+        None
+    }
+
+    fn gap(&self, what: Missing, why: Reason, place: &Place, entry: &Entry) {
+        let mut example = entry.path.clone();
+        example.extend_from_slice(format!(" in {}", place.id).as_bytes());
+        self.scan.gaps.add(what, why, example);
+    }
+
+    /// Opens what is mounted at an entry, and makes sure that it is what the table says.
+    fn open(&self, place: &Place, entry: &Entry, id: NamespaceId) -> Result<Namespace, Reason> {
+        let file = self.open_path(place, entry)?;
+        let (device, inode) = identity(&file).map_err(reason)?;
+        if (Some(device), inode) != (Namespace::nsfs_device(), id.inode()) {
+            return Err(Reason::Covered);
+        }
+        let fd = self.scan.proc.reopen(&file).map_err(reason)?;
+        Namespace::expecting(fd, id).map_err(|_| Reason::Covered)
+    }
+
+    fn open_path(&self, place: &Place, entry: &Entry) -> Result<OwnedFd, Reason> {
+        let root = place.root.as_ref().ok_or(Reason::Denied)?;
+        let path = CString::new(entry.path.as_slice()).map_err(|_| Reason::Malformed)?;
+        let limit = self.shared().patience.min(PATIENCE);
+        let start = Instant::now();
+        let opened = open_in(root, &path, limit);
+        opened.map_err(|error| {
+            let why = error.errno().map_or(Reason::Failed, reason);
+            if why == Reason::TimedOut {
+                let mut shared = self.shared();
+                shared.patience = shared.patience.saturating_sub(start.elapsed());
+            }
+            why
+        })
+    }
+
+    /// Which PID namespace a mounted procfs shows: that of its PID 1.
+    fn pid_namespace_shown(&self, place: &Place, entry: &Entry) -> Result<NamespaceId, Reason> {
+        let known = self.shared().proc_shows.get(&entry.device).copied();
+        if let Some(id) = known {
+            return Ok(id);
+        }
+        let mount = self.open_path(place, entry)?;
+        let (device, _) = identity(&mount).map_err(reason)?;
+        if device != entry.device {
+            return Err(Reason::Covered);
+        }
+        let mut buffer = [0; 64];
+        let shown = match readlinkat_raw(&mount, c"1/ns/pid", &mut buffer) {
+            Ok(length) => {
+                let id = buffer.get(..length).and_then(NamespaceId::from_link);
+                id.ok_or(Reason::Malformed)
+            }
+            // PID 1 may be beyond reach even in the scanner's own PID namespace.
+            Err(errno) => match self.scan.own_pid_namespace {
+                Some(own) if crate::procfs::shows_own_pid_namespace(mount.as_fd()) => Ok(own),
+                _ if errno == Errno::NOENT => Err(Reason::NobodyToAsk),
+                _ => Err(reason(errno)),
+            },
+        }?;
+        self.shared().proc_shows.insert(entry.device, shown);
+        Ok(shown)
+    }
+
+    fn look_into(&self, target: &Target) -> Result<Place, Reason> {
+        let mut why = Reason::Gone;
+        for opened in self.handles(target) {
+            match opened.and_then(|namespace| self.visit(&namespace)) {
+                Ok(view) => return Ok(view.place(target.id, self.scan)),
+                Err(failure) => why = failure,
+            }
+            if why != Reason::Gone {
+                break;
+            }
+        }
+        for member in &target.members {
+            match self.through_member(target.id, *member) {
+                Ok(view) => return Ok(view.place(target.id, self.scan)),
+                Err(Errno::NOENT | Errno::SRCH) => {}
+                Err(errno) => why = reason(errno),
+            }
+        }
+        Err(why)
+    }
+
+    /// All ways to open the mount namespace that need no bind mount.
+    fn handles<'t>(
+        &'t self,
+        target: &'t Target,
+    ) -> impl Iterator<Item = Result<Namespace, Reason>> + 't {
+        let members = target.members.iter().map(|pid| format!("{pid}/ns/mnt"));
+        let handles = target.handles.iter().filter_map(|holder| match holder {
+            Holder::Thread { pid, tid } => Some(format!("{pid}/task/{tid}/ns/mnt")),
+            Holder::Fd { pid, tid: None, fd } => Some(format!("{pid}/fd/{fd}")),
+            Holder::Fd {
+                pid,
+                tid: Some(tid),
+                fd,
+            } => Some(format!("{pid}/task/{tid}/fd/{fd}")),
+            _ => None,
+        });
+        members.chain(handles).map(move |path| {
+            let fd = self.scan.proc.open_file(&path).map_err(reason)?;
+            Namespace::expecting(fd, target.id)
+                .map_err(|error| error.errno().map_or(Reason::Gone, reason))
+        })
+    }
+
+    fn visit(&self, namespace: &Namespace) -> Result<View, Reason> {
+        if !self.scan.proc.is_ours() {
+            return Err(Reason::ForeignProc);
+        }
+        let plain = MountView::of(namespace, None, &self.scan.proc);
+        let view = plain.or_else(|denied| {
+            // As the owner of a child user namespace one may enter that first.
+            let owner = namespace.owner().map_err(|_| denied)?;
+            MountView::of(namespace, Some(owner.as_fd()), &self.scan.proc)
+        });
+        let view = view.map_err(|error| error.errno().map_or(Reason::Failed, reason))?;
+        let (table, cut) = read_open(&view.mountinfo, TABLE_LIMIT).map_err(reason)?;
+        Ok(View {
+            root: Some(view.root),
+            table,
+            cut,
+        })
+    }
+
+    /// As seen by a process that is joined to it, which must not have changed its root directory.
+    fn through_member(&self, id: NamespaceId, member: Pid) -> Result<View, Errno> {
+        let task = self.scan.proc.process(member)?;
+        let is_here = |task: &TaskDir| match task.namespace(NamespaceType::Mnt) {
+            Ok(now) if now == id => Ok(()),
+            Ok(_) => Err(Errno::SRCH),
+            Err(errno) => Err(errno),
+        };
+        is_here(&task)?;
+        let (table, cut) = read_all(task.as_fd(), c"mountinfo", TABLE_LIMIT)?;
+        let root = if self.scan.proc.kind() == Kind::Tree {
+            None
+        } else {
+            task.root().ok()
+        };
+        is_here(&task)?;
+        let has_root = mountinfo::parse(&table).any(|mount| *mount.mount_point == *b"/");
+        if !has_root {
+            return Err(Errno::SRCH);
+        }
+        Ok(View { root, table, cut })
+    }
+}
+
+/// A mount namespace, seen from its root.
+struct View {
+    root: Option<OwnedFd>,
+    table: Vec<u8>,
+    cut: bool,
+}
+
+impl View {
+    /// What is of interest in it.
+    fn place(self, id: NamespaceId, scan: &Scan<'_>) -> Place {
+        if self.cut {
+            scan.gaps
+                .add(Missing::Mounts, Reason::Limit, id.to_string());
+        }
+        let of_interest = |mount: mountinfo::Mount<'_>| {
+            let namespace = match mount.fs_type {
+                b"nsfs" => Some(NamespaceId::from_link(&mount.root)?),
+                b"proc" if scan.wants_type(NamespaceType::Pid) => None,
+                _ => return None,
+            };
+            let wanted = namespace.is_none_or(|id| {
+                let namespace_type = id.namespace_type();
+                namespace_type == NamespaceType::Mnt || scan.wants_type(namespace_type)
+            });
+            let path = mount.mount_point.into_owned();
+            wanted.then_some(Entry {
+                device: mount.device,
+                path,
+                namespace,
+            })
+        };
+        let entries: Vec<Entry> = mountinfo::parse(&self.table)
+            .filter_map(of_interest)
+            .collect();
+        Place {
+            id,
+            root: self.root,
+            entries: entries.into_iter(),
+        }
+    }
+}
+
+/// Device and inode of an open file, without waiting for any file server.
+fn identity(file: &OwnedFd) -> Result<(u64, u64), Errno> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let stat = statx(file, c"", flags, StatxFlags::empty())?;
+    Ok((
+        makedev(stat.stx_dev_major, stat.stx_dev_minor),
+        stat.stx_ino,
+    ))
+}

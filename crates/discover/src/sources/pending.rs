@@ -1,0 +1,64 @@
+//! Namespaces that nobody is in yet: those for the children to come.
+//!
+//! unshare(2) of a PID or time namespace leaves the caller where it is; its next children will be
+//! born in the new one. A PID namespace without a first process is not shown by the kernel: its
+//! link is there, but leads nowhere.
+
+use lxkns_model::{Holder, Missing, Part, Reason};
+use lxkns_species::{NamespaceType, Pid};
+use rustix::io::Errno;
+
+use super::processes::{OfProcess, OpenProcess};
+use super::threads;
+use crate::procfs::task::TaskDir;
+use crate::scan::Scan;
+
+pub(crate) fn look(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut OfProcess) {
+    if !scan.wants(Part::Threads) || process.stat.kernel_thread {
+        return;
+    }
+    if !process.is_zombie() {
+        look_at(scan, process, &process.dir, None, found);
+    }
+    if process.stat.threads > 1 {
+        // What is gone by now holds nothing; what cannot be listed is said by the threads source.
+        let _ = threads::each(process, |tid, dir| {
+            look_at(scan, process, &dir, Some(tid), found)
+        });
+    }
+}
+
+fn look_at(
+    scan: &Scan<'_>,
+    process: &OpenProcess<'_>,
+    task: &TaskDir,
+    tid: Option<Pid>,
+    found: &mut OfProcess,
+) {
+    for namespace_type in [NamespaceType::Pid, NamespaceType::Time] {
+        if !scan.link_types.contains(namespace_type) {
+            continue;
+        }
+        match task.namespace_for_children(namespace_type) {
+            Ok(id) => {
+                let own = process.namespaces.get(namespace_type);
+                let own = own.or_else(|| task.namespace(namespace_type).ok());
+                if own.is_some_and(|own| own != id) {
+                    let open = || task.open_namespace_for_children(namespace_type);
+                    scan.resolver.meet(id, open);
+                    let holder = Holder::PendingChildren {
+                        pid: process.pid,
+                        tid,
+                    };
+                    found.holders.push((id, holder));
+                }
+            }
+            Err(Errno::NOENT) if namespace_type == NamespaceType::Pid && task.is_alive() => {
+                let example = format!("pid {}", tid.unwrap_or(process.pid));
+                scan.gaps
+                    .add(Missing::PendingChildren, Reason::Unsupported, example);
+            }
+            Err(_) => {}
+        }
+    }
+}

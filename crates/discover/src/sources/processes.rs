@@ -1,0 +1,158 @@
+//! Processes, and the namespaces that they are joined to.
+//!
+//! Every process is kept, readable or not. All that concerns one process is read while its
+//! directory is open, by one worker; the workers share nothing but the resolver and the gaps.
+//!
+//! The scanner's own process is read first, before there are workers or open namespaces, so that
+//! the scan does not see itself.
+
+use lxkns_model::{
+    Details, Holder, Joined, Missing, Part, ProcessFacts, Reason, Text, ThreadFacts,
+};
+use lxkns_species::{NamespaceId, Pid};
+use rustix::io::Errno;
+
+use super::OF_PROCESS;
+use crate::describe;
+use crate::gaps::reason;
+use crate::procfs::stat::{self, Stat};
+use crate::procfs::task::TaskDir;
+use crate::scan::{Scan, Sightings};
+use crate::workers::share_out;
+
+/// A process whose directory is open: whatever is read through it concerns this process.
+pub(crate) struct OpenProcess<'s> {
+    pub(crate) pid: Pid,
+    pub(crate) dir: TaskDir,
+    pub(crate) stat: Stat<'s>,
+    /// The namespaces that could be read.
+    pub(crate) namespaces: Joined,
+}
+
+/// What the sources have seen of one process.
+#[derive(Debug, Default)]
+pub(crate) struct OfProcess {
+    pub(crate) threads: Vec<ThreadFacts>,
+    pub(crate) holders: Vec<(NamespaceId, Holder)>,
+}
+
+impl OpenProcess<'_> {
+    /// Whether its main thread has ended. If there are others, they go on.
+    pub(crate) fn is_zombie(&self) -> bool {
+        matches!(self.stat.state, 'Z' | 'X')
+    }
+}
+
+pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
+    let needed = [Part::Processes, Part::Threads, Part::Fds, Part::Sockets];
+    if !needed.into_iter().any(|part| scan.wants(part)) {
+        return;
+    }
+    if let Some(own) = scan.own_pid {
+        look(scan, own, sightings);
+    }
+    let mut pids = match scan.proc.pids() {
+        Ok(pids) => pids,
+        Err(errno) => {
+            return scan
+                .gaps
+                .add_uncounted(Missing::Processes, reason(errno), "");
+        }
+    };
+    if scan.proc.is_ours() && pids.first() != Some(&Pid(1)) {
+        // Every PID namespace has a PID 1 as long as anybody else lives in it.
+        scan.gaps
+            .add_uncounted(Missing::Processes, Reason::Restricted, "");
+    }
+    pids.retain(|pid| Some(*pid) != scan.own_pid);
+    sightings.counts.listed += pids.len() as u64 + u64::from(scan.own_pid.is_some());
+
+    let seen = share_out(
+        &pids,
+        scan.options.worker_count(),
+        |pid, seen: &mut Sightings| {
+            look(scan, *pid, seen);
+        },
+    );
+    seen.into_iter().for_each(|seen| sightings.append(seen));
+}
+
+fn look(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) {
+    match read(scan, pid, seen) {
+        Ok(process) => {
+            if process.namespaces.is_empty() && process.threads.is_empty() {
+                seen.counts.unreadable += 1;
+            } else {
+                seen.counts.read += 1;
+            }
+            seen.processes.push(process);
+        }
+        Err(Errno::NOENT | Errno::SRCH) => {
+            seen.counts.vanished += 1;
+        }
+        Err(errno) => {
+            seen.counts.unreadable += 1;
+            scan.gaps.add(
+                Missing::ProcessNamespaces,
+                reason(errno),
+                format!("pid {pid}"),
+            );
+            seen.processes.push(ProcessFacts::new(pid));
+        }
+    }
+}
+
+fn read(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) -> Result<ProcessFacts, Errno> {
+    let dir = scan.proc.process(pid)?;
+    let mut buffer = [0; 1024];
+    let text = dir.read(c"stat", &mut buffer)?;
+    let stat = stat::parse(text).ok_or(Errno::INVAL)?;
+    let links = dir.namespaces(scan.link_types);
+    let zombie = matches!(stat.state, 'Z' | 'X');
+    if !links.absent.is_empty() && !zombie && !dir.is_alive() {
+        return Err(Errno::SRCH);
+    }
+    if !links.denied.is_empty() {
+        scan.gaps.add(
+            Missing::ProcessNamespaces,
+            Reason::Denied,
+            format!("pid {pid}"),
+        );
+    } else if !links.absent.is_empty() && (!zombie || links.joined.is_empty()) {
+        scan.gaps.add(
+            Missing::ProcessNamespaces,
+            Reason::Gone,
+            format!("pid {pid}"),
+        );
+    }
+    for id in links.joined.iter() {
+        scan.resolver
+            .meet(id, || dir.open_namespace(id.namespace_type()));
+    }
+
+    let mut process = ProcessFacts::new(pid);
+    process.comm = Some(Text::from(stat.comm));
+    process.ppid = Some(stat.ppid);
+    process.state = Some(stat.state);
+    process.start_time = Some(stat.start_time);
+    process.kernel_thread = stat.kernel_thread;
+    process.namespaces = links.joined;
+    describe::credentials(scan, &dir, &mut process)?;
+    if scan.options.scope().details == Details::Everyone {
+        describe::command_and_cgroup(scan, &dir, &mut process)?;
+    }
+
+    let open = OpenProcess {
+        pid,
+        dir,
+        stat,
+        namespaces: links.joined,
+    };
+    let mut found = OfProcess::default();
+    for source in OF_PROCESS {
+        source(scan, &open, &mut found);
+    }
+    process.threads = found.threads;
+    seen.holders.append(&mut found.holders);
+    Ok(process)
+}

@@ -1,1 +1,29 @@
-//! Under construction.
+//! The lxkns tools: from arguments to a snapshot, from a snapshot to text.
+//!
+//! Each tool is one argument struct and one run function in `tools`. What they share stands in
+//! layers below: `args` (what to look at, how to show it), `render` (escaping, labels, tables,
+//! trees, colours), `document` (JSON), `notes` (what a view does not show) and `failure` (exit
+//! codes). Nothing here knows a system call; the facts come from `lxkns-discover` or from a
+//! document.
+//!
+//! This is a library only so that several binaries, and the generator of man pages and completions,
+//! can share it. Programs want `lxkns-discover`.
+//!
+//! ```
+//! // What a man page is made from.
+//! let command = lxkns_cli::command(lxkns_cli::Tool::Nscaps);
+//! assert!(command.get_arguments().any(|arg| arg.get_long() == Some("input")));
+//! ```
+
+mod args;
+mod cli;
+mod document;
+mod failure;
+mod named_files;
+mod notes;
+mod render;
+mod tool;
+mod tools;
+
+pub use cli::{command, main_of};
+pub use tool::Tool;

@@ -48,10 +48,12 @@ mod host;
 mod leaders;
 mod namespace;
 mod process;
+mod reference;
 mod relation;
 mod scope;
 mod snapshot;
 mod text;
+pub mod wire;
 
 pub use facts::{Cmdline, Facts, IdMapping, Joined, NamespaceFacts, ProcessFacts, ThreadFacts};
 pub use gap::{Counts, Gap, Missing, Reason};

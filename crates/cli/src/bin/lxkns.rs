@@ -1,2 +1,7 @@
-//! u
-fn main() {}
+//! See `lxkns --help`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lxkns_cli::main_of(lxkns_cli::Tool::Lxkns)
+}

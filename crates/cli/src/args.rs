@@ -1,0 +1,15 @@
+//! Command lines: what the tools share.
+
+pub(crate) mod color;
+pub(crate) mod filter;
+pub(crate) mod look;
+pub(crate) mod namespace_arg;
+pub(crate) mod noise;
+pub(crate) mod show;
+pub(crate) mod theme_choice;
+
+pub(crate) use filter::Filter;
+pub(crate) use look::Look;
+pub(crate) use namespace_arg::NamespaceArg;
+pub(crate) use noise::Noise;
+pub(crate) use show::Show;

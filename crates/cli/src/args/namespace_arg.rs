@@ -1,0 +1,166 @@
+//! NAMESPACE on a command line, in all the forms that people have at hand.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{anyhow, bail};
+use lxkns_model::{Namespace, Snapshot};
+use lxkns_species::{NamespaceId, NamespaceType, ParseError, Pid};
+
+use crate::failure::Usage;
+use crate::named_files;
+use crate::render::escape::quoted;
+
+/// How the help texts explain it.
+pub(crate) const FORMS: &str = "\
+A NAMESPACE is any of: net:[4026532281], net:4026532281, 4026532281 (if no other namespace has \
+this inode), net@812 (that of process 812), or a path such as /proc/812/ns/net or /run/netns/blue.";
+
+/// A namespace, as somebody named it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NamespaceArg {
+    Id(NamespaceId),
+    Inode(u64),
+    OfProcess(NamespaceType, Pid),
+    Path(PathBuf),
+}
+
+impl FromStr for NamespaceArg {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<NamespaceArg, ParseError> {
+        if text.contains('/') {
+            return Ok(NamespaceArg::Path(text.into()));
+        }
+        let malformed = || ParseError::Malformed(text.into());
+        if let Some((name, pid)) = text.split_once('@') {
+            let pid = number(pid).and_then(|pid| u32::try_from(pid).ok());
+            let pid = pid.ok_or_else(malformed)?;
+            return Ok(NamespaceArg::OfProcess(name.parse()?, Pid(pid)));
+        }
+        if let Some(inode) = number(text) {
+            return Ok(NamespaceArg::Inode(inode));
+        }
+        if let Some((name, inode)) = text.split_once(':')
+            && let Some(inode) = number(inode)
+        {
+            let id = NamespaceId::new(name.parse()?, inode).ok_or_else(malformed)?;
+            return Ok(NamespaceArg::Id(id));
+        }
+        text.parse().map(NamespaceArg::Id)
+    }
+}
+
+/// A positive decimal number, without signs.
+fn number(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| digits && *number > 0)
+}
+
+impl NamespaceArg {
+    /// Finds the namespace in a snapshot, which is one of this very moment if it is `live`.
+    pub(crate) fn find<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+        live: bool,
+    ) -> anyhow::Result<Namespace<'s>> {
+        match self {
+            NamespaceArg::Id(id) => known(snapshot, *id),
+            NamespaceArg::Inode(inode) => only_one(snapshot, *inode),
+            NamespaceArg::OfProcess(namespace_type, pid) => {
+                let process = snapshot
+                    .process(*pid)
+                    .ok_or_else(|| anyhow!("there is no process {pid}"))?;
+                process.namespace(*namespace_type).ok_or_else(|| {
+                    anyhow!("the {namespace_type} namespace of process {pid} could not be read")
+                })
+            }
+            NamespaceArg::Path(path) if !live => {
+                let path = quoted(path.as_os_str().as_encoded_bytes());
+                Err(Usage::new(format!(
+                    "path {path} names a namespace of this machine, not of the snapshot; \
+                     give it as net:[4026531840]"
+                ))
+                .into())
+            }
+            NamespaceArg::Path(path) => at_path(snapshot, path),
+        }
+    }
+}
+
+fn known(snapshot: &Snapshot, id: NamespaceId) -> anyhow::Result<Namespace<'_>> {
+    snapshot.namespace(id).ok_or_else(|| {
+        anyhow!(
+            "there is no namespace {id}, as far as can be seen; see 'lsallns' for those there are"
+        )
+    })
+}
+
+fn only_one(snapshot: &Snapshot, inode: u64) -> anyhow::Result<Namespace<'_>> {
+    let mut found = snapshot.namespaces_with_inode(inode);
+    match (found.next(), found.next()) {
+        (Some(namespace), None) => Ok(namespace),
+        (Some(one), Some(other)) => {
+            bail!("{inode} may be {} or {}; say which", one.id(), other.id())
+        }
+        (None, _) => bail!(
+            "there is no namespace {inode}, as far as can be seen; see 'lsallns' for those there are"
+        ),
+    }
+}
+
+fn at_path<'s>(snapshot: &'s Snapshot, path: &Path) -> anyhow::Result<Namespace<'s>> {
+    // A link below /proc/PID/ns tells the id by itself.
+    let link = named_files::link_text(path);
+    if let Some(id) = link.and_then(|text| NamespaceId::from_link(&text)) {
+        return known(snapshot, id);
+    }
+    let (device, inode) = named_files::identity(path)?;
+    let nsfs = snapshot.host().nsfs_device;
+    if nsfs.is_some_and(|nsfs| nsfs != device) {
+        let path = quoted(path.as_os_str().as_encoded_bytes());
+        bail!("{path} is no namespace, but another kind of file");
+    }
+    only_one(snapshot, inode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_forms_are_read() {
+        let check = |text: &str, expected| assert_eq!(text.parse(), Ok(expected));
+        let id = NamespaceId::new(NamespaceType::Net, 4026532281).unwrap();
+        check("net:[4026532281]", NamespaceArg::Id(id));
+        check("net:4026532281", NamespaceArg::Id(id));
+        check("4026532281", NamespaceArg::Inode(4026532281));
+        check(
+            "net@812",
+            NamespaceArg::OfProcess(NamespaceType::Net, Pid(812)),
+        );
+        for path in ["/proc/812/ns/net", "./x", "a/b:[1]"] {
+            check(path, NamespaceArg::Path(path.into()));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        let check = |text: &str, expected: &str| {
+            let error = text.parse::<NamespaceArg>().unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        };
+        check("net:", "malformed namespace \"net:\"");
+        check("net:[x]", "malformed namespace \"net:[x]\"");
+        check("net:0", "malformed namespace \"net:0\"");
+        check("net:+1", "malformed namespace \"net:+1\"");
+        check("net@", "malformed namespace \"net@\"");
+        check("net@4294967296", "malformed namespace \"net@4294967296\"");
+        check("", "malformed namespace \"\"");
+        check("-1", "malformed namespace \"-1\"");
+        check("99999999999999999999", "malformed namespace \"999");
+        check("foo:[1]", "unknown namespace type \"foo\"");
+        check("foo:1", "unknown namespace type \"foo\"");
+        check("foo@1", "unknown namespace type \"foo\"");
+    }
+}

@@ -1,0 +1,99 @@
+//! From a command line to an exit code.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::error::{Error, ErrorKind};
+use clap::{ArgMatches, Command};
+
+use crate::Tool;
+use crate::failure::{complain, end_with};
+use crate::tools::{ENTRIES, Entry};
+
+/// The definition of a tool's command line: the one source of its help, man page and completions.
+///
+/// ```
+/// use lxkns_cli::{Tool, command};
+///
+/// assert_eq!(command(Tool::Lsuns).get_name(), "lsuns");
+/// assert!(command(Tool::Lxkns).find_subcommand("snapshot").is_some());
+/// ```
+pub fn command(tool: Tool) -> Command {
+    let Some(entry) = Entry::named(tool.name()) else {
+        return lxkns();
+    };
+    entry.command()
+}
+
+/// Runs a tool with the arguments of this process.
+pub fn main_of(tool: Tool) -> ExitCode {
+    match command(tool).try_get_matches() {
+        Ok(matches) => end_with(dispatch(tool, &matches)),
+        Err(error) => end_of_parsing(tool, &error),
+    }
+}
+
+/// `lxkns` offers all tools, and by itself it is `lsallns`.
+fn lxkns() -> Command {
+    let lsallns = Entry::named(Tool::Lsallns.name());
+    let alone = lsallns.map_or_else(
+        || Command::new("lxkns"),
+        |entry| entry.command().name("lxkns"),
+    );
+    alone
+        .about("See every Linux namespace of this machine: who is in it, who owns it, who holds it")
+        .before_help(
+            "Example: which namespaces are there, who owns them, who leads them?\n    sudo lxkns",
+        )
+        .args_conflicts_with_subcommands(true)
+        .subcommands(ENTRIES.iter().map(Entry::command))
+}
+
+fn dispatch(tool: Tool, matches: &ArgMatches) -> anyhow::Result<()> {
+    let (name, matches) = match (tool, matches.subcommand()) {
+        (Tool::Lxkns, Some(subcommand)) => subcommand,
+        (Tool::Lxkns, None) => (Tool::Lsallns.name(), matches),
+        _ => (tool.name(), matches),
+    };
+    match Entry::named(name) {
+        Some(entry) => (entry.run)(matches),
+        None => Ok(()),
+    }
+}
+
+/// Prints help or version where that was asked for; else says in one line what is wrong.
+fn end_of_parsing(tool: Tool, error: &Error) -> ExitCode {
+    if matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    ) {
+        let printed = error.print().and_then(|()| io::stdout().flush());
+        return end_with(printed.map_err(Into::into));
+    }
+    complain(&usage_error(tool, error));
+    ExitCode::from(2)
+}
+
+/// The essence of what clap has to say: its first paragraph, its tip, and where to read on.
+fn usage_error(tool: Tool, error: &Error) -> String {
+    let text = error.to_string();
+    let mut paragraphs = text.split("\n\n");
+    let joined = |paragraph: &str| {
+        let lines: Vec<&str> = paragraph.lines().map(str::trim).collect();
+        lines.join(" ")
+    };
+    let mut message = joined(paragraphs.next().unwrap_or_default());
+    if let Some(rest) = message.strip_prefix("error: ") {
+        message = rest.to_owned();
+    }
+    let tip = paragraphs.find_map(|paragraph| paragraph.trim().strip_prefix("tip: ").map(joined));
+    if let Some(tip) = tip {
+        message = format!("{message}; {tip}");
+    }
+    let subcommand = std::env::args().nth(1).and_then(|name| Entry::named(&name));
+    let help = match (tool, subcommand) {
+        (Tool::Lxkns, Some(subcommand)) => format!("lxkns {}", subcommand.name),
+        _ => tool.name().to_owned(),
+    };
+    format!("{message}; see '{help} --help'")
+}

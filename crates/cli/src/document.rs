@@ -1,0 +1,77 @@
+//! JSON in and out: the one place where the tools meet the wire formats.
+//!
+//! All JSON goes through a filter that writes as `\u…` what JSON itself lets pass but a terminal
+//! might act upon, such as the C1 control characters. It means the same, and does no harm to
+//! whoever prints it on a terminal.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Context as _;
+use lxkns_model::wire::snapshot::NamespaceDoc;
+use lxkns_model::wire::{self, Layout};
+use lxkns_model::{Namespace, Snapshot};
+use serde::Serialize;
+
+use crate::named_files;
+use crate::render::harmless::Harmless;
+
+/// Reads a snapshot in either format from a file that the user named, `-` being standard input.
+pub(crate) fn read(path: &Path) -> anyhow::Result<Snapshot> {
+    let bytes = named_files::read(path)?;
+    wire::read(&bytes).with_context(|| {
+        let path = named_files::shown(path);
+        format!("{path} is no snapshot; get one with 'lxkns snapshot' or 'dumpns'")
+    })
+}
+
+/// Writes the lxkns format.
+pub(crate) fn lxkns(snapshot: &Snapshot, layout: Layout) -> io::Result<()> {
+    to_stdout(|out| wire::lxkns::write(snapshot, out, layout))
+}
+
+/// Writes the native snapshot format.
+pub(crate) fn snapshot(snapshot: &Snapshot, layout: Layout) -> io::Result<()> {
+    to_stdout(|out| wire::snapshot::write(snapshot, out, layout))
+}
+
+/// Writes the native snapshot format, one object per line.
+pub(crate) fn snapshot_lines(snapshot: &Snapshot) -> io::Result<()> {
+    to_stdout(|out| wire::snapshot::write_lines(snapshot, out))
+}
+
+/// Writes namespaces as they are in a native snapshot: in one object, or one object per line.
+pub(crate) fn namespaces(namespaces: &[Namespace<'_>], lines: bool) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Table<'s> {
+        namespaces: Vec<NamespaceDoc<'s>>,
+    }
+    #[derive(Serialize)]
+    struct Row<'s> {
+        kind: &'static str,
+        #[serde(flatten)]
+        namespace: NamespaceDoc<'s>,
+    }
+    let docs = namespaces
+        .iter()
+        .map(|namespace| NamespaceDoc::from(*namespace));
+    to_stdout(|out| {
+        if lines {
+            for namespace in docs {
+                let kind = "namespace";
+                serde_json::to_writer(&mut *out, &Row { kind, namespace })?;
+                writeln!(out)?;
+            }
+            return Ok(());
+        }
+        let namespaces = docs.collect();
+        serde_json::to_writer_pretty(&mut *out, &Table { namespaces })?;
+        writeln!(out)
+    })
+}
+
+fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = Harmless::new(io::BufWriter::new(io::stdout().lock()));
+    write(&mut out)?;
+    out.flush()
+}

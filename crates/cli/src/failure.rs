@@ -1,0 +1,56 @@
+//! How a tool ends: exit codes, and the one line that says why.
+//!
+//! | code | meaning |
+//! |---|---|
+//! | 0 | done; also if the view is partial, and if nobody reads the output any more |
+//! | 1 | failed |
+//! | 2 | wrong usage |
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use crate::render::escape::one_line;
+
+/// The command line makes no sense.
+#[derive(Debug)]
+pub(crate) struct Usage(String);
+
+impl Usage {
+    pub(crate) fn new(text: impl Into<String>) -> Usage {
+        Usage(text.into())
+    }
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// Says what went wrong, and turns it into an exit code.
+pub(crate) fn end_with(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else {
+        return ExitCode::SUCCESS;
+    };
+    if is_closed_pipe(&error) {
+        return ExitCode::SUCCESS;
+    }
+    complain(&format!("{error:#}"));
+    ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+}
+
+/// Writes an error to standard error, as one line.
+pub(crate) fn complain(text: &str) {
+    // Where standard error is gone too, nobody can be told.
+    let _ = writeln!(io::stderr().lock(), "error: {}", one_line(text));
+}
+
+/// Only writing to standard output may fail like this.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

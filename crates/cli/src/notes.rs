@@ -1,0 +1,182 @@
+//! What a view does not show, told on standard error.
+//!
+//! The view itself stays free of it: what could be read is true, and what could not is marked where
+//! it would stand. A human at a terminal gets one line on what is missing; everybody gets all of it
+//! with `-v`.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use lxkns_model::{Gap, Missing, Reason, Snapshot};
+use lxkns_species::Capability;
+
+use crate::args::noise::Volume;
+use crate::render::escape::{one_line, quoted};
+
+/// Tells what a snapshot does not show.
+pub(crate) fn tell(snapshot: &Snapshot, live: bool, volume: Volume) {
+    let mut err = io::stderr().lock();
+    let lines: Vec<String> = match volume {
+        Volume::Quiet => return,
+        Volume::Normal if !err.is_terminal() => return,
+        Volume::Normal => summary(snapshot, live).into_iter().collect(),
+        Volume::Verbose | Volume::Trace => snapshot.gaps().iter().map(in_full).collect(),
+    };
+    for line in lines {
+        // The view is complete by now; a standard error that is gone takes nothing away from it.
+        let _ = writeln!(err, "note: {}", one_line(&line));
+    }
+}
+
+/// One line, the most important thing first.
+fn summary(snapshot: &Snapshot, live: bool) -> Option<String> {
+    // Coming and going is what processes do.
+    let gaps = || snapshot.gaps().iter().filter(|gap| gap.why != Reason::Gone);
+    let first = gaps().max_by_key(|gap| (importance(&gap.what), gap.count))?;
+    let mut text = if first.what == Missing::ProcessNamespaces {
+        let listed = snapshot.counts().listed.max(first.count);
+        format!(
+            "{} of {listed} processes could not be read ({})",
+            first.count, first.why
+        )
+    } else {
+        format!("{} ({})", thing(first), first.why)
+    };
+    let others = gaps().count() - 1;
+    if others > 0 {
+        text += &format!(", and {others} more kinds of things; -v names them");
+    }
+    let may_more = gaps().any(|gap| matches!(gap.why, Reason::Denied | Reason::Restricted));
+    if live && may_more && !has_all_it_takes(snapshot) {
+        text += "; run as root for a complete view";
+    }
+    Some(text)
+}
+
+fn importance(what: &Missing) -> u8 {
+    match what {
+        Missing::ProcessNamespaces => 3,
+        Missing::Processes => 2,
+        Missing::Other(_) => 0,
+        _ => 1,
+    }
+}
+
+/// Whether running as root would change nothing.
+fn has_all_it_takes(snapshot: &Snapshot) -> bool {
+    let needed = [
+        Capability::SYS_PTRACE,
+        Capability::SYS_ADMIN,
+        Capability::DAC_READ_SEARCH,
+    ];
+    let capabilities = snapshot.host().scanner_capabilities;
+    capabilities.is_some_and(|set| needed.into_iter().all(|one| set.contains(one)))
+}
+
+/// `the file descriptors of 3 processes could not be read`.
+fn thing(gap: &Gap) -> String {
+    let n = gap.count;
+    match &gap.what {
+        Missing::ProcessNamespaces => format!("the namespaces of {n} processes could not be read"),
+        Missing::Processes => "not all processes are listed".into(),
+        Missing::ProcessDetails => format!("details of {n} processes could not be read"),
+        Missing::Threads => format!("the threads of {n} processes could not be read"),
+        Missing::Fds => format!("the file descriptors of {n} processes could not be read"),
+        Missing::Sockets => format!("the network namespaces of {n} sockets could not be told"),
+        Missing::TunDevices => {
+            format!("the network namespaces of {n} tun devices could not be told")
+        }
+        Missing::Mounts => format!("the mounts of {n} mount namespaces could not be read"),
+        Missing::BindMounts => format!("{n} bind mounts could not be looked at"),
+        Missing::ProcMounts => format!("the PID namespaces of {n} procfs mounts could not be told"),
+        Missing::MountNamespaces => "mount namespaces without processes could not be listed".into(),
+        Missing::KernelList => "the kernel's own list of namespaces could not be had".into(),
+        Missing::Owners => format!("the owners of {n} namespaces could not be told"),
+        Missing::Parents => format!("the parents of {n} namespaces could not be told"),
+        Missing::Creators => format!("the creators of {n} user namespaces could not be told"),
+        Missing::LiveFacts => "what only a living kernel can tell is missing".into(),
+        other => format!("{other}: {n} missing"),
+    }
+}
+
+fn in_full(gap: &Gap) -> String {
+    let mut text = format!("{} ({})", thing(gap), gap.why);
+    let examples: Vec<_> = gap
+        .examples
+        .iter()
+        .map(|example| match example.to_str() {
+            Some(example) => example.to_owned(),
+            None => quoted(example.as_bytes()),
+        })
+        .collect();
+    if !examples.is_empty() {
+        let more = gap.count > examples.len() as u64;
+        text += &format!(": {}{}", examples.join(", "), if more { ", …" } else { "" });
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use lxkns_model::{Counts, Facts, Text};
+    use lxkns_species::Capabilities;
+
+    use super::*;
+
+    fn snapshot(gaps: &[(Missing, Reason, u64)], capabilities: Capabilities) -> Snapshot {
+        let gap = |(what, why, count): &(Missing, Reason, u64)| Gap {
+            what: what.clone(),
+            why: why.clone(),
+            count: *count,
+            examples: vec![Text::from("pid 1")],
+        };
+        let mut facts = Facts {
+            counts: Counts {
+                listed: 410,
+                ..Counts::default()
+            },
+            gaps: gaps.iter().map(gap).collect(),
+            ..Facts::default()
+        };
+        facts.host.scanner_capabilities = Some(capabilities);
+        Snapshot::assemble(facts)
+    }
+
+    #[test]
+    fn one_line_names_the_most_important() {
+        let all = Capabilities::from_bits(u64::MAX);
+        let check = |gaps: &[_], capabilities, expected: Option<&str>| {
+            let summary = summary(&snapshot(gaps, capabilities), true);
+            assert_eq!(summary.as_deref(), expected);
+        };
+        let denied = (Missing::ProcessNamespaces, Reason::Denied, 312);
+        let fds = (Missing::Fds, Reason::Denied, 400);
+        let gone = (Missing::ProcessNamespaces, Reason::Gone, 2);
+        check(&[], all, None);
+        check(&[gone.clone()], all, None);
+        check(
+            &[denied.clone()],
+            Capabilities::NONE,
+            Some(
+                "312 of 410 processes could not be read (permission denied); \
+                 run as root for a complete view",
+            ),
+        );
+        check(
+            &[fds, denied, gone],
+            all,
+            Some(
+                "312 of 410 processes could not be read (permission denied), \
+                 and 1 more kinds of things; -v names them",
+            ),
+        );
+    }
+
+    #[test]
+    fn in_full_there_are_examples() {
+        let snapshot = snapshot(&[(Missing::Fds, Reason::Denied, 3)], Capabilities::NONE);
+        assert_eq!(
+            in_full(&snapshot.gaps()[0]),
+            "the file descriptors of 3 processes could not be read (permission denied): pid 1, …"
+        );
+    }
+}

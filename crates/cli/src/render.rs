@@ -1,0 +1,10 @@
+//! From facts to text: escaping, labels, lines, tables, trees and colours.
+
+pub(crate) mod columns;
+pub(crate) mod escape;
+pub(crate) mod harmless;
+pub(crate) mod label;
+pub(crate) mod line;
+pub(crate) mod palette;
+pub(crate) mod screen;
+pub(crate) mod theme;

@@ -1,0 +1,131 @@
+//! Tables: columns as wide as what stands in them, and on a terminal no wider than that.
+//!
+//! On a pipe nothing is ever cut, since nobody knows what reads it.
+
+use std::io;
+
+use super::line::Line;
+use super::palette::Palette;
+
+/// A column of a table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column {
+    pub(crate) heading: &'static str,
+    /// Numbers stand at the right.
+    pub(crate) right: bool,
+    /// How narrow the column may become where there is no room; `None`: it is never cut.
+    pub(crate) least: Option<usize>,
+}
+
+const GAP: usize = 1;
+
+/// Writes rows of cells, one per column, below the headings.
+///
+/// With a `limit`, columns that may be cut give way, the last one first.
+pub(crate) fn write(
+    out: &mut dyn io::Write,
+    palette: &Palette,
+    columns: &[Column],
+    rows: Vec<Vec<Line>>,
+    headings: bool,
+    limit: Option<usize>,
+) -> io::Result<()> {
+    let heading = |column: &Column| {
+        let mut line = Line::default();
+        line.plain(column.heading);
+        line
+    };
+    let headings = headings.then(|| columns.iter().map(heading).collect());
+    let rows: Vec<Vec<Line>> = headings.into_iter().chain(rows).collect();
+    let mut widths: Vec<usize> = vec![0; columns.len()];
+    for row in &rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.width());
+        }
+    }
+    if let Some(limit) = limit {
+        squeeze(&mut widths, columns, limit);
+    }
+    for row in rows {
+        let last = row.len().saturating_sub(1);
+        let mut owed = 0;
+        for (at, ((cell, column), width)) in row.into_iter().zip(columns).zip(&widths).enumerate() {
+            let cell = if column.least.is_some() && limit.is_some() {
+                cell.cut_to(*width)
+            } else {
+                cell
+            };
+            let fill = width.saturating_sub(cell.width());
+            let (before, after) = if column.right { (fill, 0) } else { (0, fill) };
+            // Blanks are only written once something follows: no line ends in one.
+            if !cell.is_empty() {
+                write!(out, "{:1$}", "", owed + before)?;
+                cell.write(out, palette)?;
+                owed = 0;
+            } else {
+                owed += before;
+            }
+            owed += after + if at < last { GAP } else { 0 };
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+fn squeeze(widths: &mut [usize], columns: &[Column], limit: usize) {
+    let gaps = GAP * columns.len().saturating_sub(1);
+    let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(limit);
+    for (width, column) in widths.iter_mut().zip(columns).rev() {
+        let Some(least) = column.least else { continue };
+        let gives = width
+            .saturating_sub(least.max(column.heading.len()))
+            .min(excess);
+        *width -= gives;
+        excess -= gives;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(rows: &[[&str; 3]], headings: bool, limit: Option<usize>, expected: &str) {
+        let column = |heading, right, least| Column {
+            heading,
+            right,
+            least,
+        };
+        let columns = [
+            column("ID", false, None),
+            column("N", true, None),
+            column("TEXT", false, Some(4)),
+        ];
+        let cell = |text: &&str| {
+            let mut line = Line::default();
+            line.plain(text);
+            line
+        };
+        let rows = rows.iter().map(|row| row.iter().map(cell).collect());
+        let mut out = Vec::new();
+        let rows = rows.collect();
+        write(&mut out, &Palette::PLAIN, &columns, rows, headings, limit).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_needed() {
+        let rows = [["a", "1", "x y"], ["bbb", "10", ""]];
+        check(&rows, true, None, "ID   N TEXT\na    1 x y\nbbb 10\n");
+        check(&rows, false, None, "a    1 x y\nbbb 10\n");
+        check(&[], true, None, "ID N TEXT\n");
+    }
+
+    #[test]
+    fn only_terminals_cut() {
+        let rows = [["a", "1", "日本 and more"]];
+        check(&rows, false, None, "a 1 日本 and more\n");
+        check(&rows, false, Some(10), "a 1 日本 …\n");
+        // Never below the least, even if that is too wide.
+        check(&rows, false, Some(2), "a 1 日…\n");
+    }
+}

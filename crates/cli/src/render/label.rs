@@ -1,0 +1,338 @@
+//! What a namespace is called besides its id: who leads it, or why it is alive without anybody.
+
+use lxkns_model::{Holder, Namespace, Process, Snapshot, Text, ThreadFacts};
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+
+use super::escape::quoted;
+use super::line::{Line, Role};
+
+/// Which of a process's names to show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ProcessName {
+    /// its name, as in /proc/PID/comm
+    #[default]
+    Name,
+    /// the last part of its program's path, as it was called
+    Basename,
+    /// its program's path, as it was called
+    Exe,
+}
+
+/// How to show cgroup paths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum CgroupPath {
+    /// as they are
+    #[default]
+    #[value(alias = "complete")]
+    Full,
+    /// container ids of 64 hexadecimal digits cut to the first 12
+    Short,
+}
+
+/// How to name things.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Labels {
+    pub(crate) process: ProcessName,
+    pub(crate) cgroup: CgroupPath,
+    pub(crate) icons: bool,
+    pub(crate) all_leaders: bool,
+}
+
+impl Labels {
+    /// `net:[4026531840]`, perhaps with an icon before it.
+    pub(crate) fn id(self, id: NamespaceId) -> Line {
+        let icon = match id.namespace_type() {
+            _ if !self.icons => "",
+            NamespaceType::Cgroup => "🔧 ",
+            NamespaceType::Ipc => "📨 ",
+            NamespaceType::Mnt => "📁 ",
+            NamespaceType::Net => "🌐 ",
+            NamespaceType::Pid => "🏃 ",
+            NamespaceType::Time => "⏰ ",
+            NamespaceType::User => "👤 ",
+            NamespaceType::Uts => "💻 ",
+        };
+        let mut line = Line::default();
+        line.plain(icon)
+            .push(Role::Namespace(id.namespace_type()), id);
+        line
+    }
+
+    /// The label: leaders, else the first reason that applies.
+    pub(crate) fn label(self, snapshot: &Snapshot, namespace: Namespace<'_>) -> Line {
+        let mut line = Line::default();
+        let leaders = self.leaders(namespace);
+        if leaders.is_empty() {
+            return self.reason(snapshot, namespace);
+        }
+        for (at, leader) in leaders.into_iter().enumerate() {
+            line.plain(if at == 0 { "process " } else { ", process " });
+            line.append(self.process(leader));
+            if let Some(cgroup) = self.cgroup(leader) {
+                line.plain(" controlled by ").append(cgroup);
+            }
+        }
+        line.append(doubt(namespace));
+        line
+    }
+
+    /// The leaders to show: the most senior one, or all of them by PID.
+    pub(crate) fn leaders(self, namespace: Namespace<'_>) -> Vec<Process<'_>> {
+        let shown = if self.all_leaders { usize::MAX } else { 1 };
+        let mut leaders: Vec<_> = namespace.leaders().take(shown).collect();
+        leaders.sort_by_key(|leader| leader.pid());
+        leaders
+    }
+
+    /// `"systemd" (1)`.
+    pub(crate) fn process(self, process: Process<'_>) -> Line {
+        let mut line = self.process_name(process);
+        line.push(Role::Process, format_args!(" ({})", process.pid()));
+        line
+    }
+
+    /// `"systemd"`.
+    pub(crate) fn process_name(self, process: Process<'_>) -> Line {
+        let program = process
+            .cmdline()
+            .and_then(|cmdline| cmdline.arguments.first())
+            .map(Text::as_bytes)
+            .filter(|program| !program.is_empty());
+        let name = match (self.process, program) {
+            (ProcessName::Basename, Some(program)) => Some(basename(program)),
+            (ProcessName::Exe, Some(program)) => Some(program),
+            _ => process.comm().map(Text::as_bytes),
+        };
+        let mut line = Line::default();
+        match name {
+            Some(name) => line.push(Role::Process, quoted(name)),
+            None => line.push(Role::Unknown, "?"),
+        };
+        line
+    }
+
+    /// The cgroup of a process, if it is known.
+    pub(crate) fn cgroup(self, process: Process<'_>) -> Option<Line> {
+        let path = process.cgroup().filter(|path| !path.is_empty())?;
+        let mut text = quoted(path.as_bytes());
+        if self.cgroup == CgroupPath::Short {
+            text = shortened(&text);
+        }
+        let mut line = Line::default();
+        line.push(Role::Cgroup, text);
+        Some(line)
+    }
+
+    /// Why a namespace is alive that no process is joined to.
+    pub(crate) fn reason(self, snapshot: &Snapshot, namespace: Namespace<'_>) -> Line {
+        let mut line = Line::default();
+        let own = snapshot.host().scanner_namespaces.get(NamespaceType::Mnt);
+        let Some(holder) = namespace
+            .holders()
+            .iter()
+            .min_by_key(|holder| precedence(holder, own))
+        else {
+            line.push(Role::Unknown, "(hidden)");
+            return line;
+        };
+        let of = |line: &mut Line, before: &str, pid: Pid, tid: Option<Pid>| {
+            line.plain(before);
+            match tid {
+                Some(tid) => line.append(self.thread(snapshot, pid, tid)),
+                None => line
+                    .plain("process ")
+                    .append(self.process_by_pid(snapshot, pid)),
+            };
+        };
+        match *holder {
+            Holder::Thread { pid, tid } => of(&mut line, "", pid, Some(tid)),
+            Holder::PendingChildren { pid, tid } => {
+                of(&mut line, "pending for children of ", pid, tid);
+            }
+            Holder::Fd { pid, tid, fd } => of(&mut line, &format!("held by fd {fd} of "), pid, tid),
+            Holder::Socket { pid, tid, .. } => of(&mut line, "held by a socket of ", pid, tid),
+            Holder::Tun { pid, tid, .. } => of(&mut line, "held by a tun device of ", pid, tid),
+            Holder::BindMount {
+                mount_namespace,
+                ref path,
+            } => self.mounted(&mut line, "bind-mounted at ", path, mount_namespace, own),
+            Holder::ProcMount {
+                mount_namespace,
+                ref path,
+            } => self.mounted(
+                &mut line,
+                "shown by the procfs at ",
+                path,
+                mount_namespace,
+                own,
+            ),
+            _ => {
+                line.push(Role::Unknown, "(holder unseen)");
+            }
+        }
+        line
+    }
+
+    fn mounted(
+        self,
+        line: &mut Line,
+        how: &str,
+        path: &Text,
+        mount_namespace: Option<NamespaceId>,
+        own: Option<NamespaceId>,
+    ) {
+        line.plain(how).plain(quoted(path.as_bytes()));
+        if let Some(other) = mount_namespace.filter(|id| Some(*id) != own) {
+            line.plain(" in ").append(self.id(other));
+        }
+    }
+
+    fn process_by_pid(self, snapshot: &Snapshot, pid: Pid) -> Line {
+        match snapshot.process(pid) {
+            Some(process) => self.process(process),
+            None => named(None, pid),
+        }
+    }
+
+    /// `thread "worker" (814) of process "server" (812)`.
+    fn thread(self, snapshot: &Snapshot, pid: Pid, tid: Pid) -> Line {
+        let threads = snapshot
+            .process(pid)
+            .map(Process::threads)
+            .unwrap_or_default();
+        let thread: Option<&ThreadFacts> = threads.iter().find(|thread| thread.tid == tid);
+        let mut line = Line::default();
+        line.plain("thread ")
+            .append(named(thread.and_then(|thread| thread.comm.as_ref()), tid))
+            .plain(" of process ")
+            .append(self.process_by_pid(snapshot, pid));
+        line
+    }
+}
+
+/// `?` if somebody above the leaders of a namespace may be the true leader, but could not be read.
+pub(crate) fn doubt(namespace: Namespace<'_>) -> Line {
+    let mut line = Line::default();
+    if namespace.leaders_uncertain() {
+        line.push(Role::Unknown, "?");
+    }
+    line
+}
+
+/// `created by UID 1000 ("jo")`.
+pub(crate) fn creator(user_namespace: Namespace<'_>) -> Line {
+    let mut line = Line::default();
+    line.plain("created by ").append(user(user_namespace));
+    line
+}
+
+/// `UID 1000 ("jo")`: who created a user namespace.
+pub(crate) fn user(user_namespace: Namespace<'_>) -> Line {
+    let mut line = Line::default();
+    match (user_namespace.creator(), user_namespace.creator_name()) {
+        (Some(uid), Some(name)) if !name.is_empty() => {
+            let name = quoted(name.as_bytes());
+            line.push(Role::Owner, format_args!("UID {uid} ({name})"))
+        }
+        (Some(uid), _) => line.push(Role::Owner, format_args!("UID {uid}")),
+        (None, _) => line.push(Role::Unknown, "unknown UID"),
+    };
+    line
+}
+
+fn named(name: Option<&Text>, pid: Pid) -> Line {
+    let mut line = Line::default();
+    match name {
+        Some(name) => line.push(Role::Process, quoted(name.as_bytes())),
+        None => line.push(Role::Unknown, "?"),
+    };
+    line.push(Role::Process, format_args!(" ({pid})"));
+    line
+}
+
+/// The reason to name first: in the order of this list; a mount point in the scanner's own mount
+/// namespace before others.
+fn precedence(holder: &Holder, own: Option<NamespaceId>) -> (u8, bool) {
+    let elsewhere = |id: &Option<NamespaceId>| id.is_some() && *id != own;
+    match holder {
+        Holder::Thread { .. } => (0, false),
+        Holder::BindMount {
+            mount_namespace, ..
+        } => (1, elsewhere(mount_namespace)),
+        Holder::Fd { .. } => (2, false),
+        Holder::Socket { .. } => (3, false),
+        Holder::Tun { .. } => (4, false),
+        Holder::PendingChildren { .. } => (5, false),
+        Holder::ProcMount {
+            mount_namespace, ..
+        } => (6, elsewhere(mount_namespace)),
+        _ => (7, false),
+    }
+}
+
+/// The last part of a program's path. What programs write over their first argument (`sshd: jo
+/// [priv]/x`) is no path and stays whole.
+fn basename(program: &[u8]) -> &[u8] {
+    let first_word = program
+        .split(|byte| *byte == b' ')
+        .next()
+        .unwrap_or(program);
+    let start = first_word
+        .iter()
+        .rposition(|byte| *byte == b'/')
+        .map_or(0, |slash| slash + 1);
+    match program.get(start..) {
+        Some(rest) if !rest.is_empty() => rest,
+        _ => program,
+    }
+}
+
+/// The text with runs of exactly 64 hexadecimal digits cut to the first 12.
+fn shortened(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let hex = |c: char| c.is_ascii_hexdigit();
+        let (run, after) = rest.split_at(rest.find(|c| !hex(c)).unwrap_or(rest.len()));
+        match run.get(..12) {
+            Some(start) if run.len() == 64 => {
+                out.push_str(start);
+                out.push('…');
+            }
+            _ => out.push_str(run),
+        }
+        let (other, next) = after.split_at(after.find(hex).unwrap_or(after.len()));
+        out.push_str(other);
+        rest = next;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn container_ids_are_shortened() {
+        let id = "0123456789abcdef".repeat(4);
+        let check = |text: &str, expected: &str| assert_eq!(shortened(text), expected);
+        check(&format!("/docker/{id}/x"), "/docker/0123456789ab…/x");
+        check(
+            &format!("/docker-{id}.scope"),
+            "/docker-0123456789ab….scope",
+        );
+        check(&format!("/{id}0"), &format!("/{id}0"));
+        check("/système/abc", "/système/abc");
+        check("", "");
+    }
+
+    #[test]
+    fn programs_have_base_names() {
+        let check = |program: &[u8], expected: &[u8]| assert_eq!(basename(program), expected);
+        check(b"/usr/bin/foo", b"foo");
+        check(b"/opt/a/run me", b"run me");
+        check(b"sshd: jo@pts/0", b"sshd: jo@pts/0");
+        check(b"bin/", b"bin/");
+        check(b"-bash", b"-bash");
+    }
+}

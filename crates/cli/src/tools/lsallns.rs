@@ -1,0 +1,314 @@
+//! `lsallns`: all namespaces in one flat table.
+
+use std::io;
+
+use anyhow::{anyhow, bail};
+use lxkns_discover::Options;
+use lxkns_model::{Details, Namespace, Part, Relation, Snapshot, Text};
+use lxkns_species::{NamespaceType, Pid};
+
+use super::Run;
+use crate::args::noise::Volume;
+use crate::args::{Filter, Look, NamespaceArg, Noise, Show};
+use crate::document;
+use crate::notes;
+use crate::render::columns::{self, Column};
+use crate::render::escape::quoted;
+use crate::render::label::{self, Labels};
+use crate::render::line::{Line, Role};
+use crate::render::screen::Screen;
+
+/// What `lsallns` is asked for.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Lsallns {
+    /// Only these namespaces
+    #[arg(value_name = "NAMESPACE", conflicts_with = "pid")]
+    namespaces: Vec<NamespaceArg>,
+
+    /// Only the namespaces of this process
+    #[arg(short, long, value_name = "PID")]
+    pid: Option<Pid>,
+
+    /// Which columns to show (comma-separated)
+    #[arg(short, long, value_name = "COLUMNS", value_enum, ignore_case = true)]
+    #[arg(value_delimiter = ',', default_values_t = DEFAULT)]
+    #[arg(conflicts_with_all = ["json", "jsonl"])]
+    output: Vec<Col>,
+
+    /// Leave out the line of headings
+    #[arg(long)]
+    noheadings: bool,
+
+    /// Print JSON: an object with the list "namespaces"
+    #[arg(long)]
+    json: bool,
+
+    /// Print JSON, one namespace per line
+    #[arg(long, conflicts_with = "json")]
+    jsonl: bool,
+
+    #[arg(
+        short = 'i',
+        value_name = "FILE",
+        hide = true,
+        conflicts_with = "input"
+    )]
+    short_input: Option<std::path::PathBuf>,
+
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    look: Look,
+    #[command(flatten)]
+    show: Show,
+    #[command(flatten)]
+    noise: Noise,
+}
+
+/// A column that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Col {
+    /// type and inode
+    Namespace,
+    /// type
+    Type,
+    /// inode
+    Inode,
+    /// the user namespace that owns it (user namespaces: their parent)
+    Owner,
+    /// the namespace that it nests in (PID and user namespaces)
+    Parent,
+    /// how many processes, threads, fds, sockets, and mounts hold it
+    Holders,
+    /// how many processes are in it
+    Processes,
+    /// the leader's PID
+    Pid,
+    /// the leader's name
+    Process,
+    /// the leader's command line
+    Command,
+    /// the leader's cgroup
+    Cgroup,
+    /// who created it (user namespaces)
+    Creator,
+    /// the leader's cgroup, or why it exists without a process
+    Comment,
+}
+
+const DEFAULT: [Col; 7] = [
+    Col::Namespace,
+    Col::Type,
+    Col::Owner,
+    Col::Holders,
+    Col::Pid,
+    Col::Process,
+    Col::Comment,
+];
+
+impl Run for Lsallns {
+    fn volume(&self) -> Volume {
+        self.noise.volume()
+    }
+
+    fn show(&self) -> Option<&Show> {
+        Some(&self.show)
+    }
+
+    fn run(mut self) -> anyhow::Result<()> {
+        self.look.input = self.look.input.or(self.short_input.take());
+        let snapshot = self.look.snapshot(self.options())?;
+        let chosen = self.chosen(&snapshot)?;
+        if self.json || self.jsonl {
+            document::namespaces(&chosen, self.jsonl)?;
+        } else {
+            self.show
+                .on_stdout(|screen| self.table(&snapshot, chosen, screen))?;
+        }
+        notes::tell(&snapshot, self.look.is_live(), self.volume());
+        Ok(())
+    }
+}
+
+impl Lsallns {
+    fn options(&self) -> Options {
+        let mut options = Options::everything()
+            .types(self.filter.types())
+            .details(Details::Leaders);
+        if self.json || self.jsonl {
+            return options;
+        }
+        options = options.without(Part::Credentials);
+        if !self.show.needs_cmdline() && !self.output.contains(&Col::Command) {
+            options = options.without(Part::Cmdline);
+        }
+        options
+    }
+
+    /// The namespaces to show, by type, then inode.
+    fn chosen<'s>(&self, snapshot: &'s Snapshot) -> anyhow::Result<Vec<Namespace<'s>>> {
+        let types = self.filter.types();
+        let mut chosen: Vec<Namespace<'s>> = if let Some(pid) = self.pid {
+            let process = snapshot
+                .process(pid)
+                .ok_or_else(|| anyhow!("there is no process {pid}"))?;
+            if process.joined().is_empty() {
+                bail!("cannot read the namespaces of process {pid}; root may be able to");
+            }
+            let joined = process.joined().iter();
+            joined.filter_map(|id| snapshot.namespace(id)).collect()
+        } else if self.namespaces.is_empty() {
+            snapshot.namespaces().collect()
+        } else {
+            let live = self.look.is_live();
+            let find = |namespace: &NamespaceArg| namespace.find(snapshot, live);
+            self.namespaces.iter().map(find).collect::<Result<_, _>>()?
+        };
+        chosen.retain(|namespace| types.contains(namespace.namespace_type()));
+        chosen.sort_by_key(|namespace| namespace.id());
+        chosen.dedup();
+        Ok(chosen)
+    }
+
+    fn table(
+        &self,
+        snapshot: &Snapshot,
+        chosen: Vec<Namespace<'_>>,
+        screen: &mut Screen<'_>,
+    ) -> io::Result<()> {
+        let labels = self.show.labels();
+        let columns: Vec<Column> = self.output.iter().map(|col| col.column()).collect();
+        let row = |namespace: Namespace<'_>| {
+            let cell = |col: &Col| col.cell(snapshot, namespace, labels);
+            self.output.iter().map(cell).collect()
+        };
+        columns::write(
+            screen.out,
+            &screen.palette,
+            &columns,
+            chosen.into_iter().map(row).collect(),
+            !self.noheadings,
+            screen.width,
+        )
+    }
+}
+
+impl Col {
+    fn column(self) -> Column {
+        let (heading, right, least) = match self {
+            Col::Namespace => ("NAMESPACE", false, None),
+            Col::Type => ("TYPE", false, None),
+            Col::Inode => ("INODE", true, None),
+            Col::Owner => ("OWNER", false, None),
+            Col::Parent => ("PARENT", false, None),
+            Col::Holders => ("HOLDERS", true, None),
+            Col::Processes => ("PROCESSES", true, None),
+            Col::Pid => ("PID", true, Some(7)),
+            Col::Process => ("PROCESS", false, Some(8)),
+            Col::Command => ("COMMAND", false, Some(12)),
+            Col::Cgroup => ("CGROUP", false, Some(12)),
+            Col::Creator => ("CREATOR", false, Some(10)),
+            Col::Comment => ("COMMENT", false, Some(12)),
+        };
+        Column {
+            heading,
+            right,
+            least,
+        }
+    }
+
+    /// What stands in the column: `-` where there is nothing, `?` where it is not known.
+    fn cell(self, snapshot: &Snapshot, namespace: Namespace<'_>, labels: Labels) -> Line {
+        let leaders = || labels.leaders(namespace);
+        let mut line = Line::default();
+        match self {
+            Col::Namespace => return labels.id(namespace.id()),
+            Col::Type => line.plain(namespace.namespace_type()),
+            Col::Inode => line.plain(namespace.id().inode()),
+            Col::Owner if namespace.namespace_type() != NamespaceType::User => {
+                let owner = namespace.owner();
+                return relation(owner.map_or(Relation::Unknown, Relation::Known));
+            }
+            Col::Owner | Col::Parent => return relation(namespace.parent()),
+            Col::Holders => line.plain(namespace.processes().len() + namespace.holders().len()),
+            Col::Processes => line.plain(namespace.processes().len()),
+            Col::Pid => list(&mut line, leaders(), |leader, line| {
+                line.push(Role::Process, leader.pid());
+            }),
+            Col::Process => {
+                list(&mut line, leaders(), |leader, line| {
+                    line.append(labels.process_name(leader));
+                });
+                line.append(label::doubt(namespace))
+            }
+            Col::Command => list(&mut line, leaders(), |leader, line| {
+                match leader.cmdline() {
+                    Some(cmdline) => {
+                        let arguments: Vec<_> =
+                            cmdline.arguments.iter().map(Text::as_bytes).collect();
+                        line.plain(quoted(&arguments.join(&b' ')));
+                    }
+                    None => {
+                        line.push(Role::Unknown, "?");
+                    }
+                }
+            }),
+            Col::Cgroup => list(&mut line, leaders(), |leader, line| {
+                line.append(labels.cgroup(leader).unwrap_or_else(unknown));
+            }),
+            Col::Creator if namespace.namespace_type() == NamespaceType::User => {
+                return label::user(namespace);
+            }
+            Col::Creator => line.plain("-"),
+            Col::Comment => {
+                if namespace.is_initial() == Some(true) {
+                    line.plain("initial ");
+                }
+                let leaders = leaders();
+                if leaders.is_empty() {
+                    return line.append(labels.reason(snapshot, namespace)).clone();
+                }
+                let cgroups: Vec<Line> = leaders
+                    .into_iter()
+                    .filter_map(|leader| labels.cgroup(leader))
+                    .collect();
+                for (at, cgroup) in cgroups.into_iter().enumerate() {
+                    line.plain(if at > 0 { "," } else { "" }).append(cgroup);
+                }
+                &mut line
+            }
+        };
+        line
+    }
+}
+
+fn list<'l, 's>(
+    line: &'l mut Line,
+    leaders: Vec<lxkns_model::Process<'s>>,
+    mut each: impl FnMut(lxkns_model::Process<'s>, &mut Line),
+) -> &'l mut Line {
+    if leaders.is_empty() {
+        return line.plain("-");
+    }
+    for (at, leader) in leaders.into_iter().enumerate() {
+        line.plain(if at > 0 { "," } else { "" });
+        each(leader, line);
+    }
+    line
+}
+
+fn relation(relation: Relation<Namespace<'_>>) -> Line {
+    let mut line = Line::default();
+    match relation {
+        Relation::Known(namespace) => line.append(Labels::default().id(namespace.id())),
+        Relation::None => line.plain("-"),
+        Relation::Unknown => return unknown(),
+    };
+    line
+}
+
+fn unknown() -> Line {
+    let mut line = Line::default();
+    line.push(Role::Unknown, "?");
+    line
+}

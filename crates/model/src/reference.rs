@@ -1,0 +1,127 @@
+//! Paths that open a namespace.
+//!
+//! A namespace is entered through a file that refers to it. Which files do so follows from who
+//! holds it, so a path is not stored anywhere; it is derived here, and where a document has nothing
+//! but the path, read back into the holder.
+
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+
+use crate::{Holder, Namespace, Text};
+
+impl<'s> Namespace<'s> {
+    /// A path that opens this namespace, as seen by the scanner in its mount namespace, as long as
+    /// the process, descriptor or mount behind it is there.
+    ///
+    /// In order of preference: the most senior leader, a thread, a process whose next child will
+    /// be in it, a file descriptor, a bind mount in the scanner's mount namespace, a bind mount in
+    /// a mount namespace that some process is in (`/proc/PID/root`, which is exact unless that
+    /// process has changed its root directory). `None` if none of these hold it, as with hidden
+    /// namespaces, and with those that only sockets hold.
+    pub fn reference(self) -> Option<Text> {
+        let namespace_type = self.namespace_type();
+        let file = namespace_type.proc_file();
+        if let Some(leader) = self.senior_leader() {
+            return Some(format!("/proc/{}/{file}", leader.pid()).into());
+        }
+        let best = self
+            .holders()
+            .iter()
+            .filter_map(|holder| Some((self.rank(holder)?, holder)))
+            .min_by_key(|(rank, _)| *rank)?
+            .1;
+        Some(match best {
+            Holder::Thread { pid, tid } => format!("/proc/{pid}/task/{tid}/{file}").into(),
+            Holder::PendingChildren { pid, tid } => {
+                let file = namespace_type.proc_file_for_children()?;
+                format!("{}/{file}", task(*pid, *tid)).into()
+            }
+            Holder::Fd { pid, tid, fd } => format!("{}/fd/{fd}", task(*pid, *tid)).into(),
+            Holder::BindMount {
+                mount_namespace,
+                path,
+            } if *mount_namespace == self.scanners_mount_namespace() => path.clone(),
+            Holder::BindMount {
+                mount_namespace,
+                path,
+            } => {
+                let inside = self.snapshot.namespace((*mount_namespace)?)?;
+                let mut root = format!("/proc/{}/root", inside.senior_leader()?.pid()).into_bytes();
+                root.extend_from_slice(path.as_bytes());
+                root.into()
+            }
+            _ => return None,
+        })
+    }
+
+    /// How good a reference this holder makes, lower being better.
+    fn rank(self, holder: &Holder) -> Option<u8> {
+        match holder {
+            Holder::Thread { .. } => Some(0),
+            Holder::PendingChildren { .. } => Some(1),
+            Holder::Fd { .. } => Some(2),
+            Holder::BindMount {
+                mount_namespace, ..
+            } if *mount_namespace == self.scanners_mount_namespace() => Some(3),
+            Holder::BindMount {
+                mount_namespace, ..
+            } => {
+                let inside = self.snapshot.namespace((*mount_namespace)?)?;
+                inside.senior_leader().map(|_| 4)
+            }
+            _ => None,
+        }
+    }
+
+    fn scanners_mount_namespace(self) -> Option<NamespaceId> {
+        let scanner = &self.snapshot.host().scanner_namespaces;
+        scanner.get(NamespaceType::Mnt)
+    }
+}
+
+/// The holder behind a path such as [`Namespace::reference`] gives.
+///
+/// `None` for a process that is joined to the namespace, which is no holder of its own, and for
+/// paths of any other form.
+pub(crate) fn holder_behind(
+    path: &str,
+    mount_namespace_of: impl Fn(Pid) -> Option<NamespaceId>,
+) -> Option<Holder> {
+    let bind_mount = |mount_namespace, path: &str| Holder::BindMount {
+        mount_namespace,
+        path: path.into(),
+    };
+    let Some(below_proc) = path.strip_prefix("/proc/") else {
+        // The mount namespace is the scanner's, whichever that was.
+        return path.starts_with('/').then(|| bind_mount(None, path));
+    };
+    let (pid, file) = below_proc.split_once('/')?;
+    let pid: Pid = pid.parse().ok()?;
+    if let Some(inside) = file.strip_prefix("root/") {
+        let path = format!("/{inside}");
+        return Some(bind_mount(Some(mount_namespace_of(pid)?), &path));
+    }
+    let (tid, file) = match file.strip_prefix("task/") {
+        Some(task) => {
+            let (tid, file) = task.split_once('/')?;
+            (Some(tid.parse().ok()?), file)
+        }
+        None => (None, file),
+    };
+    if let Some(fd) = file.strip_prefix("fd/") {
+        let fd = fd.parse().ok()?;
+        return Some(Holder::Fd { pid, tid, fd });
+    }
+    let mut types = NamespaceType::ALL.into_iter();
+    if types.any(|its| its.proc_file_for_children() == Some(file)) {
+        return Some(Holder::PendingChildren { pid, tid });
+    }
+    let tid = tid.filter(|_| file.starts_with("ns/"))?;
+    Some(Holder::Thread { pid, tid })
+}
+
+fn task(pid: Pid, tid: Option<Pid>) -> String {
+    match tid {
+        Some(tid) => format!("/proc/{pid}/task/{tid}"),
+        None => format!("/proc/{pid}"),
+    }
+}

@@ -1,0 +1,147 @@
+//! The native format: everything the model knows.
+//!
+//! One object, `{"schema": "lxkns.snapshot/1", …}`, or one object per line. Keys are kebab-case,
+//! unknown facts are left out, lists come in the model's order, so that the same state gives the
+//! same bytes. Times are clock ticks since boot. docs/wire.md describes it for users, and its JSON
+//! Schema is in docs/schema.
+//!
+//! Whatever follows from other parts of the document (process counts, leaders, whether a namespace
+//! is hidden) is written for the reader's convenience and ignored when read. Unknown keys are
+//! ignored, too. A namespace or process listed twice is an error, and so is a relation between
+//! types that cannot have it; one to a namespace or process that is not listed is not, and parents
+//! that go round in a circle are unknown, as in [`Snapshot::assemble`].
+
+mod head;
+mod holder;
+mod lines;
+mod namespace;
+mod process;
+mod text;
+
+pub use lines::write_lines;
+pub use namespace::NamespaceDoc;
+pub use process::ProcessDoc;
+
+use std::collections::HashSet;
+use std::io;
+
+use lxkns_species::{NamespaceId, Pid};
+use serde::{Deserialize, Serialize};
+
+use self::head::{CountsDoc, GapDoc, HostDoc, OptionsDoc};
+use super::{Error, Kind, Layout, error, stream};
+use crate::{Facts, Snapshot};
+
+/// What `schema` says in documents of this version.
+pub const SCHEMA: &str = "lxkns.snapshot/1";
+
+/// A whole document. The lists are generic, so that they need not exist to be written.
+#[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+struct Document<'s, N, P, G> {
+    /// The format and its version: `lxkns.snapshot/1`.
+    schema: String,
+    /// Where, when and by whom the snapshot was taken.
+    host: HostDoc<'s>,
+    /// What was looked for.
+    options: OptionsDoc,
+    /// The namespaces, by type, then inode.
+    namespaces: N,
+    /// The processes, by PID, readable or not.
+    processes: P,
+    /// How many processes the scan came across.
+    counts: CountsDoc,
+    /// What could not be seen.
+    gaps: G,
+}
+
+type Owned =
+    Document<'static, Vec<NamespaceDoc<'static>>, Vec<ProcessDoc<'static>>, Vec<GapDoc<'static>>>;
+
+/// Writes a snapshot as one document, with a line break at its end.
+///
+/// # Errors
+///
+/// Only those of `out`.
+pub fn write(snapshot: &Snapshot, out: impl io::Write, layout: Layout) -> io::Result<()> {
+    let document = Document {
+        schema: SCHEMA.to_owned(),
+        host: HostDoc::from(snapshot.host()),
+        options: OptionsDoc::from(*snapshot.scope()),
+        namespaces: stream::List(|| snapshot.namespaces().map(NamespaceDoc::from)),
+        processes: stream::List(|| snapshot.processes().map(ProcessDoc::from)),
+        counts: CountsDoc::from(snapshot.counts()),
+        gaps: stream::List(|| snapshot.gaps().iter().map(GapDoc::from)),
+    };
+    stream::write(&document, out, layout)
+}
+
+/// Reads a snapshot, be it one document or lines.
+///
+/// # Errors
+///
+/// If the document is of another format or of a newer schema, or malformed; see [`Error`].
+pub fn read(document: &[u8]) -> Result<Snapshot, Error> {
+    match Kind::of(document)? {
+        Kind::Snapshot => {
+            let document: Owned = error::document(document)?;
+            document.into_facts().map(Snapshot::assemble)
+        }
+        Kind::SnapshotLines => lines::read(document).map(Snapshot::assemble),
+        Kind::Lxkns | Kind::Foreign => Err(Error::Unrecognized),
+    }
+}
+
+/// The JSON Schema of a document.
+#[cfg(feature = "schema")]
+pub fn schema() -> serde_json::Value {
+    schemars::generate::SchemaSettings::draft2020_12()
+        // What is always written is required, even if the reader could do without.
+        .for_serialize()
+        .into_generator()
+        .into_root_schema_for::<Owned>()
+        .to_value()
+}
+
+/// Whether the schema is one that can be read.
+pub(super) fn check_schema(found: &str) -> Result<(), Error> {
+    if found == SCHEMA {
+        return Ok(());
+    }
+    Err(Error::Schema {
+        found: found.to_owned(),
+        known: SCHEMA,
+    })
+}
+
+impl Owned {
+    fn into_facts(self) -> Result<Facts, Error> {
+        let mut facts = Facts {
+            host: self.host.into_model(),
+            scope: self.options.into_model(),
+            counts: self.counts.into_model("counts")?,
+            gaps: self.gaps.into_iter().map(GapDoc::into_model).collect(),
+            ..Facts::default()
+        };
+        let mut seen = Seen::default();
+        for (index, namespace) in self.namespaces.into_iter().enumerate() {
+            let place = |field: &str| format!("namespaces[{index}].{field}");
+            namespace.add_to(&mut facts, &mut seen, place)?;
+        }
+        for (index, process) in self.processes.into_iter().enumerate() {
+            let place = |field: &str| format!("processes[{index}].{field}");
+            process.add_to(&mut facts, &mut seen, place)?;
+        }
+        Ok(facts)
+    }
+}
+
+/// What a document has listed so far, to notice what comes twice.
+#[derive(Default)]
+struct Seen {
+    namespaces: HashSet<NamespaceId>,
+    processes: HashSet<Pid>,
+    /// Whether there was a first line (of a document of lines).
+    head: bool,
+}

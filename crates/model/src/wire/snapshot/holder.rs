@@ -1,0 +1,138 @@
+//! One holder of a namespace.
+//!
+//! A flat object with a `kind`, rather than one type per kind, so that errors name the field and a
+//! kind that this version does not know is no error.
+
+use std::borrow::Cow;
+
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use serde::{Deserialize, Serialize};
+
+use super::text::{self, Hex};
+use crate::Holder;
+use crate::wire::Error;
+
+/// What keeps a namespace alive, besides its processes, children and possessions.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(rename = "Holder"))]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct HolderDoc<'s> {
+    /// `thread`, `pending-children`, `fd`, `socket`, `tun`, `bind-mount`, `proc-mount` or
+    /// `unseen`.
+    kind: Cow<'s, str>,
+    /// The process.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u32>"))]
+    pid: Option<Pid>,
+    /// The thread; with descriptors only where it has a file table of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u32>"))]
+    tid: Option<Pid>,
+    /// The number of the file descriptor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fd: Option<u32>,
+    /// The mount namespace that the mount is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    mount_namespace: Option<NamespaceId>,
+    /// The mount point, as seen from the root of that mount namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path: Option<Cow<'s, str>>,
+    /// The bytes of `path`, if it is no UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<Hex<'s>>,
+}
+
+impl<'s> From<&'s Holder> for HolderDoc<'s> {
+    fn from(holder: &'s Holder) -> Self {
+        let mut doc = HolderDoc {
+            kind: holder.kind().into(),
+            pid: holder.pid(),
+            ..HolderDoc::default()
+        };
+        match holder {
+            Holder::Thread { pid: _, tid } => doc.tid = Some(*tid),
+            Holder::PendingChildren { pid: _, tid } => doc.tid = *tid,
+            Holder::Fd { pid: _, tid, fd }
+            | Holder::Socket { pid: _, tid, fd }
+            | Holder::Tun { pid: _, tid, fd } => {
+                doc.tid = *tid;
+                doc.fd = Some(*fd);
+            }
+            Holder::BindMount {
+                mount_namespace,
+                path,
+            }
+            | Holder::ProcMount {
+                mount_namespace,
+                path,
+            } => {
+                doc.mount_namespace = *mount_namespace;
+                let (path, path_bytes) = text::split(path);
+                doc.path = Some(path);
+                doc.path_bytes = path_bytes;
+            }
+            Holder::Unseen => {}
+        }
+        doc
+    }
+}
+
+impl HolderDoc<'_> {
+    /// A kind from another version is [`Holder::Unseen`]: the namespace is held, this version just
+    /// cannot tell by what.
+    pub(super) fn into_model(self, place: &str) -> Result<Holder, Error> {
+        let missing = |field: &str| {
+            let reason = format!("a holder of kind {:?} needs {field:?}", &*self.kind);
+            Error::content(place, reason)
+        };
+        let pid = || self.pid.ok_or_else(|| missing("pid"));
+        let fd = || self.fd.ok_or_else(|| missing("fd"));
+        let tid = self.tid;
+        Ok(match &*self.kind {
+            "thread" => Holder::Thread {
+                pid: pid()?,
+                tid: tid.ok_or_else(|| missing("tid"))?,
+            },
+            "pending-children" => Holder::PendingChildren { pid: pid()?, tid },
+            "fd" => Holder::Fd {
+                pid: pid()?,
+                tid,
+                fd: fd()?,
+            },
+            "socket" => Holder::Socket {
+                pid: pid()?,
+                tid,
+                fd: fd()?,
+            },
+            "tun" => Holder::Tun {
+                pid: pid()?,
+                tid,
+                fd: fd()?,
+            },
+            kind @ ("bind-mount" | "proc-mount") => {
+                let mount_namespace = self.mount_namespace;
+                if mount_namespace.is_some_and(|id| id.namespace_type() != NamespaceType::Mnt) {
+                    let place = format!("{place}.mount-namespace");
+                    return Err(Error::content(place, "not a mount namespace"));
+                }
+                let is_bind = kind == "bind-mount";
+                let no_path = missing("path");
+                let path = text::join(self.path, self.path_bytes).ok_or(no_path)?;
+                if is_bind {
+                    Holder::BindMount {
+                        mount_namespace,
+                        path,
+                    }
+                } else {
+                    Holder::ProcMount {
+                        mount_namespace,
+                        path,
+                    }
+                }
+            }
+            _ => Holder::Unseen,
+        })
+    }
+}

@@ -1,0 +1,116 @@
+//! The native format as lines, for pipelines: one object per line, each with its `kind`.
+//!
+//! The first line is of kind `snapshot` and has all that is neither namespace, process nor gap.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::head::{CountsDoc, GapDoc, HostDoc, OptionsDoc};
+use super::{NamespaceDoc, ProcessDoc, SCHEMA, Seen};
+use crate::wire::{Error, error};
+use crate::{Facts, Snapshot};
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Head<'s> {
+    schema: String,
+    host: HostDoc<'s>,
+    options: OptionsDoc,
+    counts: CountsDoc,
+}
+
+/// An object with its kind in front.
+#[derive(Serialize)]
+struct Line<T> {
+    kind: &'static str,
+    #[serde(flatten)]
+    object: T,
+}
+
+/// Writes a snapshot as one JSON object per line.
+///
+/// The first line is of kind `snapshot` and says where, when and what for; then come lines of kind
+/// `namespace`, `process` and `gap`, with the same objects as in the document.
+///
+/// # Errors
+///
+/// Only those of `out`.
+pub fn write_lines(snapshot: &Snapshot, out: impl io::Write) -> io::Result<()> {
+    let mut out = io::BufWriter::new(out);
+    let head = Head {
+        schema: SCHEMA.to_owned(),
+        host: HostDoc::from(snapshot.host()),
+        options: OptionsDoc::from(*snapshot.scope()),
+        counts: CountsDoc::from(snapshot.counts()),
+    };
+    write_line(&mut out, "snapshot", head)?;
+    for namespace in snapshot.namespaces() {
+        write_line(&mut out, "namespace", NamespaceDoc::from(namespace))?;
+    }
+    for process in snapshot.processes() {
+        write_line(&mut out, "process", ProcessDoc::from(process))?;
+    }
+    for gap in snapshot.gaps() {
+        write_line(&mut out, "gap", GapDoc::from(gap))?;
+    }
+    io::Write::flush(&mut out)
+}
+
+fn write_line(
+    out: &mut impl io::Write,
+    kind: &'static str,
+    object: impl Serialize,
+) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, &Line { kind, object })?;
+    out.write_all(b"\n")
+}
+
+/// Reads lines; those of an unknown kind are ignored.
+pub(super) fn read(document: &[u8]) -> Result<Facts, Error> {
+    let mut facts = Facts::default();
+    let mut seen = Seen::default();
+    for (index, line) in document.split(|byte| *byte == b'\n').enumerate() {
+        if !line.trim_ascii().is_empty() {
+            read_line(line, &mut facts, &mut seen).map_err(|error| error.in_line(index + 1))?;
+        }
+    }
+    Ok(facts)
+}
+
+fn read_line(line: &[u8], facts: &mut Facts, seen: &mut Seen) -> Result<(), Error> {
+    #[derive(Deserialize)]
+    struct Kind {
+        kind: String,
+    }
+    let Kind { kind } = error::document(line)?;
+    match kind.as_str() {
+        "snapshot" => {
+            if std::mem::replace(&mut seen.head, true) {
+                return Err(Error::content("kind", "a second head"));
+            }
+            let head: Head<'_> = error::document(line)?;
+            super::check_schema(&head.schema)?;
+            let nsfs_device = facts.host.nsfs_device;
+            facts.host = head.host.into_model();
+            facts.host.nsfs_device = nsfs_device;
+            facts.scope = head.options.into_model();
+            facts.counts = head.counts.into_model("counts")?;
+        }
+        "namespace" => {
+            let namespace: NamespaceDoc<'_> = error::document(line)?;
+            namespace.add_to(facts, seen, str::to_owned)?;
+        }
+        "process" => {
+            let process: ProcessDoc<'_> = error::document(line)?;
+            process.add_to(facts, seen, str::to_owned)?;
+        }
+        "gap" => {
+            let gap: GapDoc<'_> = error::document(line)?;
+            facts.gaps.push(gap.into_model());
+        }
+        _ => {}
+    }
+    Ok(())
+}

@@ -2,4 +2,6 @@
 //! readable, and nothing that is read can do harm.
 
 mod arbitrary;
+mod golden;
 mod round_trip;
+mod samples;

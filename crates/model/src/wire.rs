@@ -45,8 +45,9 @@ pub enum Layout {
 /// If the document is none of these, or is malformed; see [`Error`].
 pub fn read(document: &[u8]) -> Result<Snapshot, Error> {
     match Kind::of(document)? {
-        Kind::Lxkns => lxkns::read(document),
-        Kind::Snapshot | Kind::SnapshotLines => snapshot::read(document),
+        Kind::Lxkns => lxkns::read_document(document),
+        Kind::Snapshot => snapshot::read_document(document),
+        Kind::SnapshotLines => snapshot::read_lines(document),
         Kind::Foreign => Err(Error::Unrecognized),
     }
 }

@@ -20,4 +20,5 @@ mod read;
 mod write;
 
 pub use read::read;
+pub(super) use read::read_document;
 pub use write::write;

@@ -18,6 +18,7 @@ mod namespace;
 mod process;
 mod text;
 
+pub(super) use lines::read as read_lines;
 pub use lines::write_lines;
 pub use namespace::NamespaceDoc;
 pub use process::ProcessDoc;
@@ -84,13 +85,15 @@ pub fn write(snapshot: &Snapshot, out: impl io::Write, layout: Layout) -> io::Re
 /// If the document is of another format or of a newer schema, or malformed; see [`Error`].
 pub fn read(document: &[u8]) -> Result<Snapshot, Error> {
     match Kind::of(document)? {
-        Kind::Snapshot => {
-            let document: Owned = error::document(document)?;
-            document.into_facts().map(Snapshot::assemble)
-        }
-        Kind::SnapshotLines => lines::read(document).map(Snapshot::assemble),
+        Kind::Snapshot => read_document(document),
+        Kind::SnapshotLines => read_lines(document),
         Kind::Lxkns | Kind::Foreign => Err(Error::Unrecognized),
     }
+}
+
+pub(super) fn read_document(document: &[u8]) -> Result<Snapshot, Error> {
+    let document: Owned = error::document(document)?;
+    document.into_facts().map(Snapshot::assemble)
 }
 
 /// The JSON Schema of a document.

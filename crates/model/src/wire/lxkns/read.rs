@@ -6,7 +6,7 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use super::documents::{Document, Members, NamespaceDoc, ProcessDoc, Reference};
 use crate::reference::holder_behind;
-use crate::wire::{Error, MAX_BYTES, error};
+use crate::wire::{Error, Kind, error};
 use crate::{
     Cmdline, Counts, Facts, Holder, Joined, NamespaceFacts, ProcessFacts, Relation, Scope,
     Snapshot, Text, ThreadFacts,
@@ -16,12 +16,16 @@ use crate::{
 ///
 /// # Errors
 ///
-/// If the document is malformed, lists something twice, or says of one inode that it is of two
-/// types; see [`Error`].
+/// If the document is of another format, is malformed, lists something twice, or says of one inode
+/// that it is of two types; see [`Error`].
 pub fn read(document: &[u8]) -> Result<Snapshot, Error> {
-    if document.len() > MAX_BYTES {
-        return Err(Error::TooLarge);
+    match Kind::of(document)? {
+        Kind::Lxkns => read_document(document),
+        Kind::Snapshot | Kind::SnapshotLines | Kind::Foreign => Err(Error::Unrecognized),
     }
+}
+
+pub(in crate::wire) fn read_document(document: &[u8]) -> Result<Snapshot, Error> {
     let document: Document = error::document(document)?;
     let mut reader = Reader::default();
     reader.list_types(&document.namespaces)?;

@@ -68,7 +68,7 @@ fn write_line(
 }
 
 /// Reads lines; those of an unknown kind are ignored.
-pub(super) fn read(document: &[u8]) -> Result<Facts, Error> {
+pub(in crate::wire) fn read(document: &[u8]) -> Result<Snapshot, Error> {
     let mut facts = Facts::default();
     let mut seen = Seen::default();
     for (index, line) in document.split(|byte| *byte == b'\n').enumerate() {
@@ -76,7 +76,7 @@ pub(super) fn read(document: &[u8]) -> Result<Facts, Error> {
             read_line(line, &mut facts, &mut seen).map_err(|error| error.in_line(index + 1))?;
         }
     }
-    Ok(facts)
+    Ok(Snapshot::assemble(facts))
 }
 
 fn read_line(line: &[u8], facts: &mut Facts, seen: &mut Seen) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use lxkns_species::{NamespaceId, NamespaceType, Pid, Uid};
-use serde::de::{Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Seen;
@@ -234,13 +234,8 @@ impl<'de> Deserialize<'de> for JoinedDoc {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Joined, A::Error> {
                 let mut joined = Joined::default();
-                while let Some((namespace_type, id)) =
-                    map.next_entry::<NamespaceType, NamespaceId>()?
-                {
-                    if id.namespace_type() != namespace_type {
-                        let reason = format!("{id} is no {namespace_type} namespace");
-                        return Err(A::Error::custom(reason));
-                    }
+                while let Some(namespace_type) = map.next_key()? {
+                    let id = map.next_value_seed(OfType(namespace_type))?;
                     if joined.get(namespace_type).is_some() {
                         let reason = format!("{namespace_type} is there twice");
                         return Err(A::Error::custom(reason));
@@ -251,6 +246,23 @@ impl<'de> Deserialize<'de> for JoinedDoc {
             }
         }
         deserializer.deserialize_map(ByType).map(JoinedDoc)
+    }
+}
+
+/// Reads an id that must be of this type.
+struct OfType(NamespaceType);
+
+impl<'de> DeserializeSeed<'de> for OfType {
+    type Value = NamespaceId;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<NamespaceId, D::Error> {
+        let id = NamespaceId::deserialize(deserializer)?;
+        if id.namespace_type() == self.0 {
+            Ok(id)
+        } else {
+            let reason = format!("{id} is no {} namespace", self.0);
+            Err(D::Error::custom(reason))
+        }
     }
 }
 

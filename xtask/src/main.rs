@@ -13,6 +13,7 @@ mod lint;
 mod process;
 mod test;
 mod tidy;
+mod vm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -36,8 +37,27 @@ enum Task {
     Lint,
     /// Build and run all tests; as root each of them twice, as root and as an ordinary user
     Test,
-    /// Everything that must be green before a merge: lint and test
-    Ci,
+    /// Run the tests that talk to the kernel on other kernels, each in a virtual machine
+    Vm {
+        /// The series of a kernel, as in 6.1, or `newest`, or `all` that there are packages of
+        #[arg(long = "kernel", value_name = "SERIES", default_value = "all")]
+        kernels: Vec<String>,
+    },
+    /// Everything that must be green before a merge: lint and test, and vm for the kernels named
+    Ci {
+        /// As in `vm --kernel`
+        #[arg(long = "kernel", value_name = "SERIES")]
+        kernels: Vec<String>,
+    },
+    /// Be the init of a virtual machine and run the tests in it
+    #[command(hide = true)]
+    GuestInit,
+    /// Be the init of a virtual machine and end it
+    #[command(hide = true)]
+    GuestProbe,
+    /// Run the tests inside a virtual machine
+    #[command(hide = true)]
+    GuestRun,
 }
 
 fn main() -> ExitCode {
@@ -53,21 +73,27 @@ fn main() -> ExitCode {
 
 /// Carries out a task; `false` is a task that ran and found something wrong.
 fn run(task: &Task) -> anyhow::Result<bool> {
-    let workspace = Workspace::find()?;
-    match task {
-        Task::Lint => Ok(lint::run(&workspace)),
-        Task::Test => Ok(test_and_report(&workspace)),
-        Task::Ci => {
-            let clean = lint::run(&workspace);
-            let passed = test_and_report(&workspace);
-            Ok(clean && passed)
-        }
-    }
-}
-
-fn test_and_report(workspace: &Workspace) -> bool {
     let mut report = Report::default();
-    test::run(workspace, &mut report);
+    let mut clean = true;
+    match task {
+        Task::Lint => return Ok(lint::run(&Workspace::find()?)),
+        Task::Test => test::run(&Workspace::find()?, &mut report),
+        Task::Vm { kernels } => vm::run(&Workspace::find()?, kernels, &mut report),
+        Task::Ci { kernels } => {
+            let workspace = Workspace::find()?;
+            clean = lint::run(&workspace);
+            test::run(&workspace, &mut report);
+            if !kernels.is_empty() {
+                vm::run(&workspace, kernels, &mut report);
+            }
+        }
+        Task::GuestInit => return vm::guest::init(true),
+        Task::GuestProbe => return vm::guest::init(false),
+        Task::GuestRun => return vm::guest::run().map(|()| true),
+    }
     report.print();
-    report.is_success()
+    if !clean {
+        eprintln!("lint has found something, see above");
+    }
+    Ok(clean && report.is_success())
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use self::build::Selection;
 use self::libtest::Verdict;
 use self::report::{Counts, Identity, Outcome, Report, TestResult};
 use self::stage::Stage;
@@ -23,8 +24,8 @@ use self::suite::Suite;
 use crate::process::{End, run_limited};
 use crate::workspace::Workspace;
 
-/// How long a single test binary may take; none should need a tenth of it.
-const LIMIT: Duration = Duration::from_secs(300);
+/// How long a single test binary may take; none should need a quarter of it.
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// How long all doctests together may take: each crate's are compiled when they are run.
 const DOCTEST_LIMIT: Duration = Duration::from_secs(900);
@@ -38,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
 
 fn run_binaries(workspace: &Workspace, report: &mut Report) -> Result<()> {
     println!("test: build");
-    let built = build::build(workspace)?;
+    let built = build::build(workspace, Selection::Workspace)?;
     let stage = Stage::set_up(workspace, &built)?;
     let suite = Suite {
         bin_dir: stage.bin_dir(),
@@ -111,6 +112,7 @@ fn run_doctests(workspace: &Workspace, stage: &Stage) -> Result<Vec<TestResult>>
         .map(|(name, verdict)| TestResult {
             test: format!("doctest {name}"),
             identity: Identity::Own,
+            kernel: None,
             outcome: match verdict {
                 Verdict::Ok => Outcome::Passed,
                 Verdict::Failed => Outcome::Failed(None),
@@ -129,6 +131,7 @@ fn run_doctests(workspace: &Workspace, stage: &Stage) -> Result<Vec<TestResult>>
             results.push(TestResult {
                 test: "doctests".to_owned(),
                 identity: Identity::Own,
+                kernel: None,
                 outcome: Outcome::Failed(Some(reason)),
             });
         }

@@ -56,6 +56,15 @@ impl Workspace {
         serde_json::from_slice(&output.stdout).context("cannot read the output of cargo metadata")
     }
 
+    /// Where cargo builds.
+    pub(crate) fn target_folder(&self) -> Result<PathBuf> {
+        let metadata = self.metadata()?;
+        let folder = metadata.get("target_directory").and_then(Value::as_str);
+        Ok(folder
+            .context("cargo metadata names no target folder")?
+            .into())
+    }
+
     /// The members of the workspace.
     pub(crate) fn packages(&self) -> Result<Vec<Package>> {
         let metadata = self.metadata()?;

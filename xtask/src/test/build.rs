@@ -27,19 +27,39 @@ pub(crate) struct TestBinary {
     pub(crate) folder: PathBuf,
 }
 
-/// Builds all test binaries and tools of the workspace.
+/// What to build.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Selection<'a> {
+    /// The whole workspace, as a developer builds it.
+    Workspace,
+    /// Some packages, to run where there is nothing but a kernel, and a slow one.
+    Static(&'a [&'a str]),
+}
+
+/// Proc-macros cannot be linked statically: only with a target named do they stay as they are.
+const STATIC_TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Builds the test binaries and the tools selected.
 ///
 /// All features are on, as in the lint: only so both are built from the same crates.
-pub(crate) fn build(workspace: &Workspace) -> Result<Built> {
-    let output = workspace
-        .cargo()
-        .args([
-            "build",
-            "--workspace",
-            "--all-features",
-            "--bins",
-            "--tests",
-        ])
+pub(crate) fn build(workspace: &Workspace, selection: Selection<'_>) -> Result<Built> {
+    let mut command = workspace.cargo();
+    command.args(["build", "--all-features", "--bins", "--tests"]);
+    match selection {
+        Selection::Workspace => {
+            command.arg("--workspace");
+        }
+        Selection::Static(packages) => {
+            command
+                .args(packages.iter().flat_map(|package| ["--package", package]))
+                .args(["--target", STATIC_TARGET])
+                .env("RUSTFLAGS", "-C target-feature=+crt-static")
+                .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
+                .env("CARGO_PROFILE_DEV_DEBUG", "false")
+                .env("CARGO_PROFILE_DEV_STRIP", "symbols");
+        }
+    }
+    let output = command
         .args(["--message-format", "json-render-diagnostics"])
         .stderr(Stdio::inherit())
         .output()

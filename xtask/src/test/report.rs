@@ -1,5 +1,6 @@
 //! What came out of a run: one result per test and identity, the counts, and the closing line.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// Whom a test ran as. As root every test runs as both, since what an ordinary user sees of other
@@ -37,6 +38,8 @@ pub(crate) struct TestResult {
     /// The binary and the test in it, as in `lxkns-it::discovery holders::by_fd`.
     pub(crate) test: String,
     pub(crate) identity: Identity,
+    /// The series of the kernel in a virtual machine, `None` for the kernel of this machine.
+    pub(crate) kernel: Option<String>,
     pub(crate) outcome: Outcome,
 }
 
@@ -89,6 +92,7 @@ impl Report {
         self.results.push(TestResult {
             test: what.to_owned(),
             identity: Identity::Own,
+            kernel: None,
             outcome: Outcome::Failed(Some(format!("{error:#}"))),
         });
     }
@@ -99,32 +103,48 @@ impl Report {
         counts.failed == 0 && counts.passed > 0
     }
 
+    pub(crate) fn results(&self) -> &[TestResult] {
+        &self.results
+    }
+
     /// Prints the skips and the failures by name, and the closing line.
     pub(crate) fn print(&self) {
         println!();
-        for TestResult {
-            test,
-            identity,
-            outcome,
-        } in &self.results
-        {
-            if let Outcome::Skipped(missing) = outcome {
-                println!("skipped as {identity}: {test}: {missing}");
-            }
+        for line in self.lines(|outcome| match outcome {
+            Outcome::Skipped(missing) => Some(("skipped", missing)),
+            Outcome::Passed | Outcome::Failed(_) => None,
+        }) {
+            println!("{line}");
         }
-        for TestResult {
-            test,
-            identity,
-            outcome,
-        } in &self.results
-        {
-            match outcome {
-                Outcome::Failed(None) => println!("FAILED as {identity}: {test}"),
-                Outcome::Failed(Some(reason)) => println!("FAILED as {identity}: {test}: {reason}"),
-                Outcome::Passed | Outcome::Skipped(_) => {}
-            }
+        for line in self.lines(|outcome| match outcome {
+            Outcome::Failed(reason) => Some(("FAILED", reason.as_deref().unwrap_or("see above"))),
+            Outcome::Passed | Outcome::Skipped(_) => None,
+        }) {
+            println!("{line}");
         }
         println!("{}", Counts::of(&self.results));
+    }
+
+    /// A line for each test with an outcome that `show` wants, with all kernels where it was so.
+    fn lines(&self, show: impl Fn(&Outcome) -> Option<(&str, &str)>) -> Vec<String> {
+        let mut kernels: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+        for result in &self.results {
+            if let Some((what, why)) = show(&result.outcome) {
+                let key = (what, result.identity, result.test.as_str(), why);
+                let kernel = result.kernel.as_deref().unwrap_or("here");
+                kernels.entry(key).or_default().push(kernel);
+            }
+        }
+        kernels
+            .into_iter()
+            .map(|((what, identity, test, why), kernels)| {
+                let place = match kernels.as_slice() {
+                    ["here"] => String::new(),
+                    kernels => format!(" on {}", kernels.join(", ")),
+                };
+                format!("{what} as {identity}{place}: {test}: {why}")
+            })
+            .collect()
     }
 }
 
@@ -137,6 +157,7 @@ mod tests {
         let result = |outcome| TestResult {
             test: "t".to_owned(),
             identity: Identity::Own,
+            kernel: None,
             outcome,
         };
         let results = [
@@ -148,6 +169,34 @@ mod tests {
         assert_eq!(
             Counts::of(&results).to_string(),
             "2 passed, 1 failed, 1 skipped"
+        );
+    }
+
+    #[test]
+    fn kernels_share_a_line() {
+        let result = |kernel: Option<&str>, outcome| TestResult {
+            test: "t".to_owned(),
+            identity: Identity::Nobody,
+            kernel: kernel.map(str::to_owned),
+            outcome,
+        };
+        let mut report = Report::default();
+        report.add([
+            result(None, Outcome::Skipped("root".to_owned())),
+            result(Some("5.10"), Outcome::Skipped("root".to_owned())),
+            result(Some("6.1"), Outcome::Skipped("listns".to_owned())),
+            result(Some("6.1"), Outcome::Passed),
+        ]);
+        let skips = report.lines(|outcome| match outcome {
+            Outcome::Skipped(missing) => Some(("skipped", missing)),
+            _ => None,
+        });
+        assert_eq!(
+            skips,
+            [
+                "skipped as nobody on 6.1: t: listns",
+                "skipped as nobody on here, 5.10: t: root"
+            ]
         );
     }
 

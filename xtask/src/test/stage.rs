@@ -73,6 +73,10 @@ impl Stage {
         })
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The folder with the tools.
     pub(crate) fn bin_dir(&self) -> PathBuf {
         self.root.join("bin")

@@ -92,6 +92,7 @@ impl Suite {
             .map(|(test, outcome)| TestResult {
                 test: format!("{name} {test}"),
                 identity,
+                kernel: None,
                 outcome,
             })
             .collect())

@@ -91,9 +91,9 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::GuestProbe => return vm::guest::init(false),
         Task::GuestRun => return vm::guest::run().map(|()| true),
     }
-    report.print();
     if !clean {
-        eprintln!("lint has found something, see above");
+        println!("\nFAILED: lint has found something, see above");
     }
+    report.print();
     Ok(clean && report.is_success())
 }

@@ -1,2 +1,99 @@
-//! u
-fn main() {}
+//! The chores of this workspace as one program: `cargo xtask lint`, `test`, `ci`.
+//!
+//! What a contributor runs by hand and what the automation runs is the same code, so that a green
+//! run here means a green run there. Nothing of it is needed to use or to install lxkns.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program that reports to a person"
+)]
+
+mod lint;
+mod process;
+mod test;
+mod tidy;
+mod vm;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::test::report::Report;
+use crate::workspace::Workspace;
+
+/// The chores of the lxkns workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Check formatting, clippy, rustdoc, and the house rules that no other tool checks
+    Lint,
+    /// Build and run all tests; as root each of them twice, as root and as an ordinary user
+    Test,
+    /// Run the tests that talk to the kernel on other kernels, each in a virtual machine
+    Vm {
+        /// The series of a kernel, as in 6.1, or `newest`, or `all` that there are packages of
+        #[arg(long = "kernel", value_name = "SERIES", default_value = "all")]
+        kernels: Vec<String>,
+    },
+    /// Everything that must be green before a merge: lint and test, and vm for the kernels named
+    Ci {
+        /// As in `vm --kernel`
+        #[arg(long = "kernel", value_name = "SERIES")]
+        kernels: Vec<String>,
+    },
+    /// Be the init of a virtual machine and run the tests in it
+    #[command(hide = true)]
+    GuestInit,
+    /// Be the init of a virtual machine and end it
+    #[command(hide = true)]
+    GuestProbe,
+    /// Run the tests inside a virtual machine
+    #[command(hide = true)]
+    GuestRun,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse().task) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Carries out a task; `false` is a task that ran and found something wrong.
+fn run(task: &Task) -> anyhow::Result<bool> {
+    let mut report = Report::default();
+    let mut clean = true;
+    match task {
+        Task::Lint => return Ok(lint::run(&Workspace::find()?)),
+        Task::Test => test::run(&Workspace::find()?, &mut report),
+        Task::Vm { kernels } => vm::run(&Workspace::find()?, kernels, &mut report),
+        Task::Ci { kernels } => {
+            let workspace = Workspace::find()?;
+            clean = lint::run(&workspace);
+            test::run(&workspace, &mut report);
+            if !kernels.is_empty() {
+                vm::run(&workspace, kernels, &mut report);
+            }
+        }
+        Task::GuestInit => return vm::guest::init(true),
+        Task::GuestProbe => return vm::guest::init(false),
+        Task::GuestRun => return vm::guest::run().map(|()| true),
+    }
+    if !clean {
+        println!("\nFAILED: lint has found something, see above");
+    }
+    report.print();
+    Ok(clean && report.is_success())
+}

@@ -1,0 +1,140 @@
+//! `cargo xtask test`: builds everything once, then runs every test binary, as root twice: as root
+//! and as an ordinary user. The doctests follow, once.
+//!
+//! `cargo test` cannot do that: it does not know of identities, of tests that skip themselves, of
+//! time limits, or of tools that tests have to find.
+
+pub(crate) mod build;
+pub(crate) mod libtest;
+pub(crate) mod needs;
+pub(crate) mod report;
+pub(crate) mod stage;
+pub(crate) mod suite;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+
+use self::build::Selection;
+use self::libtest::Verdict;
+use self::report::{Counts, Identity, Outcome, Report, TestResult};
+use self::stage::Stage;
+use self::suite::Suite;
+use crate::process::{End, run_limited};
+use crate::workspace::Workspace;
+
+/// How long a single test binary may take; none should need a quarter of it.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// How long all doctests together may take: each crate's are compiled when they are run.
+const DOCTEST_LIMIT: Duration = Duration::from_secs(900);
+
+/// Builds and runs all tests.
+pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
+    if let Err(error) = run_binaries(workspace, report) {
+        report.fail("tests", &error);
+    }
+}
+
+fn run_binaries(workspace: &Workspace, report: &mut Report) -> Result<()> {
+    println!("test: build");
+    let built = build::build(workspace, Selection::Workspace)?;
+    let stage = Stage::set_up(workspace, &built)?;
+    let suite = Suite {
+        bin_dir: stage.bin_dir(),
+        scratch: stage.scratch(),
+        limit: LIMIT,
+        required: std::env::var(needs::REQUIRE).unwrap_or_default(),
+        environment: Vec::new(),
+    };
+    // An ordinary user may not be able to read the workspace itself, where golden files are.
+    let suite_of_nobody = Suite {
+        environment: vec![("INSTA_WORKSPACE_ROOT", stage.sources().into())],
+        ..suite.clone()
+    };
+    let privileged = rustix::process::geteuid().is_root();
+    for test in &stage.tests {
+        run_one(report, &test.name, Identity::Own, || {
+            suite.run(&test.name, &test.path, &test.folder, Identity::Own)
+        });
+        if privileged {
+            run_one(report, &test.name, Identity::Nobody, || {
+                suite_of_nobody.run(&test.name, &test.path, &test.folder_copy, Identity::Nobody)
+            });
+        }
+    }
+    run_one(report, "doctests", Identity::Own, || {
+        run_doctests(workspace, &stage)
+    });
+    Ok(())
+}
+
+/// Runs one binary, says how it went, and adds its results to the report.
+pub(crate) fn run_one(
+    report: &mut Report,
+    name: &str,
+    identity: Identity,
+    run: impl FnOnce() -> Result<Vec<TestResult>>,
+) {
+    let start = Instant::now();
+    match run() {
+        Ok(results) if results.is_empty() => {}
+        Ok(results) => {
+            let (counts, seconds) = (Counts::of(&results), start.elapsed().as_secs_f32());
+            println!("test: {identity:6} {name}: {counts} ({seconds:.1} s)");
+            report.add(results);
+        }
+        Err(error) => {
+            println!("test: {identity:6} {name}: {error:#}");
+            report.fail(name, &error);
+        }
+    }
+}
+
+fn run_doctests(workspace: &Workspace, stage: &Stage) -> Result<Vec<TestResult>> {
+    let output = stage.scratch().join("output");
+    let end = run_limited(
+        workspace.cargo().args([
+            "test",
+            "--doc",
+            "--workspace",
+            "--all-features",
+            "--no-fail-fast",
+        ]),
+        &output,
+        DOCTEST_LIMIT,
+    )
+    .context("cannot start cargo test --doc")?;
+    let text = String::from_utf8_lossy(&fs::read(&output)?).into_owned();
+    let mut results: Vec<TestResult> = libtest::all_verdicts(&text)
+        .into_iter()
+        .map(|(name, verdict)| TestResult {
+            test: format!("doctest {name}"),
+            identity: Identity::Own,
+            kernel: None,
+            outcome: match verdict {
+                Verdict::Ok => Outcome::Passed,
+                Verdict::Failed => Outcome::Failed(None),
+                Verdict::Ignored => Outcome::Skipped("ignored".to_owned()),
+            },
+        })
+        .collect();
+    let succeeded = matches!(end, End::Exited(status) if status.success());
+    if !succeeded {
+        println!("---- doctests ----\n{}\n----", text.trim_end());
+        if Counts::of(&results).failed == 0 {
+            let reason = match end {
+                End::Exited(status) => format!("cargo test --doc failed ({status})"),
+                End::TimedOut => "not done when the time was up".to_owned(),
+            };
+            results.push(TestResult {
+                test: "doctests".to_owned(),
+                identity: Identity::Own,
+                kernel: None,
+                outcome: Outcome::Failed(Some(reason)),
+            });
+        }
+    }
+    Ok(results)
+}

@@ -1,0 +1,174 @@
+//! What runs inside a virtual machine: an init that makes a small but real Linux system, and in it
+//! the run of the tests.
+//!
+//! Two processes do it, since an init has to reap every orphan there is, and the run of the tests
+//! must reap nothing but its own children.
+
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rustix::mount::{MountFlags, mount, mount_move};
+use rustix::process::{Pid, WaitOptions, chdir, chroot, wait};
+use rustix::system::{RebootCommand, reboot, sethostname, uname};
+
+use super::record;
+use crate::test::needs;
+use crate::test::report::{Identity, Report};
+use crate::test::run_one;
+use crate::test::suite::Suite;
+
+/// The folder with everything that belongs to the tests.
+pub(super) const HOME: &str = "/lxkns";
+
+/// What is to be run: a line for each test binary with its name, path and folder.
+pub(super) const PLAN: &str = "/lxkns/plan";
+
+/// Where this program is.
+pub(super) const INIT: &str = "/lxkns/bin/xtask";
+
+/// The tasks of this program that are an init: with the tests, and to see whether a machine boots.
+pub(super) const RUN: &str = "guest-init";
+pub(super) const PROBE: &str = "guest-probe";
+
+/// The serial port for results; the first one is the console.
+const RESULTS: &str = "/dev/ttyS1";
+
+/// How long a test binary may take in an emulator.
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// Runs as process 1: sets up the system, runs the tests, ends the machine.
+pub(crate) fn init(tests: bool) -> Result<bool> {
+    if let Err(error) = set_up_and_run(tests) {
+        println!("init: {error:#}");
+    }
+    // Where a machine would start anew, the emulator is told to exit.
+    reboot(RebootCommand::Restart)?;
+    Ok(false)
+}
+
+fn set_up_and_run(tests: bool) -> Result<()> {
+    if !tests {
+        // This only proves that the machine gets here.
+        mount("dev", "/dev", "devtmpfs", MountFlags::empty(), None)?;
+        return Ok(fs::write(RESULTS, record::end())?);
+    }
+    switch_root().context("cannot switch the root")?;
+    let runner = Command::new(INIT)
+        .arg("guest-run")
+        .spawn()
+        .context("cannot start the run")?;
+    let runner = Pid::from_child(&runner);
+    while let Some((pid, _)) = wait(WaitOptions::empty())? {
+        if pid == runner {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Leaves the root that the kernel has unpacked: nothing can be mounted over it, moved from it or
+/// pivoted away from it, which tests want to do.
+fn switch_root() -> Result<()> {
+    let root = Path::new("/new-root");
+    fs::create_dir(root)?;
+    mount(
+        "root",
+        root,
+        "tmpfs",
+        MountFlags::empty(),
+        c"mode=755,size=90%",
+    )?;
+    move_tree(Path::new(HOME), &root.join(HOME.trim_start_matches('/')))?;
+    for folder in ["dev", "etc", "mnt", "proc", "root", "run", "sys", "var"] {
+        fs::create_dir(root.join(folder))?;
+    }
+    fs::create_dir(root.join("tmp"))?;
+    fs::set_permissions(root.join("tmp"), Permissions::from_mode(0o1777))?;
+    fs::write(
+        root.join("etc/passwd"),
+        "root:x:0:0::/:\nnobody:x:65534:65534::/:\n",
+    )?;
+    fs::write(root.join("etc/group"), "root:x:0:\nnogroup:x:65534:\n")?;
+    mount(
+        "dev",
+        root.join("dev"),
+        "devtmpfs",
+        MountFlags::empty(),
+        None,
+    )?;
+    chdir(root)?;
+    mount_move(".", "/")?;
+    chroot(".")?;
+    chdir("/")?;
+    let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("proc", "/proc", "proc", quiet, None)?;
+    mount("sys", "/sys", "sysfs", quiet, None)?;
+    mount("cgroup2", "/sys/fs/cgroup", "cgroup2", quiet, None)?;
+    symlink("/proc/self/fd", "/dev/fd")?;
+    fs::create_dir("/dev/shm")?;
+    mount(
+        "shm",
+        "/dev/shm",
+        "tmpfs",
+        MountFlags::NOSUID | MountFlags::NODEV,
+        c"mode=1777",
+    )?;
+    sethostname(b"lxkns")?;
+    Ok(())
+}
+
+/// Moves file by file, so that nothing is in memory twice.
+fn move_tree(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            move_tree(&from, &to)?;
+        } else {
+            fs::copy(&from, &to).with_context(|| format!("cannot move {}", from.display()))?;
+            fs::remove_file(&from)?;
+        }
+    }
+    Ok(())
+}
+
+/// Runs every test binary of the plan as both identities and sends the results out.
+pub(crate) fn run() -> Result<()> {
+    let mut results = OpenOptions::new()
+        .write(true)
+        .open(RESULTS)
+        .context(RESULTS)?;
+    let home = Path::new(HOME);
+    let suite = Suite {
+        bin_dir: home.join("bin"),
+        scratch: home.join("scratch"),
+        limit: LIMIT,
+        required: needs::since(&uname().release().to_string_lossy()),
+        environment: vec![
+            ("INSTA_WORKSPACE_ROOT", home.join("sources").into()),
+            ("LXKNS_SCALE", "small".into()),
+            ("PROPTEST_CASES", "16".into()),
+        ],
+    };
+    for line in fs::read_to_string(PLAN).context(PLAN)?.lines() {
+        let mut fields = line.split('\t');
+        let (Some(name), Some(path), Some(folder)) = (fields.next(), fields.next(), fields.next())
+        else {
+            continue;
+        };
+        for identity in [Identity::Own, Identity::Nobody] {
+            let mut report = Report::default();
+            run_one(&mut report, name, identity, || {
+                suite.run(name, Path::new(path), Path::new(folder), identity)
+            });
+            results.write_all(record::write(report.results()).as_bytes())?;
+        }
+    }
+    Ok(results.write_all(record::end().as_bytes())?)
+}

@@ -94,6 +94,9 @@ impl<'a> Life<'a> {
                 self.fail(error);
             }
         }
+        if self.actor.kind == Kind::Errand {
+            kernel::exit_process(0);
+        }
         self.be_quiet();
         kernel::wait_for_hang_up(self.plan.life);
         self.leave()
@@ -157,7 +160,7 @@ impl<'a> Life<'a> {
         while kernel::reap(-1).is_ok() {}
         match self.actor.kind {
             Kind::Thread => kernel::exit_thread(),
-            Kind::Process => kernel::exit_process(0),
+            Kind::Process | Kind::Errand => kernel::exit_process(0),
         }
     }
 
@@ -182,6 +185,15 @@ impl<'a> Life<'a> {
         // End of file is as good as the byte: it has died, and the test knows.
         kernel::read_byte(read)?;
         kernel::close(read)
+    }
+
+    fn run_errand(&mut self, number: usize) -> Result {
+        let pid = kernel::fork_sharing_fds()?;
+        if pid == 0 {
+            Life::of(self.plan, number, Starter::Nobody).live()
+        }
+        // If it has failed, it has told the test so.
+        kernel::reap(pid).map(drop)
     }
 
     #[expect(unsafe_code, reason = "starting a thread without the standard library")]

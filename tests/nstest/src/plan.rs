@@ -1,6 +1,7 @@
 //! A script made ready to be carried out: its processes and threads in one list, and every fd and
 //! stack that they will need, prepared before the fork.
 
+use std::collections::BTreeSet;
 use std::ffi::c_void;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -76,18 +77,7 @@ impl Plan {
     pub(crate) fn of(script: Script) -> io::Result<(Plan, Ends)> {
         let mut actors = Vec::new();
         add(script, "main", Kind::Process, &mut actors);
-        for (index, actor) in actors.iter().enumerate() {
-            let twice = actors
-                .iter()
-                .skip(index + 1)
-                .any(|other| other.label == actor.label);
-            assert!(
-                !twice,
-                "two processes or threads have the label {:?}",
-                actor.label
-            );
-        }
-
+        check_labels(&actors);
         let mut only_for_child = Vec::new();
         let mut keep = |fd: OwnedFd| -> io::Result<RawFd> {
             let fd = rustix::io::fcntl_dupfd_cloexec(fd, LOWEST_FD)?;
@@ -104,12 +94,12 @@ impl Plan {
         let mut go = Vec::new();
         let mut outputs = Vec::new();
         for (index, actor) in actors.iter_mut().enumerate() {
-            go.push(None);
             if actor.steps.iter().any(|step| matches!(step, Step::Pause)) {
                 let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
                 actor.go = Some(keep(read)?);
-                go.pop();
                 go.push(Some(write));
+            } else {
+                go.push(None);
             }
             for (number, step) in actor.steps.iter_mut().enumerate() {
                 if let Step::Run { output, .. } = step {
@@ -171,7 +161,7 @@ fn add(script: Script, label: &str, kind: Kind, actors: &mut Vec<Actor>) -> usiz
     let place = actors.len();
     let stack = match kind {
         Kind::Thread => vec![0; STACK_SIZE],
-        Kind::Process => Vec::new(),
+        Kind::Process | Kind::Errand => Vec::new(),
     };
     actors.push(Actor {
         label: label.into(),
@@ -198,7 +188,9 @@ fn add(script: Script, label: &str, kind: Kind, actors: &mut Vec<Actor>) -> usiz
                 .iter()
                 .take(last)
                 .any(|part| part.steps.iter().any(|step| matches!(step, Step::Pause)));
-            assert!(*copies == 1 || !pauses, "{copies} copies cannot pause");
+            let errand = range.first().is_some_and(|part| part.kind == Kind::Errand);
+            assert!(!pauses || *copies == 1, "{copies} copies cannot pause");
+            assert!(!pauses || !errand, "steps in a new namespace cannot pause");
         }
     }
     if let Some(actor) = actors.get_mut(place) {
@@ -206,4 +198,16 @@ fn add(script: Script, label: &str, kind: Kind, actors: &mut Vec<Actor>) -> usiz
         actor.end = end;
     }
     place
+}
+
+/// A label is to name one process or thread; errands need no name.
+fn check_labels(actors: &[Actor]) {
+    let mut seen = BTreeSet::new();
+    for actor in actors.iter().filter(|actor| actor.kind != Kind::Errand) {
+        let label = &actor.label;
+        assert!(
+            seen.insert(label),
+            "two processes or threads have the label {label:?}"
+        );
+    }
 }

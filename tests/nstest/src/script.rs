@@ -14,8 +14,8 @@ use lxkns_species::{NamespaceType, NamespaceTypes};
 use crate::command::Executable;
 use crate::step::{IdMap, Kind, Step};
 
-/// The fd number that [`Script::in_new`] uses for the way back.
-const HOME: i32 = 199;
+/// The fd number that [`Script::enter`] uses in passing.
+const PASSING: i32 = 199;
 
 /// The steps of one process or thread, in order.
 ///
@@ -23,8 +23,8 @@ const HOME: i32 = 199;
 /// when that one has reached its first [`pause`](Script::pause) or its end. At its end a process
 /// or thread rests, and keeps what it has, until the test lets go of the [`Child`](crate::Child).
 ///
-/// Fd numbers are the script's own choice, from 3 to 198, except in [`Script::in_new`]. Paths are taken as the child
-/// sees them at that step. A path with a NUL byte panics.
+/// Fd numbers are the script's own choice, from 3 to 198. Paths are taken as the child sees them at
+/// that step. A path with a NUL byte panics.
 ///
 /// ```
 /// use lxkns_nstest::{Script, need};
@@ -104,17 +104,23 @@ impl Script {
 
     /// Moves into the namespace at this path, such as `/proc/812/ns/net`.
     pub fn enter(self, path: impl AsRef<Path>, ns_type: NamespaceType) -> Script {
-        self.open(path, HOME).setns(HOME, ns_type).close(HOME)
+        self.open(path, PASSING)
+            .setns(PASSING, ns_type)
+            .close(PASSING)
     }
 
-    /// Carries out some steps in a new namespace of this type and then comes back.
+    /// Has some steps carried out in a new namespace of this type, by a process that then ends.
     ///
-    /// What those steps leave behind (an fd, a socket, a bind mount) is all that keeps the new
-    /// namespace alive. Not for user namespaces, which nobody comes back from, and not nested. Needs
-    /// a /proc.
+    /// What those steps leave behind is all that keeps the new namespace alive: an fd or a socket,
+    /// since that process shares the fd table, or a bind mount. Children of a new user namespace's
+    /// process see themselves as root. The steps may not pause. Not after `unshare([Pid])`, where
+    /// that process would be the first one of the new PID namespace, and take it with it.
     pub fn in_new(self, ns_type: NamespaceType, steps: impl FnOnce(Script) -> Script) -> Script {
-        let there = self.open(own_link(ns_type), HOME).unshare([ns_type]);
-        steps(there).setns(HOME, ns_type).close(HOME)
+        let there = match ns_type {
+            NamespaceType::User => Script::new().user_namespace(),
+            other => Script::new().unshare([other]),
+        };
+        self.part(&format!("in new {ns_type}"), Kind::Errand, steps(there), 1)
     }
 
     /// Gives up the own fd table's sharing with other threads; what was open stays open in both.
@@ -202,6 +208,11 @@ impl Script {
     /// Creates an empty file and bind-mounts the own namespace of this type on it.
     pub fn bind_namespace(self, ns_type: NamespaceType, to: impl AsRef<Path>) -> Script {
         self.touch(&to).bind(own_link(ns_type), to)
+    }
+
+    /// Creates an empty file and bind-mounts on it what this fd refers to, such as a namespace.
+    pub fn bind_fd(self, fd: i32, to: impl AsRef<Path>) -> Script {
+        self.touch(&to).bind(format!("/proc/self/fd/{fd}"), to)
     }
 
     fn bind_with(self, from: impl AsRef<Path>, to: impl AsRef<Path>, flags: u64) -> Script {

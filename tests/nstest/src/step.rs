@@ -19,11 +19,13 @@ pub enum IdMap {
     Everything,
 }
 
-/// Whether a part of a script is a process or a thread.
+/// What carries out a part of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Process,
     Thread,
+    /// A process that shares its starter's fds, and ends at the end of its script.
+    Errand,
 }
 
 #[derive(Debug)]

@@ -51,6 +51,12 @@ pub(super) fn fork() -> Result<i32> {
     call!(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0).map(number)
 }
 
+/// Forks a process with the same fd table, not a copy of it.
+pub(super) fn fork_sharing_fds() -> Result<i32> {
+    let flags = libc::CLONE_FILES | libc::SIGCHLD;
+    call!(libc::SYS_clone, flags, 0, 0, 0, 0).map(number)
+}
+
 /// Starts a thread on a stack of its own, sharing everything with this one.
 ///
 /// # Safety

@@ -28,6 +28,7 @@ mod plan;
 mod report;
 mod script;
 mod step;
+mod syscall;
 mod tool;
 
 pub use child::Child;

@@ -18,29 +18,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use linux_raw_sys::general::{F_GETOWN_EX, F_OWNER_TID, F_SETOWN_EX, f_owner_ex};
 use lxkns_species::Pid;
 
-/// An error number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Errno(pub(super) i32);
-
-pub(super) type Result<T = ()> = std::result::Result<T, Errno>;
-
-/// Makes a system call; yields what it returned, or the error number.
-macro_rules! call {
-    ($number:expr $(, $argument:expr)* $(,)?) => {{
-        // SAFETY: in this file every argument is a number, or the address of an object that is
-        // borrowed for longer than the call and of the type that this call reads or writes.
-        let returned = unsafe { libc::syscall($number $(, $argument as c_long)*) };
-        if returned == -1 { Err(last_error()) } else { Ok(returned) }
-    }};
-}
-
-fn last_error() -> Errno {
-    Errno(
-        io::Error::last_os_error()
-            .raw_os_error()
-            .unwrap_or(libc::EIO),
-    )
-}
+pub(super) use crate::syscall::{Errno, Result};
+use crate::syscall::{call, last_error};
 
 fn number(returned: c_long) -> i32 {
     returned as i32

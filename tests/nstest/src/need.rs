@@ -11,8 +11,10 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::sync::OnceLock;
 
+type Probe = fn() -> bool;
+
 /// What can be needed, and how to find out. Each stands in the documentation of [`need!`].
-static NEEDS: [(&str, fn() -> bool); 20] = [
+static NEEDS: [(&str, Probe); 20] = [
     ("root", probe::root),
     ("userns", probe::user_namespaces),
     ("timens", probe::time_namespaces),

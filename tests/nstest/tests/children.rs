@@ -1,5 +1,7 @@
 //! Processes and threads: their PIDs, pauses, endings, and what they inherit.
 
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
 use std::path::Path;
 
 use lxkns_nstest::{Error, Script, linked, namespace_of, need, own_namespace};

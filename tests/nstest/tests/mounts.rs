@@ -1,5 +1,7 @@
 //! Mounts, directories and what they hold.
 
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
 use std::path::Path;
 
 use lxkns_nstest::{Child, Dir, Script, linked, need, own_namespace};

@@ -1,5 +1,7 @@
 //! The gate in front of tests, seen by running tests of this very file.
 
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
 use std::process::{Command, Output};
 
 use lxkns_nstest::{Dir, need};

@@ -214,11 +214,12 @@ pub(super) fn listns() -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Probe;
     use super::*;
 
     #[test]
     fn what_came_later_implies_what_came_before() {
-        let implied: [(fn() -> bool, fn() -> bool); 5] = [
+        let implied: [(Probe, Probe); 5] = [
             (listns, namespace_ids),
             (namespace_ids, mount_namespace_ids),
             (mount_namespace_ids, pid_translation),

@@ -1,0 +1,404 @@
+//! What a child of a test is to do: a list of steps, written down before it starts.
+//!
+//! A script is plain data. It is turned into system call arguments in the test process, where
+//! memory may be allocated, and carried out after the fork, where it may not. So there are no
+//! closures here that the child would run, and no step computes anything.
+
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::Command;
+
+use lxkns_species::{NamespaceType, NamespaceTypes};
+
+use crate::command::Executable;
+use crate::step::{IdMap, Kind, Step};
+
+/// The fd number that [`Script::enter`] uses in passing.
+const PASSING: i32 = 199;
+
+/// The steps of one process or thread, in order.
+///
+/// Everything in one script happens one after the other: a process that starts another one goes on
+/// when that one has reached its first [`pause`](Script::pause) or its end. At its end a process
+/// or thread rests, and keeps what it has, until the test lets go of the [`Child`](crate::Child).
+///
+/// Fd numbers are the script's own choice, from 3 to 198. Paths are taken as the child sees them at
+/// that step. A path with a NUL byte panics.
+///
+/// ```
+/// use lxkns_nstest::{Script, need};
+/// use lxkns_species::NamespaceType::{Net, User, Uts};
+///
+/// # fn main() { example() }
+/// # fn example() {
+/// need!(userns);
+/// let child = Script::new().user_namespace().unshare([Net, Uts]).spawn().unwrap();
+/// assert_ne!(child.namespace(Net), lxkns_nstest::own_namespace(Net));
+/// # }
+/// ```
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Script {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A process or thread that a script starts.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) label: String,
+    pub(crate) kind: Kind,
+    pub(crate) script: Script,
+}
+
+impl Script {
+    /// A script without any step: a process that is just there.
+    pub fn new() -> Script {
+        Script::default()
+    }
+
+    fn step(mut self, step: Step) -> Script {
+        self.steps.push(step);
+        self
+    }
+
+    /// Moves into new namespaces of these types, see unshare(2).
+    ///
+    /// For PID and time it is only the children that will be in the new one. A new mount namespace
+    /// is made private as a whole, so that nothing mounted in it leaks out. A user namespace gets
+    /// no ID mappings; see [`Script::user_namespace`] for one with them.
+    #[doc(alias = "CLONE_NEWNS")]
+    pub fn unshare(self, types: impl IntoIterator<Item = NamespaceType>) -> Script {
+        let types = NamespaceTypes::of(types);
+        let flags = types
+            .iter()
+            .fold(0, |flags, ns_type| flags | ns_type.clone_flag());
+        let script = self.step(Step::Unshare(flags));
+        if types.contains(NamespaceType::Mnt) {
+            script.change_propagation("/", libc::MS_PRIVATE)
+        } else {
+            script
+        }
+    }
+
+    /// Moves into a new user namespace, as its root: UID and GID 0 are the child's own outside.
+    ///
+    /// Works without privileges. Supplementary groups cannot be set in it any more.
+    pub fn user_namespace(self) -> Script {
+        self.user_namespace_with(IdMap::Root)
+    }
+
+    /// Moves into a new user namespace with these ID mappings.
+    pub fn user_namespace_with(self, map: IdMap) -> Script {
+        self.step(Step::UserNamespace(map))
+    }
+
+    /// Moves on into the namespace that this fd refers to, see setns(2).
+    pub fn setns(self, fd: i32, ns_type: NamespaceType) -> Script {
+        self.step(Step::Setns {
+            fd,
+            flags: ns_type.clone_flag(),
+        })
+    }
+
+    /// Moves into the namespace at this path, such as `/proc/812/ns/net`.
+    pub fn enter(self, path: impl AsRef<Path>, ns_type: NamespaceType) -> Script {
+        self.open(path, PASSING)
+            .setns(PASSING, ns_type)
+            .close(PASSING)
+    }
+
+    /// Has some steps carried out in a new namespace of this type, by a process that then ends.
+    ///
+    /// What those steps leave behind is all that keeps the new namespace alive: an fd or a socket,
+    /// since that process shares the fd table, or a bind mount. Children of a new user namespace's
+    /// process see themselves as root. The steps may not pause. Not after `unshare([Pid])`, where
+    /// that process would be the first one of the new PID namespace, and take it with it.
+    pub fn in_new(self, ns_type: NamespaceType, steps: impl FnOnce(Script) -> Script) -> Script {
+        let there = match ns_type {
+            NamespaceType::User => Script::new().user_namespace(),
+            other => Script::new().unshare([other]),
+        };
+        self.part(&format!("in new {ns_type}"), Kind::Errand, steps(there), 1)
+    }
+
+    /// Gives up the own fd table's sharing with other threads; what was open stays open in both.
+    #[doc(alias = "CLONE_FILES")]
+    pub fn unshare_fd_table(self) -> Script {
+        self.step(Step::Unshare(libc::CLONE_FILES.cast_unsigned()))
+    }
+
+    /// Becomes this user for good: no supplementary groups, no capabilities if `uid` is not 0.
+    ///
+    /// The process stays dumpable, as if it had started as this user: otherwise even that user could
+    /// not look at it.
+    pub fn become_user(self, uid: u32, gid: u32) -> Script {
+        self.step(Step::BecomeUser { uid, gid })
+    }
+
+    /// Sets the name (comm) of the process or thread, at most 15 bytes.
+    pub fn name(self, name: impl AsRef<OsStr>) -> Script {
+        self.step(Step::Name(c_text(name.as_ref())))
+    }
+
+    /// Creates a directory.
+    pub fn mkdir(self, path: impl AsRef<Path>) -> Script {
+        self.step(Step::Mkdir(c_path(path)))
+    }
+
+    /// Creates an empty file, such as bind-mounting a namespace needs.
+    pub fn touch(self, path: impl AsRef<Path>) -> Script {
+        self.step(Step::Mknod {
+            path: c_path(path),
+            mode: libc::S_IFREG,
+        })
+    }
+
+    /// Creates a FIFO.
+    pub fn mkfifo(self, path: impl AsRef<Path>) -> Script {
+        self.step(Step::Mknod {
+            path: c_path(path),
+            mode: libc::S_IFIFO,
+        })
+    }
+
+    /// Creates a symbolic link at `path`.
+    pub fn symlink(self, target: impl AsRef<Path>, path: impl AsRef<Path>) -> Script {
+        self.step(Step::Symlink {
+            target: c_path(target),
+            path: c_path(path),
+        })
+    }
+
+    /// Removes a file.
+    pub fn remove(self, path: impl AsRef<Path>) -> Script {
+        self.step(Step::Remove(c_path(path)))
+    }
+
+    /// Writes to a file that exists, such as `/proc/self/timens_offsets`.
+    pub fn write(self, path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Script {
+        self.step(Step::Write {
+            path: c_path(path),
+            content: content.as_ref().into(),
+        })
+    }
+
+    /// Mounts a new file system of this type, such as `tmpfs` or `proc`, with these options.
+    pub fn mount(self, fs_type: &str, path: impl AsRef<Path>, options: &str) -> Script {
+        self.step(Step::Mount {
+            source: Some(c_text(fs_type.as_ref())),
+            target: c_path(path),
+            fs_type: Some(c_text(fs_type.as_ref())),
+            flags: 0,
+            options: (!options.is_empty()).then(|| c_text(options.as_ref())),
+        })
+    }
+
+    /// Bind-mounts a file or directory, without the mounts below it.
+    pub fn bind(self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Script {
+        self.bind_with(from, to, libc::MS_BIND)
+    }
+
+    /// Bind-mounts a directory with all mounts below it.
+    pub fn bind_tree(self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> Script {
+        self.bind_with(from, to, libc::MS_BIND | libc::MS_REC)
+    }
+
+    /// Creates an empty file and bind-mounts the own namespace of this type on it.
+    pub fn bind_namespace(self, ns_type: NamespaceType, to: impl AsRef<Path>) -> Script {
+        self.touch(&to).bind(own_link(ns_type), to)
+    }
+
+    /// Creates an empty file and bind-mounts on it what this fd refers to, such as a namespace.
+    pub fn bind_fd(self, fd: i32, to: impl AsRef<Path>) -> Script {
+        self.touch(&to).bind(format!("/proc/self/fd/{fd}"), to)
+    }
+
+    fn bind_with(self, from: impl AsRef<Path>, to: impl AsRef<Path>, flags: u64) -> Script {
+        self.step(Step::Mount {
+            source: Some(c_path(from)),
+            target: c_path(to),
+            fs_type: None,
+            flags,
+            options: None,
+        })
+    }
+
+    /// Makes a directory a mount point that neither sends nor receives mounts, as it must be to hold
+    /// bind mounts of mount namespaces.
+    pub fn private_mount_point(self, path: impl AsRef<Path>) -> Script {
+        self.bind(&path, &path)
+            .change_propagation(path, libc::MS_PRIVATE)
+    }
+
+    fn change_propagation(self, path: impl AsRef<Path>, propagation: u64) -> Script {
+        self.step(Step::Mount {
+            source: None,
+            target: c_path(path),
+            fs_type: None,
+            flags: propagation | libc::MS_REC,
+            options: None,
+        })
+    }
+
+    /// Unmounts the top mount at a path lazily: gone at once, even while in use.
+    pub fn unmount(self, path: impl AsRef<Path>) -> Script {
+        self.step(Step::Unmount(c_path(path)))
+    }
+
+    /// Makes a directory the root directory, and the working directory.
+    pub fn chroot(self, path: impl AsRef<Path>) -> Script {
+        self.step(Step::Chroot(c_path(path)))
+    }
+
+    /// Opens a file for reading as fd number `fd`.
+    pub fn open(self, path: impl AsRef<Path>, fd: i32) -> Script {
+        self.step(Step::Open {
+            path: c_path(path),
+            flags: libc::O_RDONLY,
+            fd,
+        })
+    }
+
+    /// Opens a file with `O_PATH` as fd number `fd`.
+    #[doc(alias = "O_PATH")]
+    pub fn open_path(self, path: impl AsRef<Path>, fd: i32) -> Script {
+        self.step(Step::Open {
+            path: c_path(path),
+            flags: libc::O_PATH,
+            fd,
+        })
+    }
+
+    /// Opens the own namespace of this type as fd number `fd`.
+    pub fn open_namespace(self, ns_type: NamespaceType, fd: i32) -> Script {
+        self.open(own_link(ns_type), fd)
+    }
+
+    /// Clones the mount tree at a path, detached from every mount namespace, as fd number `fd`; see
+    /// open_tree(2).
+    pub fn open_tree(self, path: impl AsRef<Path>, fd: i32) -> Script {
+        self.step(Step::OpenTree {
+            path: c_path(path),
+            fd,
+        })
+    }
+
+    /// Creates a TCP socket as fd number `fd`.
+    pub fn tcp_socket(self, fd: i32) -> Script {
+        self.step(Step::TcpSocket(fd))
+    }
+
+    /// Opens /dev/net/tun as fd number `fd` and makes a tun device of this name.
+    #[doc(alias = "TUNSETIFF")]
+    pub fn tun(self, name: &str, fd: i32) -> Script {
+        self.step(Step::Tun {
+            name: c_text(name.as_ref()),
+            fd,
+        })
+    }
+
+    /// Creates a pair of Unix sockets as fds `ends` and sends `fd` into it, where nobody receives
+    /// it. The socket pair holds its own network namespace.
+    #[doc(alias = "SCM_RIGHTS")]
+    pub fn send_fd(self, fd: i32, ends: (i32, i32)) -> Script {
+        self.step(Step::SendFd { fd, ends })
+    }
+
+    /// Closes an fd.
+    pub fn close(self, fd: i32) -> Script {
+        self.step(Step::Close(fd))
+    }
+
+    /// Notes the own namespace of this type, for [`Child::noted`](crate::Child::noted). Needs a
+    /// /proc.
+    pub fn note(self, label: &str, ns_type: NamespaceType) -> Script {
+        self.note_link(label, own_link(ns_type))
+    }
+
+    /// Notes the namespace that a link refers to, such as `/proc/thread-self/ns/time_for_children`.
+    pub fn note_link(self, label: &str, link: impl AsRef<Path>) -> Script {
+        self.step(Step::Note {
+            label: label.into(),
+            link: c_path(link),
+        })
+    }
+
+    /// Starts a child process that carries out its own script.
+    pub fn fork(self, label: &str, script: Script) -> Script {
+        self.part(label, Kind::Process, script, 1)
+    }
+
+    /// Starts this many child processes, each with the same script, which may not pause.
+    pub fn forks(self, label: &str, copies: usize, script: Script) -> Script {
+        self.part(label, Kind::Process, script, copies)
+    }
+
+    /// Starts a thread that carries out its own script.
+    pub fn thread(self, label: &str, script: Script) -> Script {
+        self.part(label, Kind::Thread, script, 1)
+    }
+
+    fn part(mut self, label: &str, kind: Kind, script: Script, copies: usize) -> Script {
+        let part = self.parts.len();
+        self.parts.push(Part {
+            label: label.into(),
+            kind,
+            script,
+        });
+        self.step(Step::Start {
+            actor: part,
+            copies,
+        })
+    }
+
+    /// Waits for a child process that has ended, whichever it is, so that it is no zombie any more.
+    pub fn reap(self) -> Script {
+        self.step(Step::Reap)
+    }
+
+    /// Runs a program to its end, for [`Child::output`](crate::Child::output).
+    ///
+    /// It gets the arguments and environment of `command`, nothing on stdin, and the child's
+    /// namespaces, user, root and working directory. It runs on all CPUs again.
+    pub fn run(self, label: &str, command: &Command) -> Script {
+        self.step(Step::Run {
+            label: label.into(),
+            executable: Executable::of(command),
+            output: None,
+        })
+    }
+
+    /// Waits until the test says [`Child::proceed`](crate::Child::proceed).
+    pub fn pause(self) -> Script {
+        self.step(Step::Pause)
+    }
+
+    /// Ends the process, which stays a zombie until its parent reaps it.
+    pub fn exit(self) -> Script {
+        self.step(Step::Exit)
+    }
+
+    /// Ends the calling thread only. In a process's own script that is its main thread: what
+    /// remains of the process are the threads that it started.
+    pub fn exit_thread(self) -> Script {
+        self.step(Step::ExitThread)
+    }
+}
+
+/// The link to the calling thread's namespace of this type.
+fn own_link(ns_type: NamespaceType) -> String {
+    format!("/proc/thread-self/{}", ns_type.proc_file())
+}
+
+fn c_path(path: impl AsRef<Path>) -> CString {
+    c_text(path.as_ref().as_os_str())
+}
+
+pub(crate) fn c_text(text: &OsStr) -> CString {
+    match CString::new(text.as_bytes()) {
+        Ok(text) => text,
+        Err(_) => panic!("{text:?} holds a NUL byte"),
+    }
+}

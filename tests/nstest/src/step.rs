@@ -1,0 +1,105 @@
+//! One step of a script, ready to be carried out without allocating.
+
+use std::ffi::CString;
+use std::os::fd::RawFd;
+
+use crate::command::Executable;
+
+/// The ID mappings of a new user namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IdMap {
+    /// None at all: everybody is the overflow user.
+    Nothing,
+    /// UID and GID 0 are the child's own ones outside.
+    Root,
+    /// The child's own UID and GID are mapped to themselves.
+    Own,
+    /// All IDs are mapped to themselves. Needs root in the initial user namespace.
+    Everything,
+}
+
+/// What carries out a part of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Process,
+    Thread,
+    /// A process that shares its starter's fds, and ends at the end of its script.
+    Errand,
+}
+
+#[derive(Debug)]
+pub(crate) enum Step {
+    Unshare(u32),
+    UserNamespace(IdMap),
+    Setns {
+        fd: RawFd,
+        flags: u32,
+    },
+    BecomeUser {
+        uid: u32,
+        gid: u32,
+    },
+    Name(CString),
+    Mkdir(CString),
+    Mknod {
+        path: CString,
+        mode: u32,
+    },
+    Symlink {
+        target: CString,
+        path: CString,
+    },
+    Remove(CString),
+    Write {
+        path: CString,
+        content: Box<[u8]>,
+    },
+    Mount {
+        source: Option<CString>,
+        target: CString,
+        fs_type: Option<CString>,
+        flags: u64,
+        options: Option<CString>,
+    },
+    Unmount(CString),
+    Chroot(CString),
+    Open {
+        path: CString,
+        flags: i32,
+        fd: RawFd,
+    },
+    OpenTree {
+        path: CString,
+        fd: RawFd,
+    },
+    TcpSocket(RawFd),
+    Tun {
+        name: CString,
+        fd: RawFd,
+    },
+    SendFd {
+        fd: RawFd,
+        ends: (RawFd, RawFd),
+    },
+    Close(RawFd),
+    Note {
+        label: String,
+        link: CString,
+    },
+    /// `actor` counts the parts of its script, and once planned the actors of the plan.
+    Start {
+        actor: usize,
+        copies: usize,
+    },
+    Reap,
+    /// `output` are the files for stdout and stderr, once planned.
+    Run {
+        label: String,
+        executable: Executable,
+        output: Option<(RawFd, RawFd)>,
+    },
+    Pause,
+    Exit,
+    ExitThread,
+}

@@ -24,6 +24,7 @@ mod namespace;
 mod reference;
 mod sys;
 
+pub mod bpf;
 pub mod pidfd;
 pub mod socket;
 pub mod visit;

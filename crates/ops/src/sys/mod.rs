@@ -3,6 +3,7 @@
 //! One file per interface. Each wraps single calls, with the kernel's own names and `Errno`s, and
 //! leaves meaning to the modules in front.
 
+pub(crate) mod bpf;
 pub(crate) mod nsfs;
 pub(crate) mod process;
 pub(crate) mod socket;

@@ -1,0 +1,187 @@
+//! BPF iterators: small programs that the kernel runs once per object of a kind (a task, an open
+//! file) and whose output is read from a file descriptor.
+//!
+//! Only the calls are here, see bpf(2) and the kernel's `Documentation/bpf/bpf_iterators.rst`. What
+//! a program does, and where in the kernel's structures it finds things, is up to the caller: the
+//! kernel's verifier makes sure that it can do no harm, so nothing here is unsafe to call. Maps, and
+//! all other kinds of programs, are left out.
+//!
+//! An iterator takes three steps: [`load_iterator`] has the program verified and compiled (the
+//! expensive step), [`link_iterator`] attaches it, [`open_iterator`] starts one pass, which is then
+//! read(2) until the end. The link serves any number of passes.
+//!
+//! Minimum kernel version: 5.8, built with BTF. All steps need `CAP_BPF` and `CAP_PERFMON`, or
+//! `CAP_SYS_ADMIN`, in the initial user namespace; a kernel in lockdown confidentiality mode refuses
+//! programs that read kernel memory.
+
+use std::ffi::CStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::io::Result;
+
+use crate::sys;
+
+/// One instruction of a BPF program, as the kernel takes it (`struct bpf_insn`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    code: u8,
+    registers: u8,
+    offset: i16,
+    immediate: i32,
+}
+
+impl Instruction {
+    /// The instruction with this operation code, of these registers (0 to 10), offset and
+    /// immediate value.
+    pub const fn new(
+        code: u8,
+        destination: u8,
+        source: u8,
+        offset: i16,
+        immediate: i32,
+    ) -> Instruction {
+        // Two bit fields in C, whose order is that of the machine's bytes.
+        let registers = if cfg!(target_endian = "little") {
+            source << 4 | destination & 0xf
+        } else {
+            destination << 4 | source & 0xf
+        };
+        Instruction {
+            code,
+            registers,
+            offset,
+            immediate,
+        }
+    }
+
+    /// The same instruction with another offset.
+    #[must_use]
+    pub const fn with_offset(self, offset: i16) -> Instruction {
+        Instruction { offset, ..self }
+    }
+}
+
+/// Has an iterator program verified and compiled.
+///
+/// `target` is the BTF id of the function whose prototype describes the iterator, such as
+/// `bpf_iter_task`. The kernel offers most of its helpers only to programs whose `licence` it knows
+/// to be compatible with the GPL.
+///
+/// # Errors
+///
+/// `EPERM` without the privileges, or in lockdown; `EACCES` and `EINVAL` when the verifier rejects
+/// the program, see [`verifier_log`].
+#[doc(alias = "BPF_PROG_LOAD")]
+pub fn load_iterator(instructions: &[Instruction], target: u32, licence: &CStr) -> Result<OwnedFd> {
+    sys::bpf::load_iterator(instructions, target, licence, &mut [])
+}
+
+/// What the kernel's verifier says of an iterator program: why [`load_iterator`] fails.
+///
+/// Cut short after 64 KiB; empty if the kernel did not get as far as the verifier.
+pub fn verifier_log(instructions: &[Instruction], target: u32, licence: &CStr) -> String {
+    let mut log = vec![0; 64 * 1024];
+    // Too small a buffer is an error (ENOSPC) as well: all that matters is what was written.
+    drop(sys::bpf::load_iterator(
+        instructions,
+        target,
+        licence,
+        &mut log,
+    ));
+    let text = log.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(text).into_owned()
+}
+
+/// Attaches a loaded iterator program.
+///
+/// # Errors
+///
+/// `EPERM`, `EINVAL`, `ENOMEM`, as bpf(2) says.
+#[doc(alias = "BPF_LINK_CREATE")]
+pub fn link_iterator(program: impl AsFd) -> Result<OwnedFd> {
+    sys::bpf::link_iterator(program.as_fd())
+}
+
+/// Starts a pass over all objects; the program runs while the descriptor is being read.
+///
+/// One read(2) gives up to 32 KiB. Given a buffer of at least that size, it never ends within
+/// the output for one object.
+///
+/// # Errors
+///
+/// `EPERM`, `ENOMEM`, as bpf(2) says.
+#[doc(alias = "BPF_ITER_CREATE")]
+pub fn open_iterator(link: impl AsFd) -> Result<OwnedFd> {
+    sys::bpf::open_iterator(link.as_fd())
+}
+
+/// The type information (BTF) of the running kernel: `/sys/kernel/btf/vmlinux`.
+#[derive(Debug)]
+pub struct KernelTypes(Source);
+
+#[derive(Debug)]
+enum Source {
+    Mapped(sys::bpf::Mapping),
+    Copied(Vec<u8>),
+}
+
+impl KernelTypes {
+    /// Opens it: mapped where the kernel can (from 6.16 on; a quarter of the time), read otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Those of open(2) and read(2), `ENOENT` above all: the kernel has no BTF, or no sysfs is here.
+    pub fn open() -> std::io::Result<KernelTypes> {
+        let mut file = File::open("/sys/kernel/btf/vmlinux")?;
+        let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+        if let Ok(mapping) = sys::bpf::Mapping::of_btf(&file, length) {
+            return Ok(KernelTypes(Source::Mapped(mapping)));
+        }
+        let mut bytes = Vec::with_capacity(length + 1);
+        file.read_to_end(&mut bytes)?;
+        Ok(KernelTypes(Source::Copied(bytes)))
+    }
+
+    /// The bytes, in the kernel's BTF format and the machine's byte order.
+    pub fn bytes(&self) -> &[u8] {
+        match &self.0 {
+            Source::Mapped(mapping) => mapping.bytes(),
+            Source::Copied(bytes) => bytes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instructions_are_laid_out_as_the_kernel_wants_them() {
+        assert_eq!(size_of::<Instruction>(), 8);
+        let registers = Instruction::new(0, 10, 3, 0, 0).registers;
+        if cfg!(target_endian = "little") {
+            assert_eq!(registers, 0x3a);
+        } else {
+            assert_eq!(registers, 0xa3);
+        }
+        assert_eq!(Instruction::new(5, 0, 0, 0, 0).with_offset(-2).offset, -2);
+    }
+
+    #[test]
+    fn what_is_no_program_is_refused() {
+        assert!(load_iterator(&[], 0, c"GPL").is_err());
+        assert!(link_iterator(std::io::stdin()).is_err());
+        assert!(open_iterator(std::io::stdin()).is_err());
+    }
+
+    #[test]
+    fn type_information_starts_with_its_magic_number() {
+        match KernelTypes::open() {
+            Ok(types) => assert_eq!(types.bytes()[..2], 0xeb9f_u16.to_ne_bytes()),
+            Err(error) => println!("skipped: no BTF here: {error}"),
+        }
+    }
+}

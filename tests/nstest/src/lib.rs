@@ -8,6 +8,7 @@
 //! - [`tool`] finds the binaries under test.
 //! - [`own_namespace`], [`namespace_of`] and [`linked`] ask /proc what is true, and
 //!   [`assert_same_namespaces`] says what is not.
+//! - [`differences`] says in what two snapshots do not agree.
 //!
 //! The child is forked from a test process that has many threads, so between the fork and its end
 //! it may only make plain system calls: whatever a script needs is prepared before. That is why a
@@ -20,6 +21,7 @@
 mod actor;
 mod child;
 mod command;
+mod compare;
 mod dir;
 mod error;
 mod namespaces;
@@ -32,6 +34,7 @@ mod syscall;
 mod tool;
 
 pub use child::Child;
+pub use compare::differences;
 pub use dir::Dir;
 pub use error::Error;
 pub use namespaces::{assert_same_namespaces, linked, namespace_of, own_namespace};

@@ -71,10 +71,7 @@ impl Script {
     #[doc(alias = "CLONE_NEWNS")]
     pub fn unshare(self, types: impl IntoIterator<Item = NamespaceType>) -> Script {
         let types = NamespaceTypes::of(types);
-        let flags = types
-            .iter()
-            .fold(0, |flags, ns_type| flags | ns_type.clone_flag());
-        let script = self.step(Step::Unshare(flags));
+        let script = self.step(Step::Unshare(flags(types.iter())));
         if types.contains(NamespaceType::Mnt) {
             script.change_propagation("/", libc::MS_PRIVATE)
         } else {
@@ -375,6 +372,12 @@ impl Script {
         self.step(Step::Pause)
     }
 
+    /// From here on, until the end: starts one child after the other, each of which moves into new
+    /// namespaces of these types and ends at once. The test does not wait for them.
+    pub fn churn(self, types: impl IntoIterator<Item = NamespaceType>) -> Script {
+        self.step(Step::Churn(flags(types)))
+    }
+
     /// Ends the process, which stays a zombie until its parent reaps it.
     pub fn exit(self) -> Script {
         self.step(Step::Exit)
@@ -390,6 +393,12 @@ impl Script {
 /// The link to the calling thread's namespace of this type.
 fn own_link(ns_type: NamespaceType) -> String {
     format!("/proc/thread-self/{}", ns_type.proc_file())
+}
+
+fn flags(types: impl IntoIterator<Item = NamespaceType>) -> u32 {
+    types
+        .into_iter()
+        .fold(0, |flags, ns_type| flags | ns_type.clone_flag())
 }
 
 fn c_path(path: impl AsRef<Path>) -> CString {

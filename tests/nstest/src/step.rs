@@ -100,6 +100,8 @@ pub(crate) enum Step {
         output: Option<(RawFd, RawFd)>,
     },
     Pause,
+    /// The flags are those of unshare(2).
+    Churn(u32),
     Exit,
     ExitThread,
 }

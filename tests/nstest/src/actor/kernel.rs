@@ -206,17 +206,28 @@ pub(super) fn write(fd: RawFd, bytes: &[u8]) -> Result {
 
 /// Blocks until all write ends of a pipe are closed; reads nothing from it.
 pub(super) fn wait_for_hang_up(fd: RawFd) {
+    while !hung_up_within(fd, std::ptr::null()) {}
+}
+
+/// Whether all write ends of a pipe are closed.
+pub(super) fn has_hung_up(fd: RawFd) -> bool {
+    let no_time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    hung_up_within(fd, &raw const no_time)
+}
+
+/// An error, other than being interrupted, counts as the end too.
+fn hung_up_within(fd: RawFd, time: *const libc::timespec) -> bool {
     let mut poll = libc::pollfd {
         fd,
         events: 0,
         revents: 0,
     };
-    loop {
-        match call!(libc::SYS_ppoll, &raw mut poll, 1, 0, 0, 0) {
-            Ok(_) if poll.revents != 0 => return,
-            Ok(_) | Err(Errno(libc::EINTR)) => {}
-            Err(_) => return,
-        }
+    match call!(libc::SYS_ppoll, &raw mut poll, 1, time, 0, 0) {
+        Ok(_) => poll.revents != 0,
+        Err(Errno(errno)) => errno != libc::EINTR,
     }
 }
 

@@ -65,6 +65,19 @@ impl Life<'_> {
                 self.pause();
                 Ok(())
             }
+            Step::Churn(flags) => {
+                self.be_quiet();
+                while !kernel::has_hung_up(self.plan.life) {
+                    let pid = kernel::fork()?;
+                    if pid == 0 {
+                        kernel::exit_process(kernel::unshare(*flags).is_err().into());
+                    }
+                    if kernel::reap(pid)? != 0 {
+                        return Err(Errno(libc::ECHILD));
+                    }
+                }
+                self.leave()
+            }
             Step::Exit => {
                 self.report(What::Ending, 0);
                 kernel::exit_process(0)

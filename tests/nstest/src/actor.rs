@@ -5,6 +5,7 @@
 //! [`Plan`]. Only one actor acts at a time: whoever starts another waits until that one is quiet.
 //! So errors have an order, and thread-local memory, which our threads share, is not fought over.
 
+mod files;
 mod id_map;
 mod kernel;
 mod steps;
@@ -47,16 +48,16 @@ pub(crate) fn fork(plan: &Plan) -> std::io::Result<i32> {
 /// keep alive what they believe gone.
 fn prepare(plan: &Plan) -> Result {
     for standard in 0..=2 {
-        kernel::duplicate_for_exec(plan.null, standard)?;
+        files::duplicate_for_exec(plan.null, standard)?;
     }
     let mut next = 3;
     for kept in &plan.kept {
         if *kept > next {
-            kernel::close_range(next, kept - 1)?;
+            files::close_range(next, kept - 1)?;
         }
         next = kept + 1;
     }
-    kernel::close_range(next, RawFd::MAX)?;
+    files::close_range(next, RawFd::MAX)?;
     // Mount namespaces get their ids in batches per CPU; with older ids for newer namespaces,
     // bind-mounting one inside another fails (Linux 6.18).
     rustix::thread::sched_setaffinity(None, &plan.one_cpu).map_err(|e| Errno(e.raw_os_error()))
@@ -98,7 +99,7 @@ impl<'a> Life<'a> {
             kernel::exit_process(0);
         }
         self.be_quiet();
-        kernel::wait_for_hang_up(self.plan.life);
+        files::wait_for_hang_up(self.plan.life);
         self.leave()
     }
 
@@ -107,7 +108,7 @@ impl<'a> Life<'a> {
     }
 
     fn send(&self, report: Report) {
-        if kernel::write(self.plan.report, &report.to_bytes()).is_err() {
+        if files::write(self.plan.report, &report.to_bytes()).is_err() {
             kernel::exit_process(1); // The test is gone.
         }
     }
@@ -123,7 +124,7 @@ impl<'a> Life<'a> {
             self.fail(error);
         }
         self.report(What::Born, 0);
-        match kernel::read_byte(self.plan.life) {
+        match files::read_byte(self.plan.life) {
             Ok(true) => {}
             _ => self.leave(),
         }
@@ -140,8 +141,8 @@ impl<'a> Life<'a> {
             Starter::Nobody => {}
             Starter::Process(pipe) => {
                 // The byte, because a copy of this fd may live on in a thread with its own table.
-                _ = kernel::write(pipe, &[1]);
-                _ = kernel::close(pipe);
+                _ = files::write(pipe, &[1]);
+                _ = files::close(pipe);
             }
             Starter::Thread => kernel::set(&self.actor.quiet),
         }
@@ -149,7 +150,7 @@ impl<'a> Life<'a> {
 
     fn pause(&mut self) {
         self.be_quiet();
-        match self.actor.go.map(kernel::read_byte) {
+        match self.actor.go.map(files::read_byte) {
             Some(Ok(true)) => {}
             _ => self.leave(),
         }
@@ -165,26 +166,26 @@ impl<'a> Life<'a> {
     }
 
     fn start_process(&mut self, number: usize) -> Result {
-        let (read, write) = kernel::pipe()?;
-        let read = kernel::lift(read, self.plan.free_fd())?;
-        let write = kernel::lift(write, self.plan.free_fd())?;
+        let (read, write) = files::pipe()?;
+        let read = files::lift(read, self.plan.free_fd())?;
+        let write = files::lift(write, self.plan.free_fd())?;
         if kernel::fork()? == 0 {
-            _ = kernel::close(read);
+            _ = files::close(read);
             if let Starter::Process(pipe) = self.starter {
-                _ = kernel::close(pipe);
+                _ = files::close(pipe);
             }
             let child = Life::of(self.plan, number, Starter::Process(write));
             for (other, actor) in self.plan.actors.iter().enumerate() {
                 if !(number..child.actor.end).contains(&other) {
-                    Plan::fds_of(actor).for_each(|fd| _ = kernel::close(fd));
+                    Plan::fds_of(actor).for_each(|fd| _ = files::close(fd));
                 }
             }
             child.live()
         }
-        kernel::close(write)?;
+        files::close(write)?;
         // End of file is as good as the byte: it has died, and the test knows.
-        kernel::read_byte(read)?;
-        kernel::close(read)
+        files::read_byte(read)?;
+        files::close(read)
     }
 
     fn run_errand(&mut self, number: usize) -> Result {

@@ -5,7 +5,7 @@
 //!   the script go on after a pause, and cleans up on drop.
 //! - A [`Dir`] is a place for a test's files and mounts.
 //! - [`need!`] ends a test early, and says so, where the kernel or the user cannot do something.
-//! - [`tool`] finds the binaries under test.
+//! - [`tool()`] finds the binaries under test.
 //! - [`own_namespace`], [`namespace_of`] and [`linked`] ask /proc what is true, and
 //!   [`assert_same_namespaces`] says what is not.
 //! - [`differences`] says in what two snapshots do not agree.

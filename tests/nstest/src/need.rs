@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 type Probe = fn() -> bool;
 
-/// What can be needed, and how to find out. Each stands in the documentation of [`need!`].
+/// What can be needed, and how to find out. Each stands in the documentation of `need!`.
 static NEEDS: [(&str, Probe); 20] = [
     ("root", probe::root),
     ("userns", probe::user_namespaces),
@@ -85,11 +85,11 @@ macro_rules! need {
     };
 }
 
-/// Whether a need is met; makes a noise if not. For [`need!`].
+/// Whether a need is met; makes a noise if not. For `need!`.
 ///
 /// # Panics
 ///
-/// As [`need!`] does.
+/// As `need!` does.
 #[doc(hidden)]
 #[track_caller]
 pub fn is_met(name: &str) -> bool {

@@ -7,6 +7,7 @@
 use std::ffi::CStr;
 use std::os::fd::RawFd;
 
+use super::files;
 use super::kernel::{self, Errno, Result};
 use crate::step::IdMap;
 
@@ -26,22 +27,22 @@ pub(super) fn new_user_namespace(map: IdMap) -> Result {
 
 /// Maps one UID and GID, each as (inside, outside).
 fn map_oneself(uids: (u32, u32), gids: (u32, u32)) -> Result {
-    let own = kernel::open_at(libc::AT_FDCWD, c"/proc/self", libc::O_PATH)?;
+    let own = files::open_at(libc::AT_FDCWD, c"/proc/self", libc::O_PATH)?;
     write(own, c"setgroups", b"deny")?;
     write(own, c"uid_map", Line::of(uids).text())?;
     write(own, c"gid_map", Line::of(gids).text())?;
-    kernel::close(own)
+    files::close(own)
 }
 
 fn unshare_and_be_mapped() -> Result {
-    let process = kernel::open_at(libc::AT_FDCWD, c"/proc/self", libc::O_PATH)?;
-    let (ready, say_ready) = kernel::pipe()?;
+    let process = files::open_at(libc::AT_FDCWD, c"/proc/self", libc::O_PATH)?;
+    let (ready, say_ready) = files::pipe()?;
     let helper = kernel::fork()?;
     if helper == 0 {
         // Else the end of file could not be seen if the other one died.
-        _ = kernel::close(say_ready);
+        _ = files::close(say_ready);
         let everything = b"0 0 4294967295";
-        let written = match kernel::read_byte(ready) {
+        let written = match files::read_byte(ready) {
             Ok(true) => write(process, c"uid_map", everything)
                 .and_then(|()| write(process, c"gid_map", everything)),
             _ => Err(Errno(libc::EPIPE)),
@@ -49,10 +50,10 @@ fn unshare_and_be_mapped() -> Result {
         kernel::exit_process(written.map_or_else(|Errno(errno)| errno, |()| 0));
     }
     kernel::unshare(libc::CLONE_NEWUSER.cast_unsigned())?;
-    kernel::write(say_ready, &[1])?;
+    files::write(say_ready, &[1])?;
     let status = kernel::reap(helper)?;
     for fd in [process, ready, say_ready] {
-        kernel::close(fd)?;
+        files::close(fd)?;
     }
     match libc::WEXITSTATUS(status) {
         0 if libc::WIFEXITED(status) => Ok(()),
@@ -61,9 +62,9 @@ fn unshare_and_be_mapped() -> Result {
 }
 
 fn write(directory: RawFd, name: &CStr, content: &[u8]) -> Result {
-    let file = kernel::open_at(directory, name, libc::O_WRONLY)?;
-    let written = kernel::write(file, content);
-    kernel::close(file).and(written)
+    let file = files::open_at(directory, name, libc::O_WRONLY)?;
+    let written = files::write(file, content);
+    files::close(file).and(written)
 }
 
 /// A line of a map that maps one ID, written from its end.

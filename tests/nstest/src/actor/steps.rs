@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::RawFd;
 
 use super::kernel::{self, Errno, Result};
-use super::{Life, id_map};
+use super::{Life, files, id_map};
 use crate::command::Executable;
 use crate::report::{Report, What};
 use crate::step::{Kind, Step};
@@ -22,14 +22,14 @@ impl Life<'_> {
                 kernel::set_dumpable()
             }
             Step::Name(name) => kernel::set_name(name),
-            Step::Mkdir(path) => kernel::mkdir(path),
-            Step::Mknod { path, mode } => kernel::mknod(path, *mode),
-            Step::Symlink { target, path } => kernel::symlink(target, path),
-            Step::Remove(path) => kernel::remove(path),
+            Step::Mkdir(path) => files::mkdir(path),
+            Step::Mknod { path, mode } => files::mknod(path, *mode),
+            Step::Symlink { target, path } => files::symlink(target, path),
+            Step::Remove(path) => files::remove(path),
             Step::Write { path, content } => {
                 let file = open(path, libc::O_WRONLY)?;
-                let written = kernel::write(file, content);
-                kernel::close(file).and(written)
+                let written = files::write(file, content);
+                files::close(file).and(written)
             }
             Step::Mount {
                 source,
@@ -37,24 +37,24 @@ impl Life<'_> {
                 fs_type,
                 flags,
                 options,
-            } => kernel::mount(
+            } => files::mount(
                 source.as_deref(),
                 target,
                 fs_type.as_deref(),
                 *flags,
                 options.as_deref(),
             ),
-            Step::Unmount(path) => kernel::unmount(path),
-            Step::Chroot(path) => kernel::chroot(path),
+            Step::Unmount(path) => files::unmount(path),
+            Step::Chroot(path) => files::chroot(path),
             Step::Open { path, flags, fd } => renumber(open(path, *flags)?, *fd),
-            Step::OpenTree { path, fd } => renumber(kernel::open_tree(path)?, *fd),
-            Step::TcpSocket(fd) => renumber(kernel::tcp_socket()?, *fd),
+            Step::OpenTree { path, fd } => renumber(files::open_tree(path)?, *fd),
+            Step::TcpSocket(fd) => renumber(files::tcp_socket()?, *fd),
             Step::Tun { name, fd } => {
                 renumber(open(c"/dev/net/tun", libc::O_RDWR)?, *fd)?;
-                kernel::name_tun(*fd, name)
+                files::name_tun(*fd, name)
             }
             Step::SendFd { fd, ends } => self.send_fd(*fd, *ends),
-            Step::Close(fd) => kernel::close(*fd),
+            Step::Close(fd) => files::close(*fd),
             Step::Note { link, .. } => self.note(link),
             Step::Start { actor, copies } => (0..*copies).try_for_each(|_| self.start(*actor)),
             Step::Reap => kernel::reap(-1).map(drop),
@@ -67,7 +67,7 @@ impl Life<'_> {
             }
             Step::Churn(flags) => {
                 self.be_quiet();
-                while !kernel::has_hung_up(self.plan.life) {
+                while !files::has_hung_up(self.plan.life) {
                     let pid = kernel::fork()?;
                     if pid == 0 {
                         kernel::exit_process(kernel::unshare(*flags).is_err().into());
@@ -101,17 +101,17 @@ impl Life<'_> {
 
     fn note(&self, link: &CStr) -> Result {
         let mut report = Report::new(What::Noted, self.number, self.step, 0);
-        kernel::read_link(link, &mut report.text)?;
+        files::read_link(link, &mut report.text)?;
         self.send(report);
         Ok(())
     }
 
     fn send_fd(&self, fd: RawFd, ends: (RawFd, RawFd)) -> Result {
         // Above the script's fds first: one of the numbers may be the one to be sent.
-        let (one, other) = kernel::socket_pair()?;
-        let one = kernel::lift(one, self.plan.free_fd())?;
-        let other = kernel::lift(other, self.plan.free_fd())?;
-        kernel::send_fd(one, fd)?;
+        let (one, other) = files::socket_pair()?;
+        let one = files::lift(one, self.plan.free_fd())?;
+        let other = files::lift(other, self.plan.free_fd())?;
+        files::send_fd(one, fd)?;
         renumber(one, ends.0)?;
         renumber(other, ends.1)
     }
@@ -131,8 +131,8 @@ impl Life<'_> {
 
     fn become_program(&self, executable: &Executable, stdout: RawFd, stderr: RawFd) -> Errno {
         let ready = kernel::die_with_parent()
-            .and_then(|()| kernel::duplicate_for_exec(stdout, 1))
-            .and_then(|()| kernel::duplicate_for_exec(stderr, 2));
+            .and_then(|()| files::duplicate_for_exec(stdout, 1))
+            .and_then(|()| files::duplicate_for_exec(stderr, 2));
         if let Err(error) = ready {
             return error;
         }
@@ -148,13 +148,13 @@ impl Life<'_> {
 }
 
 fn open(path: &CStr, flags: i32) -> Result<RawFd> {
-    kernel::open_at(libc::AT_FDCWD, path, flags)
+    files::open_at(libc::AT_FDCWD, path, flags)
 }
 
 fn renumber(fd: RawFd, wanted: RawFd) -> Result {
     if fd == wanted {
         return Ok(());
     }
-    let renumbered = kernel::duplicate_to(fd, wanted);
-    kernel::close(fd).and(renumbered)
+    let renumbered = files::duplicate_to(fd, wanted);
+    files::close(fd).and(renumbered)
 }

@@ -14,7 +14,7 @@ use std::process::Command;
 use lxkns_species::{NamespaceType, NamespaceTypes};
 
 use crate::command::Executable;
-use crate::step::{IdMap, Kind, Step};
+use crate::step::{Flags, IdMap, Kind, Step};
 
 /// The fd number that [`Script::enter`] uses in passing.
 const PASSING: i32 = 199;
@@ -68,12 +68,13 @@ impl Script {
     /// Moves into new namespaces of these types, see unshare(2).
     ///
     /// For PID and time it is only the children that will be in the new one. A new mount namespace
-    /// is made private as a whole, so that nothing mounted in it leaks out. A user namespace gets
+    /// is made private as a whole, so that nothing mounted in it leaks out (which takes a root
+    /// directory that is a mount point). A user namespace gets
     /// no ID mappings; see [`Script::user_namespace`] for one with them.
     #[doc(alias = "CLONE_NEWNS")]
     pub fn unshare(self, types: impl IntoIterator<Item = NamespaceType>) -> Script {
         let types = NamespaceTypes::of(types);
-        let script = self.step(Step::Unshare(flags(types.iter())));
+        let script = self.step(Step::Unshare(Flags::of(types)));
         if types.contains(NamespaceType::Mnt) {
             script.change_propagation("/", libc::MS_PRIVATE)
         } else {
@@ -97,7 +98,7 @@ impl Script {
     pub fn setns(self, fd: i32, ns_type: NamespaceType) -> Script {
         self.step(Step::Setns {
             fd,
-            flags: ns_type.clone_flag(),
+            flags: Flags(ns_type.clone_flag()),
         })
     }
 
@@ -125,7 +126,7 @@ impl Script {
     /// Gives up the own fd table's sharing with other threads; what was open stays open in both.
     #[doc(alias = "CLONE_FILES")]
     pub fn unshare_fd_table(self) -> Script {
-        self.step(Step::Unshare(libc::CLONE_FILES.cast_unsigned()))
+        self.step(Step::Unshare(Flags::FILES))
     }
 
     /// Becomes this user for good: no supplementary groups, no capabilities if `uid` is not 0.
@@ -208,7 +209,7 @@ impl Script {
     /// From here on, until the end: starts one child after the other, each of which moves into new
     /// namespaces of these types and ends at once. The test does not wait for them.
     pub fn churn(self, types: impl IntoIterator<Item = NamespaceType>) -> Script {
-        self.step(Step::Churn(flags(types)))
+        self.step(Step::Churn(Flags::of(NamespaceTypes::of(types))))
     }
 
     /// Ends the process, which stays a zombie until its parent reaps it.
@@ -226,12 +227,6 @@ impl Script {
 /// The link to the calling thread's namespace of this type.
 fn own_link(ns_type: NamespaceType) -> String {
     format!("/proc/thread-self/{}", ns_type.proc_file())
-}
-
-fn flags(types: impl IntoIterator<Item = NamespaceType>) -> u32 {
-    types
-        .into_iter()
-        .fold(0, |flags, ns_type| flags | ns_type.clone_flag())
 }
 
 fn c_path(path: impl AsRef<Path>) -> CString {

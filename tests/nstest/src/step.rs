@@ -1,7 +1,10 @@
 //! One step of a script, ready to be carried out without allocating.
 
 use std::ffi::CString;
+use std::fmt;
 use std::os::fd::RawFd;
+
+use lxkns_species::{NamespaceType, NamespaceTypes};
 
 use crate::command::Executable;
 
@@ -28,13 +31,41 @@ pub(crate) enum Kind {
     Errand,
 }
 
+/// Flags of unshare(2) and setns(2).
+#[derive(Clone, Copy)]
+pub(crate) struct Flags(pub(crate) u32);
+
+impl Flags {
+    pub(crate) const FILES: Flags = Flags(libc::CLONE_FILES.cast_unsigned());
+
+    pub(crate) fn of(types: NamespaceTypes) -> Flags {
+        Flags(
+            types
+                .iter()
+                .fold(0, |flags, ns_type| flags | ns_type.clone_flag()),
+        )
+    }
+}
+
+impl fmt::Debug for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let types = NamespaceType::ALL
+            .into_iter()
+            .filter(|ns_type| self.0 & ns_type.clone_flag() != 0);
+        match self.0 == Flags::FILES.0 {
+            true => f.write_str("fd table"),
+            false => fmt::Display::fmt(&NamespaceTypes::of(types), f),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(crate) enum Step {
-    Unshare(u32),
+    Unshare(Flags),
     UserNamespace(IdMap),
     Setns {
         fd: RawFd,
-        flags: u32,
+        flags: Flags,
     },
     BecomeUser {
         uid: u32,
@@ -100,8 +131,7 @@ pub(crate) enum Step {
         output: Option<(RawFd, RawFd)>,
     },
     Pause,
-    /// The flags are those of unshare(2).
-    Churn(u32),
+    Churn(Flags),
     Exit,
     ExitThread,
 }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use lxkns_nstest::{Error, Script, linked, namespace_of, need, own_namespace};
+use lxkns_nstest::{Dir, Error, Script, linked, namespace_of, need, own_namespace};
 use lxkns_species::NamespaceType::{self, Ipc, Mnt, Net, Pid, Time, User, Uts};
 use lxkns_species::Pid as ProcessId;
 
@@ -98,6 +98,20 @@ fn a_failing_step_is_named() {
     assert_eq!((actor.as_str(), *number), ("inner", 1));
     assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
     assert!(error.to_string().contains("/does/not/exist"), "{error}");
+}
+
+#[test]
+fn a_failing_unshare_names_the_types() {
+    let error = Script::new()
+        .thread("other", Script::new())
+        .unshare([User, Uts])
+        .spawn()
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("main failed at step 1, Unshare(user,uts): Invalid arg"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -332,4 +346,44 @@ fn children_are_pending_until_the_first_fork() {
     assert_eq!(child.namespace(Time), own_namespace(Time));
     let pending = linked(format!("/proc/{}/ns/time_for_children", child.pid()));
     assert_ne!(pending, own_namespace(Time));
+}
+
+#[test]
+#[ignore = "run by the next one, in a process of its own"]
+fn is_killed() {
+    let child = Script::new().fork("inner", Script::new()).spawn().unwrap();
+    std::fs::write(
+        std::env::var_os("NSTEST_PIDS").unwrap(),
+        format!("{} {}", child.pid(), child.pid_of("inner")),
+    )
+    .unwrap();
+    rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)
+        .unwrap();
+}
+
+#[test]
+fn children_do_not_outlive_a_killed_test() {
+    let dir = Dir::new().unwrap();
+    let pids = dir.join("pids");
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "is_killed"])
+        .env("NSTEST_PIDS", &pids)
+        .output()
+        .unwrap()
+        .status;
+    assert_eq!(
+        std::os::unix::process::ExitStatusExt::signal(&status),
+        Some(9)
+    );
+    for pid in std::fs::read_to_string(&pids).unwrap().split(' ') {
+        let lives = || {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            !stat.is_empty() && !stat.contains(") Z ")
+        };
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while lives() {
+            assert!(std::time::Instant::now() < deadline, "{pid} is still there");
+            std::thread::yield_now();
+        }
+    }
 }

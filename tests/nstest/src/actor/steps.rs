@@ -12,9 +12,9 @@ use crate::step::{Kind, Step};
 impl Life<'_> {
     pub(super) fn carry_out(&mut self, step: &Step) -> Result {
         match step {
-            Step::Unshare(flags) => kernel::unshare(*flags),
+            Step::Unshare(flags) => kernel::unshare(flags.0),
             Step::UserNamespace(map) => id_map::new_user_namespace(*map),
-            Step::Setns { fd, flags } => kernel::setns(*fd, *flags),
+            Step::Setns { fd, flags } => kernel::setns(*fd, flags.0),
             Step::BecomeUser { uid, gid } => {
                 kernel::set_no_groups()?;
                 kernel::set_gid(*gid)?;
@@ -70,7 +70,7 @@ impl Life<'_> {
                 while !files::has_hung_up(self.plan.life) {
                     let pid = kernel::fork()?;
                     if pid == 0 {
-                        kernel::exit_process(kernel::unshare(*flags).is_err().into());
+                        kernel::exit_process(kernel::unshare(flags.0).is_err().into());
                     }
                     if kernel::reap(pid)? != 0 {
                         return Err(Errno(libc::ECHILD));

@@ -19,9 +19,9 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::io::Result;
+use rustix::io::Errno;
 
-use crate::sys;
+use crate::{Error, sys};
 
 /// One instruction of a BPF program, as the kernel takes it (`struct bpf_insn`).
 #[repr(C)]
@@ -75,8 +75,13 @@ impl Instruction {
 /// `EPERM` without the privileges, or in lockdown; `EACCES` and `EINVAL` when the verifier rejects
 /// the program, see [`verifier_log`].
 #[doc(alias = "BPF_PROG_LOAD")]
-pub fn load_iterator(instructions: &[Instruction], target: u32, licence: &CStr) -> Result<OwnedFd> {
+pub fn load_iterator(
+    instructions: &[Instruction],
+    target: u32,
+    licence: &CStr,
+) -> Result<OwnedFd, Error> {
     sys::bpf::load_iterator(instructions, target, licence, &mut [])
+        .map_err(failed("load a BPF iterator"))
 }
 
 /// What the kernel's verifier says of an iterator program: why [`load_iterator`] fails.
@@ -101,8 +106,8 @@ pub fn verifier_log(instructions: &[Instruction], target: u32, licence: &CStr) -
 ///
 /// `EPERM`, `EINVAL`, `ENOMEM`, as bpf(2) says.
 #[doc(alias = "BPF_LINK_CREATE")]
-pub fn link_iterator(program: impl AsFd) -> Result<OwnedFd> {
-    sys::bpf::link_iterator(program.as_fd())
+pub fn link_iterator(program: impl AsFd) -> Result<OwnedFd, Error> {
+    sys::bpf::link_iterator(program.as_fd()).map_err(failed("attach a BPF iterator"))
 }
 
 /// Starts a pass over all objects; the program runs while the descriptor is being read.
@@ -114,8 +119,8 @@ pub fn link_iterator(program: impl AsFd) -> Result<OwnedFd> {
 ///
 /// `EPERM`, `ENOMEM`, as bpf(2) says.
 #[doc(alias = "BPF_ITER_CREATE")]
-pub fn open_iterator(link: impl AsFd) -> Result<OwnedFd> {
-    sys::bpf::open_iterator(link.as_fd())
+pub fn open_iterator(link: impl AsFd) -> Result<OwnedFd, Error> {
+    sys::bpf::open_iterator(link.as_fd()).map_err(failed("open a BPF iterator"))
 }
 
 /// The type information (BTF) of the running kernel: `/sys/kernel/btf/vmlinux`.
@@ -134,7 +139,14 @@ impl KernelTypes {
     /// # Errors
     ///
     /// Those of open(2) and read(2), `ENOENT` above all: the kernel has no BTF, or no sysfs is here.
-    pub fn open() -> std::io::Result<KernelTypes> {
+    pub fn open() -> Result<KernelTypes, Error> {
+        KernelTypes::try_open().map_err(|error| {
+            let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
+            failed("read the kernel's type information")(errno)
+        })
+    }
+
+    fn try_open() -> std::io::Result<KernelTypes> {
         let mut file = File::open("/sys/kernel/btf/vmlinux")?;
         let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
         if let Ok(mapping) = sys::bpf::Mapping::of_btf(&file, length) {
@@ -152,6 +164,10 @@ impl KernelTypes {
             Source::Copied(bytes) => bytes,
         }
     }
+}
+
+fn failed(what: &'static str) -> impl Fn(Errno) -> Error {
+    move |source| Error::Call { what, source }
 }
 
 #[cfg(test)]

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT OR GPL-2.0-only
+
+//! The program that describes tasks, for the kernel's iterator `task`.
+//!
+//! This file is, beside the licences of the project as a whole, also licensed under the GNU General
+//! Public License, version 2. That makes true what the program says of itself on loading: "Dual
+//! MIT/GPL".
+//!
+//! The kernel calls the program once per task of the reader's PID namespace, by ascending PID. In C,
+//! it would be this, `?` being what is left out on request or where the kernel lacks the member:
+//!
+//! ```c
+//! if (!task) return 0;                             // after the last task
+//! if (meta->seq_num == 0) seq_write(seq, &reader); // whose view is it? current's
+//! nsproxy = task->nsproxy;
+//! leader = task->group_leader;
+//! if (? leader != task && leader->nsproxy == nsproxy && leader->files == task->files) return 0;
+//! record = { 0 };
+//! record.pid = task->pid; …
+//! record.namespaces[…] = nsproxy->…_ns->ns.inum; …
+//! record.settled = task->nsproxy == nsproxy;
+//! seq_write(seq, &record);
+//! ```
+
+use std::mem::offset_of;
+
+use lxkns_species::NamespaceType;
+
+use super::assembler::Condition::{AtMost, Equal, NotEqual};
+use super::assembler::Helper::{GetCurrentTask, ProbeReadKernel, SequenceWrite};
+use super::assembler::Label;
+use super::assembler::Register::{self, R0, R1, R2, R3, R6, R7, R8, R9, R10};
+use super::assembler::Width::{Double, Word};
+use super::btf::BtfError;
+use super::iterator::Program;
+
+type Result<T> = std::result::Result<T, BtfError>;
+
+/// The function that stands for the iterator.
+pub(super) const TARGET: &str = "bpf_iter_task";
+
+/// The structures that the program looks into.
+pub(super) const STRUCTURES: &[&str] = &[
+    "bpf_iter__task",
+    "bpf_iter_meta",
+    "task_struct",
+    "signal_struct",
+    "cred",
+    "pid",
+    "upid",
+    "nsproxy",
+    "ns_common",
+    "cgroup_namespace",
+    "ipc_namespace",
+    "mnt_namespace",
+    "net",
+    "pid_namespace",
+    "time_namespace",
+    "user_namespace",
+    "uts_namespace",
+];
+
+/// In how many nested PID namespaces a record tells the PID.
+pub(super) const LEVELS: usize = 8;
+
+/// What the program writes for each task; inodes are 0 where there is no namespace.
+///
+/// The first record has `pid` 0 and is about the reader: `level` is that of its PID namespace,
+/// `start` and `effective` are seconds and nanoseconds of its time namespace's boot-time offset.
+#[repr(C)]
+pub(super) struct Record {
+    /// PID of the thread, its process, and the parent process, in the initial PID namespace.
+    pub(super) pid: u32,
+    pub(super) tgid: u32,
+    pub(super) parent: u32,
+    pub(super) flags: u32,
+    /// Nanoseconds since boot.
+    pub(super) start: u64,
+    pub(super) comm: [u8; 16],
+    /// The lower half first, whatever the machine.
+    pub(super) effective: [u32; 2],
+    pub(super) namespaces: [u32; 8],
+    pub(super) pid_for_children: u32,
+    pub(super) time_for_children: u32,
+    pub(super) threads: u32,
+    pub(super) euid: u32,
+    pub(super) exit_state: u32,
+    /// How deep its PID namespace is nested, and the PIDs of the thread from level 0 down.
+    pub(super) level: u32,
+    pub(super) numbers: [u32; LEVELS],
+    /// 1 for a thread whose file descriptor table is not its leader's.
+    pub(super) own_files: u32,
+    /// 1 if the task kept its namespaces while they were read.
+    pub(super) settled: u32,
+}
+
+const SIZE: i16 = size_of::<Record>() as i16;
+/// A slot on the stack for one copied pointer, and room for `LEVELS` of `struct upid`.
+const SCRATCH: i16 = -8;
+const UPIDS: i16 = SCRATCH - UPIDS_SIZE;
+const UPIDS_SIZE: i16 = UPID_SIZE * LEVELS as i16;
+const UPID_SIZE: i16 = 16;
+/// Where on the stack the record is.
+const RECORD: i16 = UPIDS - SIZE;
+
+/// The place of a field of the record on the stack.
+macro_rules! slot {
+    ($field:ident) => {
+        RECORD + offset_of!(Record, $field) as i16
+    };
+    ($field:ident, $index:expr) => {
+        slot!($field) + 4 * $index as i16
+    };
+}
+
+// What the registers hold from beginning to end.
+const TASK: Register = R7;
+const OUTPUT: Register = R8;
+const NSPROXY: Register = R9;
+
+/// Assembles the program; with `leaders_only`, threads are left out unless they have namespaces or
+/// file descriptors of their own.
+pub(super) fn assemble(program: &mut Program<'_>, leaders_only: bool) -> Result<()> {
+    let end = program.asm.label();
+    prologue(program, end)?;
+    program.fetch(Double, NSPROXY, TASK, "task_struct", "nsproxy")?;
+    if leaders_only {
+        skip_ordinary_thread(program, end)?;
+    }
+    program.asm.clear(RECORD, SIZE);
+    identity(program)?;
+    own_files(program)?;
+    credentials(program)?;
+    namespaces(program)?;
+    pids(program)?;
+    settled(program)?;
+    write(program);
+    program.asm.place(end);
+    program.asm.exit(0);
+    Ok(())
+}
+
+/// Fetches what is passed to the program, and begins with the record about the reader.
+fn prologue(program: &mut Program<'_>, end: Label) -> Result<()> {
+    let tasks = program.asm.label();
+    program.fetch(Double, TASK, R1, "bpf_iter__task", "task")?;
+    program.asm.jump_if(TASK, Equal, 0, end);
+    program.fetch(Double, R6, R1, "bpf_iter__task", "meta")?;
+    program.fetch(Double, OUTPUT, R6, "bpf_iter_meta", "seq")?;
+    program.fetch(Double, R6, R6, "bpf_iter_meta", "seq_num")?;
+    program.distrust(TASK, "task_struct")?;
+    program.asm.jump_if(R6, NotEqual, 0, tasks);
+    reader(program)?;
+    program.asm.place(tasks);
+    Ok(())
+}
+
+/// Describes the reader, which is the current task.
+fn reader(program: &mut Program<'_>) -> Result<()> {
+    let pid = program.offset(Double, "task_struct", "thread_pid")?;
+    let level = program.offset(Word, "pid", "level")?;
+    program.asm.clear(RECORD, SIZE);
+    program.asm.call(GetCurrentTask);
+    program.asm.copy(R6, R0);
+    copy(program, R6, pid, SCRATCH, 8);
+    program.asm.load(Double, R1, R10, SCRATCH);
+    copy(program, R1, level, slot!(level), 4);
+    if let Ok(offset) = program.sized(16, "time_namespace", "offsets.boottime") {
+        let nsproxy = program.offset(Double, "task_struct", "nsproxy")?;
+        let time_ns = program.offset(Double, "nsproxy", "time_ns")?;
+        copy(program, R6, nsproxy, SCRATCH, 8);
+        program.asm.load(Double, R1, R10, SCRATCH);
+        copy(program, R1, time_ns, SCRATCH, 8);
+        program.asm.load(Double, R1, R10, SCRATCH);
+        let (seconds, nanoseconds) = (slot!(start), slot!(effective));
+        copy(program, R1, offset, seconds, 8);
+        program.asm.load(Double, R1, R10, SCRATCH);
+        copy(program, R1, offset + 8, nanoseconds, 8);
+    }
+    write(program);
+    Ok(())
+}
+
+/// Ends here for a thread that has both namespaces and file descriptors in common with its leader.
+fn skip_ordinary_thread(program: &mut Program<'_>, end: Label) -> Result<()> {
+    let report = program.asm.label();
+    program.fetch(Double, R6, TASK, "task_struct", "group_leader")?;
+    program.asm.jump_if_register(R6, Equal, TASK, report);
+    program.fetch(Double, R1, R6, "task_struct", "nsproxy")?;
+    program.asm.jump_if_register(R1, NotEqual, NSPROXY, report);
+    program.fetch(Double, R1, R6, "task_struct", "files")?;
+    program.fetch(Double, R2, TASK, "task_struct", "files")?;
+    program.asm.jump_if_register(R1, Equal, R2, end);
+    program.asm.place(report);
+    Ok(())
+}
+
+/// Who is it, whose child, since when.
+fn identity(program: &mut Program<'_>) -> Result<()> {
+    let words = [
+        ("pid", slot!(pid)),
+        ("tgid", slot!(tgid)),
+        ("flags", slot!(flags)),
+        ("exit_state", slot!(exit_state)),
+    ];
+    for (member, slot) in words {
+        program.fetch(Word, R1, TASK, "task_struct", member)?;
+        program.asm.store(Word, R10, slot, R1);
+    }
+    program.fetch(Double, R1, TASK, "task_struct", "start_boottime")?;
+    program.asm.store(Double, R10, slot!(start), R1);
+    program.fetch(Double, R1, TASK, "task_struct", "real_parent")?;
+    program.fetch(Word, R1, R1, "task_struct", "tgid")?;
+    program.asm.store(Word, R10, slot!(parent), R1);
+    program.fetch(Double, R1, TASK, "task_struct", "signal")?;
+    program.fetch(Word, R1, R1, "signal_struct", "nr_threads")?;
+    program.asm.store(Word, R10, slot!(threads), R1);
+    let comm = program.sized(16, "task_struct", "comm")?;
+    copy(program, TASK, comm, slot!(comm), 16);
+    Ok(())
+}
+
+/// Whether a thread has a file descriptor table that is not its leader's.
+fn own_files(program: &mut Program<'_>) -> Result<()> {
+    let done = program.asm.label();
+    program.fetch(Double, R1, TASK, "task_struct", "files")?;
+    program.asm.jump_if(R1, Equal, 0, done);
+    program.fetch(Double, R2, TASK, "task_struct", "group_leader")?;
+    program.fetch(Double, R2, R2, "task_struct", "files")?;
+    program.asm.jump_if_register(R1, Equal, R2, done);
+    program.asm.store_value(Word, R10, slot!(own_files), 1);
+    program.asm.place(done);
+    Ok(())
+}
+
+/// The user namespace, and what the task may do: the credentials that `/proc` shows, too.
+fn credentials(program: &mut Program<'_>) -> Result<()> {
+    program.fetch(Double, R6, TASK, "task_struct", "real_cred")?;
+    program.fetch(Word, R1, R6, "cred", "euid")?;
+    program.asm.store(Word, R10, slot!(euid), R1);
+    let effective = program.sized(8, "cred", "cap_effective")?;
+    // One number since Linux 6.3; before, two, the lower half first.
+    let swapped =
+        cfg!(target_endian = "big") && program.btf.member("cred", "cap_effective.val").is_ok();
+    for (half, at) in [(0, 4 * i16::from(swapped)), (1, 4 * i16::from(!swapped))] {
+        program.asm.load(Word, R1, R6, effective + at);
+        program.asm.store(Word, R10, slot!(effective, half), R1);
+    }
+    program.fetch(Double, R1, R6, "cred", "user_ns")?;
+    let inode = inode(program, "user_namespace")?;
+    program.asm.load(Word, R1, R1, inode);
+    program.asm.store(
+        Word,
+        R10,
+        slot!(namespaces, NamespaceType::User.index()),
+        R1,
+    );
+    Ok(())
+}
+
+/// All the other namespaces, except for the PID namespace; a dead task has none of them.
+fn namespaces(program: &mut Program<'_>) -> Result<()> {
+    let by_type = |ns_type: NamespaceType| slot!(namespaces, ns_type.index());
+    let members = [
+        (
+            "cgroup_ns",
+            "cgroup_namespace",
+            by_type(NamespaceType::Cgroup),
+        ),
+        ("ipc_ns", "ipc_namespace", by_type(NamespaceType::Ipc)),
+        ("mnt_ns", "mnt_namespace", by_type(NamespaceType::Mnt)),
+        ("net_ns", "net", by_type(NamespaceType::Net)),
+        ("time_ns", "time_namespace", by_type(NamespaceType::Time)),
+        ("uts_ns", "uts_namespace", by_type(NamespaceType::Uts)),
+        (
+            "pid_ns_for_children",
+            "pid_namespace",
+            slot!(pid_for_children),
+        ),
+        (
+            "time_ns_for_children",
+            "time_namespace",
+            slot!(time_for_children),
+        ),
+    ];
+    let dead = program.asm.label();
+    program.asm.jump_if(NSPROXY, Equal, 0, dead);
+    for (member, structure, slot) in members {
+        // A kernel configured without this type may lack the structure.
+        let inode = match inode(program, structure) {
+            Err(BtfError::NoStruct(_)) => continue,
+            found => found?,
+        };
+        program.fetch(Double, R1, NSPROXY, "nsproxy", member)?;
+        program.asm.load(Word, R1, R1, inode);
+        program.asm.store(Word, R10, slot, R1);
+    }
+    program.asm.place(dead);
+    Ok(())
+}
+
+/// The PID namespace that the task lives in, and its PIDs there and above.
+///
+/// `struct pid` ends with an array of numbers and namespaces, one for each level from the initial PID
+/// namespace down to the task's own. The verifier lets us at the first only; the others are copied.
+fn pids(program: &mut Program<'_>) -> Result<()> {
+    if program.btf.size("upid")? != UPID_SIZE as u32 {
+        return Err(BtfError::NoMember("upid", "ns"));
+    }
+    let (nested, bounded) = (program.asm.label(), program.asm.label());
+    let done = program.asm.label();
+    let slot = slot!(namespaces, NamespaceType::Pid.index());
+    let numbers = program.btf.member("pid", "numbers")?.offset;
+    let first_namespace = program.offset(Double, "pid", "numbers.ns")?;
+    let inode = inode(program, "pid_namespace")?;
+
+    program.fetch(Double, R6, TASK, "task_struct", "thread_pid")?;
+    program.asm.jump_if(R6, Equal, 0, done);
+    program.fetch(Word, R2, R6, "pid", "level")?;
+    program.asm.store(Word, R10, slot!(level), R2);
+    program.asm.jump_if(R2, NotEqual, 0, nested);
+    program.fetch(Word, R1, R6, "pid", "numbers.nr")?;
+    program.asm.store(Word, R10, slot!(numbers), R1);
+    program.asm.load(Double, R1, R6, first_namespace);
+    program.asm.load(Word, R1, R1, inode);
+    program.asm.store(Word, R10, slot, R1);
+    program.asm.jump(done);
+
+    program.asm.place(nested);
+    program.asm.clear(UPIDS, UPIDS_SIZE);
+    program.asm.jump_if(R2, AtMost, LEVELS as i32 - 1, bounded);
+    program.asm.set(R2, LEVELS as i32 - 1);
+    program.asm.place(bounded);
+    program.asm.add_value(R2, 1);
+    program.asm.multiply(R2, UPID_SIZE.into());
+    program.asm.address(R1, R10, UPIDS);
+    program.asm.address(R3, R6, numbers);
+    program.asm.call(ProbeReadKernel);
+    let number = program.offset(Word, "upid", "nr")?;
+    for level in 0..LEVELS as i16 {
+        program
+            .asm
+            .load(Word, R1, R10, UPIDS + UPID_SIZE * level + number);
+        program.asm.store(Word, R10, slot!(numbers, level), R1);
+    }
+    // The namespace of the last level, however deep: 32 is the kernel's limit.
+    program.asm.load(Word, R2, R10, slot!(level));
+    program.asm.mask(R2, 63);
+    program.asm.multiply(R2, UPID_SIZE.into());
+    program.asm.copy(R3, R6);
+    program.asm.add(R3, R2);
+    copy(program, R3, first_namespace, SCRATCH, 8);
+    program.asm.load(Double, R3, R10, SCRATCH);
+    copy(program, R3, inode, slot, 4);
+    program.asm.place(done);
+    Ok(())
+}
+
+/// Marks the record as consistent: while `nsproxy` was the task's, all that it points to was alive.
+fn settled(program: &mut Program<'_>) -> Result<()> {
+    let changed = program.asm.label();
+    program.fetch(Double, R1, TASK, "task_struct", "nsproxy")?;
+    program.asm.jump_if_register(R1, NotEqual, NSPROXY, changed);
+    program.asm.store_value(Word, R10, slot!(settled), 1);
+    program.asm.place(changed);
+    Ok(())
+}
+
+/// Where a namespace has its inode number.
+fn inode(program: &Program<'_>, structure: &'static str) -> Result<i16> {
+    program.offset(Word, structure, "ns.inum")
+}
+
+/// Copies from any kernel address to the stack; leaves zeros there if there is nothing.
+fn copy(program: &mut Program<'_>, from: Register, offset: i16, slot: i16, size: i32) {
+    program.asm.address(R3, from, offset);
+    program.asm.address(R1, R10, slot);
+    program.asm.set(R2, size);
+    program.asm.call(ProbeReadKernel);
+}
+
+/// Appends the record to the output.
+fn write(program: &mut Program<'_>) {
+    program.asm.copy(R1, OUTPUT);
+    program.asm.address(R2, R10, RECORD);
+    program.asm.set(R3, SIZE.into());
+    program.asm.call(SequenceWrite);
+}

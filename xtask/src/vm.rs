@@ -8,6 +8,7 @@ pub(crate) mod guest;
 
 mod cpio;
 mod image;
+mod kernel;
 mod packages;
 mod qemu;
 mod record;
@@ -19,7 +20,8 @@ use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 
-use self::packages::{Kernel, Packages};
+use self::kernel::Kernel;
+use self::packages::{Files, Packages};
 use self::qemu::{Accelerator, Machine, Run};
 use crate::process::End;
 use crate::test::report::{Counts, Identity, Outcome, Report, TestResult};
@@ -51,33 +53,36 @@ fn run_matrix(workspace: &Workspace, wanted: &[String], report: &mut Report) -> 
     let packages = Packages::update(folder.join("apt"))?;
     let kernels = select(&packages.kernels()?, wanted)?
         .into_iter()
-        .map(|kernel| Ok((packages.image(&kernel)?, kernel)))
+        .map(|kernel| {
+            let files = packages.fetch(&kernel)?;
+            Ok((kernel, files))
+        })
         .collect::<Result<Vec<_>>>()?;
     println!("vm: build");
     let initramfs = folder.join("initramfs.cpio");
-    image::build(workspace, &initramfs)?;
+    image::build(workspace, &kernels, &initramfs)?;
 
-    let machine = |image, kernel: &Kernel| Machine {
-        image,
+    let machine = |(kernel, files): &(Kernel, Files)| Machine {
+        image: files.image.clone(),
         initramfs: initramfs.clone(),
         logs: folder.join(&kernel.series),
     };
-    let Some((image, kernel)) = kernels.first() else {
+    let Some(first) = kernels.first() else {
         bail!("no kernel to boot")
     };
-    let accelerator = Accelerator::choose(&machine(image.clone(), kernel));
+    let accelerator = Accelerator::choose(&machine(first));
     println!("vm: run in {}", accelerator.name());
-    let mut rows = side_by_side(&kernels, |(image, kernel)| {
+    let mut rows = side_by_side(&kernels, |kernel| {
         Row::of(
-            kernel,
-            machine(image.clone(), kernel).boot(accelerator, guest::RUN, LIMIT),
+            &kernel.0,
+            machine(kernel).boot(accelerator, guest::RUN, LIMIT),
         )
     });
     ensure!(
         rows.len() == kernels.len(),
         "the run of a machine has panicked"
     );
-    rows.sort_by_key(|row| packages::numbers(&row.release));
+    rows.sort_by_key(|row| kernel::numbers(&row.release));
     print_table(&rows);
     report.add(rows.into_iter().flat_map(|row| row.results));
     Ok(())

@@ -4,7 +4,7 @@
 //! Two processes do it, since an init has to reap every orphan there is, and the run of the tests
 //! must reap nothing but its own children.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use rustix::mount::{MountFlags, mount, mount_move};
 use rustix::process::{Pid, WaitOptions, chdir, chroot, wait};
-use rustix::system::{RebootCommand, reboot, sethostname, uname};
+use rustix::system::{RebootCommand, finit_module, reboot, sethostname, uname};
 
 use super::record;
 use crate::test::needs;
@@ -27,6 +27,9 @@ pub(super) const HOME: &str = "/lxkns";
 
 /// What is to be run: a line for each test binary with its name, path and folder.
 pub(super) const PLAN: &str = "/lxkns/plan";
+
+/// A folder for each kernel, named after its release, with modules to be loaded.
+pub(super) const MODULES: &str = "/lxkns/modules";
 
 /// Where this program is.
 pub(super) const INIT: &str = "/lxkns/bin/xtask";
@@ -58,6 +61,7 @@ fn set_up_and_run(tests: bool) -> Result<()> {
         return Ok(fs::write(RESULTS, record::end())?);
     }
     switch_root().context("cannot switch the root")?;
+    load_modules().context("cannot load the modules")?;
     let runner = Command::new(INIT)
         .arg("guest-run")
         .spawn()
@@ -122,6 +126,27 @@ fn switch_root() -> Result<()> {
     Ok(())
 }
 
+fn load_modules() -> Result<()> {
+    // From include/uapi/linux/module.h: the kernel is to decompress the file itself.
+    const COMPRESSED: i32 = 4;
+    let folder = Path::new(MODULES).join(release());
+    for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        let flags = if path.extension().is_some_and(|e| e == "xz") {
+            COMPRESSED
+        } else {
+            0
+        };
+        finit_module(File::open(&path)?, c"", flags).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// How the running kernel calls itself.
+fn release() -> String {
+    uname().release().to_string_lossy().into_owned()
+}
+
 /// Moves file by file, so that nothing is in memory twice.
 fn move_tree(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir(to)?;
@@ -149,7 +174,7 @@ pub(crate) fn run() -> Result<()> {
         bin_dir: home.join("bin"),
         scratch: home.join("scratch"),
         limit: LIMIT,
-        required: needs::since(&uname().release().to_string_lossy()),
+        required: needs::since(&release()),
         environment: vec![
             ("INSTA_WORKSPACE_ROOT", home.join("sources").into()),
             ("LXKNS_SCALE", "small".into()),

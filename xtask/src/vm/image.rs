@@ -1,12 +1,16 @@
-//! The first root file system of a virtual machine: the tests that talk to the kernel, the tools,
-//! and this very program as their init, all statically linked, as there is nothing else in it.
+//! The first root file system of the virtual machines: the tests that talk to the kernel, the
+//! tools, and this very program as their init, all statically linked, as there is nothing else in
+//! it. One does for all kernels: each finds its modules in a folder with its name.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use super::cpio::Archive;
-use super::guest::{HOME, PLAN};
+use super::guest::{HOME, MODULES, PLAN};
+use super::kernel::Kernel;
+use super::packages::Files;
 use crate::test::build::{self, Built, Selection};
 use crate::test::stage::Stage;
 use crate::workspace::Workspace;
@@ -18,7 +22,11 @@ const TESTED: &[&str] = &["lxkns-ops", "lxkns-discover", "lxkns-nstest", "lxkns-
 const NEEDED: &[&str] = &["lxkns-cli", "xtask"];
 
 /// Builds everything and packs it into `initramfs`.
-pub(super) fn build(workspace: &Workspace, initramfs: &Path) -> Result<()> {
+pub(super) fn build(
+    workspace: &Workspace,
+    kernels: &[(Kernel, Files)],
+    initramfs: &Path,
+) -> Result<()> {
     let packages = [TESTED, NEEDED].concat();
     let Built { tests, tools } = build::build(workspace, Selection::Static(&packages))?;
     let tests = tests
@@ -29,14 +37,15 @@ pub(super) fn build(workspace: &Workspace, initramfs: &Path) -> Result<()> {
         })
         .collect();
     let stage = Stage::set_up(workspace, &Built { tests, tools })?;
-    pack(&stage, initramfs).with_context(|| format!("cannot write {}", initramfs.display()))
+    pack(&stage, kernels, initramfs)
+        .with_context(|| format!("cannot write {}", initramfs.display()))
 }
 
-fn pack(stage: &Stage, initramfs: &Path) -> Result<()> {
+fn pack(stage: &Stage, kernels: &[(Kernel, Files)], initramfs: &Path) -> Result<()> {
     let mut archive = Archive::create(initramfs)?;
     archive.folder("dev")?;
     archive.character_device("dev/console", (5, 1))?;
-    archive.tree(HOME.trim_start_matches('/'), stage.root())?;
+    archive.tree(inside_root(HOME), stage.root())?;
     let inside = |path: &Path| -> Result<PathBuf> {
         Ok(Path::new(HOME).join(path.strip_prefix(stage.root())?))
     };
@@ -45,7 +54,23 @@ fn pack(stage: &Stage, initramfs: &Path) -> Result<()> {
         let (path, folder) = (inside(&test.path)?, inside(&test.folder_copy)?);
         plan += &format!("{}\t{}\t{}\n", test.name, path.display(), folder.display());
     }
-    archive.file(PLAN.trim_start_matches('/'), 0o644, plan.as_bytes())?;
+    archive.file(inside_root(PLAN), 0o644, plan.as_bytes())?;
+    archive.folder(inside_root(MODULES))?;
+    for (kernel, files) in kernels {
+        let folder = format!("{}/{}", inside_root(MODULES), kernel.full_release());
+        let name = files
+            .tun
+            .file_name()
+            .context("a module without a name")?
+            .to_string_lossy();
+        archive.folder(&folder)?;
+        archive.file(&format!("{folder}/{name}"), 0o644, &fs::read(&files.tun)?)?;
+    }
     archive.finish()?;
     Ok(())
+}
+
+/// The name in an archive, where names are relative.
+fn inside_root(path: &str) -> &str {
+    path.trim_start_matches('/')
 }

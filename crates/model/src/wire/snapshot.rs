@@ -16,12 +16,16 @@ mod holder;
 mod lines;
 mod namespace;
 mod process;
+#[cfg(feature = "schema")]
+mod schema;
 mod text;
 
 pub(super) use lines::read as read_lines;
 pub use lines::write_lines;
 pub use namespace::NamespaceDoc;
 pub use process::ProcessDoc;
+#[cfg(feature = "schema")]
+pub use schema::schema;
 
 use std::collections::HashSet;
 use std::io;
@@ -36,12 +40,14 @@ use crate::{Facts, Snapshot};
 /// What `schema` says in documents of this version.
 pub const SCHEMA: &str = "lxkns.snapshot/1";
 
-/// A whole document. The lists are generic, so that they need not exist to be written.
+/// Everything that one discovery of lxkns found out.
+// The lists are generic, so that they need not exist to be written.
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 struct Document<'s, N, P, G> {
     /// The format and its version: `lxkns.snapshot/1`.
+    #[cfg_attr(feature = "schema", schemars(with = "schema::Version"))]
     schema: String,
     /// Where, when and by whom the snapshot was taken.
     host: HostDoc<'s>,
@@ -94,17 +100,6 @@ pub fn read(document: &[u8]) -> Result<Snapshot, Error> {
 pub(super) fn read_document(document: &[u8]) -> Result<Snapshot, Error> {
     let document: Owned = error::document(document)?;
     document.into_facts().map(Snapshot::assemble)
-}
-
-/// The JSON Schema of a document.
-#[cfg(feature = "schema")]
-pub fn schema() -> serde_json::Value {
-    schemars::generate::SchemaSettings::draft2020_12()
-        // What is always written is required, even if the reader could do without.
-        .for_serialize()
-        .into_generator()
-        .into_root_schema_for::<Owned>()
-        .to_value()
 }
 
 /// Whether the schema is one that can be read.

@@ -9,3 +9,5 @@ mod golden;
 mod mutated;
 mod round_trip;
 mod samples;
+#[cfg(feature = "schema")]
+mod schema;

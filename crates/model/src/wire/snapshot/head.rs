@@ -34,7 +34,7 @@ pub(super) struct HostDoc<'s> {
     kernel_bytes: Option<Hex<'s>>,
     /// When the scan began, as RFC 3339 has it, in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>", extend("format" = "date-time")))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Time>"))]
     taken_at: Option<Timestamp>,
     /// Name and version of the tool.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,14 +48,20 @@ pub(super) struct HostDoc<'s> {
     scanner_pid: Option<Pid>,
     /// The effective capabilities of the scanner, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<String>>"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<Vec<super::schema::CapabilityName>>")
+    )]
     scanner_capabilities: Option<CapabilitiesDoc>,
     /// The namespaces that the scanner was in, by type.
     #[serde(skip_serializing_if = "JoinedDoc::is_empty")]
     scanner_namespaces: JoinedDoc,
     /// The number of the highest capability that the kernel knows.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<u8>", range(max = 63)))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<super::schema::CapabilityNumber>")
+    )]
     last_capability: Option<CapabilityNumber>,
 }
 
@@ -167,7 +173,7 @@ impl<'de> Deserialize<'de> for CapabilityNumber {
 #[serde(rename_all = "kebab-case", default)]
 pub(super) struct OptionsDoc {
     /// The types of namespaces looked for; others appear only as hidden owners.
-    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<super::schema::Type>"))]
     types: Vec<NamespaceType>,
     /// The parts of the discovery. Those that a reader does not know are to be ignored.
     parts: Vec<Cow<'static, str>>,

@@ -18,8 +18,7 @@ use crate::wire::Error;
 #[cfg_attr(feature = "schema", schemars(rename = "Holder"))]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct HolderDoc<'s> {
-    /// `thread`, `pending-children`, `fd`, `socket`, `tun`, `bind-mount`, `proc-mount` or
-    /// `unseen`.
+    /// `thread`, `pending-children`, `fd`, `socket`, `tun`, `bind-mount`, `proc-mount`, `unseen`.
     kind: Cow<'s, str>,
     /// The process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,7 +33,7 @@ pub(super) struct HolderDoc<'s> {
     fd: Option<u32>,
     /// The mount namespace that the mount is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Id>"))]
     mount_namespace: Option<NamespaceId>,
     /// The mount point, as seen from the root of that mount namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]

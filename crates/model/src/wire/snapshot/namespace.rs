@@ -18,10 +18,10 @@ use crate::{Facts, IdMapping, Namespace, NamespaceFacts, Relation};
 #[serde(rename_all = "kebab-case")]
 pub struct NamespaceDoc<'s> {
     /// Type and inode, as in `net:[4026532281]`.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Id"))]
     id: NamespaceId,
     /// The type: `cgroup`, `ipc`, `mnt`, `net`, `pid`, `time`, `user` or `uts`.
-    #[cfg_attr(feature = "schema", schemars(with = "String"))]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::Type"))]
     r#type: NamespaceType,
     /// The device number of nsfs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,11 +37,11 @@ pub struct NamespaceDoc<'s> {
     hidden: bool,
     /// The namespace that it nests in (user and PID namespaces); null: there is none.
     #[serde(default, skip_serializing_if = "is_unknown", with = "relation")]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "super::schema::IdOrNull"))]
     parent: Relation<NamespaceId>,
     /// The user namespace that owns it (all types but user).
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Id>"))]
     owner: Option<NamespaceId>,
     /// The user who created it (user namespaces), as seen by the scanner.
     #[serde(default, skip_serializing_if = "Option::is_none")]

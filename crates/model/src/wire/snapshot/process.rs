@@ -56,7 +56,10 @@ pub struct ProcessDoc<'s> {
     euid: Option<Uid>,
     /// The effective capabilities by name, valid in its own user namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<String>>"))]
+    #[cfg_attr(
+        feature = "schema",
+        schemars(with = "Option<Vec<super::schema::CapabilityName>>")
+    )]
     effective_capabilities: Option<CapabilitiesDoc>,
     /// Its PIDs, from the scanner's PID namespace down to its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -263,23 +266,5 @@ impl<'de> DeserializeSeed<'de> for OfType {
             let reason = format!("{id} is no {} namespace", self.0);
             Err(D::Error::custom(reason))
         }
-    }
-}
-
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for JoinedDoc {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Joined".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "object",
-            "additionalProperties": { "type": "string" },
-        })
     }
 }

@@ -107,18 +107,3 @@ impl<'de> Deserialize<'de> for Hex<'_> {
         Ok(Hex(Cow::Owned(bytes)))
     }
 }
-
-#[cfg(feature = "schema")]
-impl schemars::JsonSchema for Hex<'_> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Hex".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^([0-9a-f]{2})*$" })
-    }
-}

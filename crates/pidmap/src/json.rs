@@ -1,0 +1,126 @@
+//! PID maps as the Go lxkns project writes them.
+//!
+//! A list with a list for each process, which has its PIDs from its own PID namespace up to the
+//! outermost: `[[{"pid": 7, "nsid": 4026532177}, {"pid": 812, "nsid": 4026531836}], …]`.
+//! Namespaces go by their inode. A process of which not all PIDs are known has no place in it.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Write as _};
+
+use lxkns_model::wire::MAX_BYTES;
+use lxkns_model::{Facts, Joined, NamespaceFacts, ProcessFacts, Relation, Snapshot};
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::PidMap;
+
+/// Why a PID map could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// It is larger than [`MAX_BYTES`].
+    #[error("the PID map is larger than {MAX_BYTES} bytes")]
+    TooLarge,
+    /// It is no JSON, or not of the right form.
+    #[error("malformed PID map: {0}")]
+    Malformed(serde_json::Error),
+    /// It contradicts itself.
+    #[error("process [{index}] of the PID map {reason}")]
+    Process {
+        /// Its place in the list, from 0.
+        index: usize,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    pid: Pid,
+    nsid: u64,
+}
+
+/// Writes a map on one line, by the processes' PIDs in the outermost PID namespace.
+///
+/// # Errors
+///
+/// Only those of `out`.
+pub fn write(map: &PidMap<'_>, out: impl io::Write) -> io::Result<()> {
+    struct Rows<'a, 's>(&'a PidMap<'s>);
+    impl Serialize for Rows<'_, '_> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            let processes = self.0.snapshot().processes();
+            serializer.collect_seq(processes.filter_map(|process| {
+                let pids = self.0.all_pids(process)?;
+                let entry = |(namespace, pid): &(lxkns_model::Namespace<'_>, Pid)| Entry {
+                    pid: *pid,
+                    nsid: namespace.id().inode(),
+                };
+                Some(pids.iter().rev().map(entry).collect::<Vec<_>>())
+            }))
+        }
+    }
+    let mut out = io::BufWriter::new(out);
+    serde_json::to_writer(&mut out, &Rows(map))?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// Reads a map into a snapshot that knows of nothing but PIDs and PID namespaces, for
+/// [`PidMap::new`].
+///
+/// # Errors
+///
+/// If the map is malformed; or contradicts itself, so that a PID is there twice, or a PID namespace
+/// has two parents, or not all processes have a PID in the same outermost one.
+pub fn read(document: &[u8]) -> Result<Snapshot, Error> {
+    if document.len() > MAX_BYTES {
+        return Err(Error::TooLarge);
+    }
+    let rows: Vec<Vec<Entry>> = serde_json::from_slice(document).map_err(Error::Malformed)?;
+    let mut facts = Facts::default();
+    let mut parents: HashMap<NamespaceId, Option<NamespaceId>> = HashMap::new();
+    let mut taken = HashSet::new();
+    for (index, row) in rows.into_iter().enumerate() {
+        let wrong = |reason| Error::Process { index, reason };
+        let mut pids = Vec::with_capacity(row.len());
+        let mut namespaces = Vec::with_capacity(row.len());
+        for entry in row.iter().rev() {
+            let namespace = NamespaceId::new(NamespaceType::Pid, entry.nsid)
+                .ok_or_else(|| wrong("is in a namespace 0"))?;
+            let parent = namespaces.last().copied();
+            if *parents.entry(namespace).or_insert(parent) != parent {
+                return Err(wrong("has a PID namespace that nests elsewhere for others"));
+            }
+            if entry.pid == Pid(0) || !taken.insert((namespace, entry.pid)) {
+                return Err(wrong("has the PID of another one, or 0"));
+            }
+            namespaces.push(namespace);
+            pids.push(entry.pid);
+        }
+        let (Some(&outermost), Some(&own), Some(&pid)) =
+            (namespaces.first(), namespaces.last(), pids.first())
+        else {
+            return Err(wrong("has no PID"));
+        };
+        let scanners = &mut facts.host.scanner_namespaces;
+        if scanners.get(NamespaceType::Pid).unwrap_or(outermost) != outermost {
+            return Err(wrong("has no PID in the others' outermost namespace"));
+        }
+        scanners.set(outermost);
+        facts.processes.push(ProcessFacts {
+            pids: Some(pids),
+            namespaces: Joined::of([own]),
+            ..ProcessFacts::new(pid)
+        });
+    }
+    let namespace = |(id, parent): (_, Option<_>)| NamespaceFacts {
+        parent: parent.map_or(Relation::Unknown, Relation::Known),
+        ..NamespaceFacts::new(id)
+    };
+    facts.namespaces = parents.into_iter().map(namespace).collect();
+    Ok(Snapshot::assemble(facts))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! From what `/proc/PID/status` tells to who is who where.
+//!
+//! `NSpid` lists the PIDs of a process without saying of which namespaces: from the PID namespace
+//! of the procfs, which is the scanner's, down to the process's own. So the last one belongs to its
+//! own PID namespace, the one before to that one's parent, and so on up as far as parents are
+//! known; and the first one always to the scanner's. What lies between them stays unknown where a
+//! parent is out of sight.
+
+use std::collections::HashMap;
+use std::iter;
+
+use lxkns_model::{Namespace, Process, Snapshot};
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+
+/// Translates PIDs between the PID namespaces of a [`Snapshot`].
+///
+/// It knows every process of the snapshot, but those only by their PID in the scanner's PID
+/// namespace whose other PIDs could not be read.
+#[derive(Debug)]
+pub struct PidMap<'s> {
+    /// Where the PIDs that the snapshot goes by are from.
+    outermost: Option<Namespace<'s>>,
+    /// `None`: two processes claim this PID, one of which must have gone before the other came.
+    processes: HashMap<(NamespaceId, Pid), Option<Process<'s>>>,
+    snapshot: &'s Snapshot,
+}
+
+impl<'s> PidMap<'s> {
+    /// The map of all processes of the snapshot.
+    pub fn new(snapshot: &'s Snapshot) -> PidMap<'s> {
+        let mut map = PidMap {
+            outermost: outermost(snapshot),
+            processes: HashMap::with_capacity(snapshot.processes().len()),
+            snapshot,
+        };
+        for process in snapshot.processes() {
+            for (namespace, pid) in map.pids(process) {
+                map.processes
+                    .entry((namespace.id(), pid))
+                    .and_modify(|other| *other = None)
+                    .or_insert(Some(process));
+            }
+        }
+        map
+    }
+
+    /// The PID in the namespace `to` of the process that has this PID in `from`.
+    ///
+    /// `None` if there is no such process in `from`, or it has no PID in `to`: because `to` is
+    /// neither its own PID namespace nor above that, or because nobody knows. The process may live
+    /// in `from` or in any namespace below, so `to` may be above `from` as well as below.
+    pub fn translate(&self, pid: Pid, from: NamespaceId, to: NamespaceId) -> Option<Pid> {
+        let process = self.process(pid, from)?;
+        self.pids(process)
+            .find(|(namespace, _)| namespace.id() == to)
+            .map(|(_, pid)| pid)
+    }
+
+    /// The process that has this PID in this PID namespace.
+    pub fn process(&self, pid: Pid, namespace: NamespaceId) -> Option<Process<'s>> {
+        self.processes.get(&(namespace, pid)).copied().flatten()
+    }
+
+    /// The PIDs of a process and the namespaces that it has them in, from the outermost to its own,
+    /// as far as known.
+    pub fn pids(
+        &self,
+        process: Process<'s>,
+    ) -> impl DoubleEndedIterator<Item = (Namespace<'s>, Pid)> + ExactSizeIterator + use<'s> {
+        self.known_pids(process).into_iter()
+    }
+
+    /// Likewise, if it is known that none is missing.
+    pub(crate) fn all_pids(&self, process: Process<'s>) -> Option<Vec<(Namespace<'s>, Pid)>> {
+        let known = self.known_pids(process);
+        let complete = process.pids()?.len() == known.len()
+            && known.last()?.0.id() == process.joined().get(NamespaceType::Pid)?;
+        complete.then_some(known)
+    }
+
+    fn known_pids(&self, process: Process<'s>) -> Vec<(Namespace<'s>, Pid)> {
+        let here = self.outermost.map(|namespace| (namespace, process.pid()));
+        let listed = process.pids().filter(|pids| {
+            pids.first() == Some(&process.pid()) && pids.iter().all(|pid| *pid != Pid(0))
+        });
+        let (Some(listed), Some(own)) = (listed, process.namespace(NamespaceType::Pid)) else {
+            return here.into_iter().collect();
+        };
+        let namespaces = iter::once(own).chain(own.ancestors());
+        let mut known: Vec<_> = namespaces.zip(listed.iter().rev().copied()).collect();
+        known.reverse();
+        let missing = listed.len() - known.len();
+        if let Some((outermost, pid)) = here {
+            // The first of the list is for the outermost namespace, and no other one is.
+            let fits = known
+                .iter()
+                .enumerate()
+                .all(|(index, (namespace, _))| (*namespace == outermost) == (missing + index == 0));
+            if !fits {
+                return vec![(outermost, pid)];
+            }
+            if missing > 0 {
+                known.insert(0, (outermost, pid));
+            }
+        }
+        known
+    }
+
+    pub(crate) fn snapshot(&self) -> &'s Snapshot {
+        self.snapshot
+    }
+}
+
+/// The PID namespace that a snapshot's PIDs are of.
+///
+/// That is the one which its PID 1 is joined to: no process ever leaves its PID namespace. Where
+/// that cannot be read, it is the scanner's.
+fn outermost(snapshot: &Snapshot) -> Option<Namespace<'_>> {
+    let init = snapshot.process(Pid(1));
+    init.and_then(|init| init.namespace(NamespaceType::Pid))
+        .or_else(|| {
+            let scanners = &snapshot.host().scanner_namespaces;
+            snapshot.namespace(scanners.get(NamespaceType::Pid)?)
+        })
+}
+
+#[cfg(test)]
+mod tests;

@@ -18,8 +18,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::processes::{OfProcess, OpenProcess};
-use super::{sockets, threads};
+use super::processes::{Found, OpenProcess, OpenThread};
+use super::sockets;
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
 use crate::procfs::{Kind, numbers_in};
@@ -43,61 +43,63 @@ impl Table<'_> {
     }
 }
 
-pub(crate) fn look(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut OfProcess) {
-    if !(scan.wants(Part::Fds) || scan.wants(Part::Sockets)) || process.stat.kernel_thread {
-        return;
-    }
-    let pid = process.pid;
-    if !process.is_zombie() {
+fn is_wanted(scan: &Scan<'_>) -> bool {
+    scan.wants(Part::Fds) || scan.wants(Part::Sockets)
+}
+
+pub(crate) fn of_process(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
+    if is_wanted(scan) && !process.is_zombie() && !process.stat.kernel_thread {
         look_at(
             scan,
             Table {
-                pid,
+                pid: process.pid,
                 tid: None,
                 task: &process.dir,
             },
             found,
         );
     }
-    if process.stat.threads < 2 || !scan.proc.is_ours() {
-        return;
-    }
-    // Without its main thread a process has no table to compare with: the first one counts.
-    let mut others: Vec<Pid> = if process.is_zombie() {
-        Vec::new()
-    } else {
-        vec![pid]
-    };
-    let _ = threads::each(process, |tid, task| {
-        let shared = others.iter().try_fold(false, |shared, other| {
-            Ok::<_, lxkns_ops::Error>(shared || pidfd::share_files(*other, tid)?)
-        });
-        match shared {
-            // The numbers may have changed hands since.
-            Ok(false) if task.is_alive() && process.dir.is_alive() => {
-                look_at(
-                    scan,
-                    Table {
-                        pid,
-                        tid: Some(tid),
-                        task: &task,
-                    },
-                    found,
-                );
-                others.push(tid);
-            }
-            Ok(_) => {}
-            Err(error) if error.is_gone() => {}
-            Err(error) => {
-                let why = error.errno().map_or(Reason::Failed, reason);
-                scan.gaps
-                    .add(Missing::Fds, why, format!("thread {tid} of pid {pid}"));
-            }
-        }
-    });
 }
 
-fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut OfProcess) {
+pub(crate) fn of_thread(
+    scan: &Scan<'_>,
+    process: &OpenProcess<'_>,
+    thread: &OpenThread,
+    found: &mut Found,
+) {
+    // Where the process's own table may not be read, nor may those of its threads.
+    let readable = process.is_zombie() || !found.file_tables.is_empty();
+    if !is_wanted(scan) || !scan.proc.is_ours() || !readable {
+        return;
+    }
+    let (pid, tid) = (process.pid, thread.tid);
+    let shared = found.file_tables.iter().try_fold(false, |shared, other| {
+        Ok::<_, lxkns_ops::Error>(shared || pidfd::share_files(*other, tid)?)
+    });
+    match shared {
+        // Compared by number: both must still be who they were.
+        Ok(false) if thread.dir.is_alive() && process.dir.is_alive() => {
+            look_at(
+                scan,
+                Table {
+                    pid,
+                    tid: Some(tid),
+                    task: &thread.dir,
+                },
+                found,
+            );
+        }
+        Ok(_) => {}
+        Err(error) if error.is_gone() => {}
+        Err(error) => {
+            let why = error.errno().map_or(Reason::Failed, reason);
+            scan.gaps
+                .add(Missing::Fds, why, format!("thread {tid} of pid {pid}"));
+        }
+    }
+}
+
+fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
     let mut sockets = sockets::Of::new(scan, table);
     let looked = table.task.directory(c"fd").and_then(|directory| {
         numbers_in(&directory, |fd, name| {
@@ -123,7 +125,8 @@ fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut OfProcess) {
         })
     });
     match looked {
-        Ok(()) | Err(Errno::NOENT | Errno::SRCH) => {}
+        Ok(()) => found.file_tables.push(table.tid.unwrap_or(table.pid)),
+        Err(Errno::NOENT | Errno::SRCH) => {}
         Err(errno) => scan.gaps.add(Missing::Fds, reason(errno), table.name()),
     }
 }

@@ -12,15 +12,21 @@ pub(crate) mod sockets;
 pub(crate) mod threads;
 
 use crate::scan::{Scan, Sightings};
-use processes::{OfProcess, OpenProcess};
+use processes::{Found, OpenProcess, OpenThread};
 
 /// A source that looks at the machine as a whole.
-type MachineSource = fn(&Scan<'_>, &mut Sightings);
+type OfMachine = fn(&Scan<'_>, &mut Sightings);
 
 /// A source that looks at one process, while its directory is open.
-type ProcessSource = fn(&Scan<'_>, &OpenProcess<'_>, &mut OfProcess);
+type OfProcess = fn(&Scan<'_>, &OpenProcess<'_>, &mut Found);
+
+/// A source that looks at one further thread of a process, while its directory is open.
+type OfThread = fn(&Scan<'_>, &OpenProcess<'_>, &OpenThread, &mut Found);
 
 /// In this order: a later source builds on what the earlier ones saw.
-pub(crate) const OF_MACHINE: [MachineSource; 2] = [processes::scan, mounts::scan];
+pub(crate) const OF_MACHINE: [OfMachine; 2] = [processes::scan, mounts::scan];
 
-pub(crate) const OF_PROCESS: [ProcessSource; 3] = [threads::look, pending::look, fds::look];
+pub(crate) const OF_PROCESS: [OfProcess; 2] = [pending::of_process, fds::of_process];
+
+pub(crate) const OF_THREAD: [OfThread; 3] =
+    [threads::of_thread, pending::of_thread, fds::of_thread];

@@ -8,24 +8,23 @@ use lxkns_model::{Holder, Missing, Part, Reason};
 use lxkns_species::{NamespaceType, Pid};
 use rustix::io::Errno;
 
-use super::processes::{OfProcess, OpenProcess};
-use super::threads;
+use super::processes::{Found, OpenProcess, OpenThread};
 use crate::procfs::task::TaskDir;
 use crate::scan::Scan;
 
-pub(crate) fn look(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut OfProcess) {
-    if !scan.wants(Part::Threads) || process.stat.kernel_thread {
-        return;
-    }
-    if !process.is_zombie() {
+pub(crate) fn of_process(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
+    if !process.is_zombie() && !process.stat.kernel_thread {
         look_at(scan, process, &process.dir, None, found);
     }
-    if process.stat.threads > 1 {
-        // What is gone by now holds nothing; what cannot be listed is said by the threads source.
-        let _ = threads::each(process, |tid, dir| {
-            look_at(scan, process, &dir, Some(tid), found)
-        });
-    }
+}
+
+pub(crate) fn of_thread(
+    scan: &Scan<'_>,
+    process: &OpenProcess<'_>,
+    thread: &OpenThread,
+    found: &mut Found,
+) {
+    look_at(scan, process, &thread.dir, Some(thread.tid), found);
 }
 
 fn look_at(
@@ -33,8 +32,11 @@ fn look_at(
     process: &OpenProcess<'_>,
     task: &TaskDir,
     tid: Option<Pid>,
-    found: &mut OfProcess,
+    found: &mut Found,
 ) {
+    if !scan.wants(Part::Threads) {
+        return;
+    }
     for namespace_type in [NamespaceType::Pid, NamespaceType::Time] {
         if !scan.link_types.contains(namespace_type) {
             continue;

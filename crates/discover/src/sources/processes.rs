@@ -6,19 +6,25 @@
 //! The scanner's own process is read first, before there are workers or open namespaces, so that
 //! the scan does not see itself.
 
+use std::os::fd::AsFd;
+
 use lxkns_model::{
     Details, Holder, Joined, Missing, Part, ProcessFacts, Reason, Text, ThreadFacts,
 };
 use lxkns_species::{NamespaceId, Pid};
 use rustix::io::Errno;
 
-use super::OF_PROCESS;
+use super::{OF_PROCESS, OF_THREAD};
 use crate::describe;
 use crate::gaps::reason;
+use crate::procfs::numbers_in;
 use crate::procfs::stat::{self, Stat};
 use crate::procfs::task::TaskDir;
 use crate::scan::{Scan, Sightings};
 use crate::workers::share_out;
+
+/// The parts for which threads are looked at one by one.
+const THREAD_PARTS: [Part; 3] = [Part::Threads, Part::Fds, Part::Sockets];
 
 /// A process whose directory is open: whatever is read through it concerns this process.
 pub(crate) struct OpenProcess<'s> {
@@ -29,11 +35,19 @@ pub(crate) struct OpenProcess<'s> {
     pub(crate) namespaces: Joined,
 }
 
+/// A further thread of a process, whose directory is open.
+pub(crate) struct OpenThread {
+    pub(crate) tid: Pid,
+    pub(crate) dir: TaskDir,
+}
+
 /// What the sources have seen of one process.
 #[derive(Debug, Default)]
-pub(crate) struct OfProcess {
+pub(crate) struct Found {
     pub(crate) threads: Vec<ThreadFacts>,
     pub(crate) holders: Vec<(NamespaceId, Holder)>,
+    /// The threads whose file tables have been looked at, one for each table.
+    pub(crate) file_tables: Vec<Pid>,
 }
 
 impl OpenProcess<'_> {
@@ -44,8 +58,8 @@ impl OpenProcess<'_> {
 }
 
 pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
-    let needed = [Part::Processes, Part::Threads, Part::Fds, Part::Sockets];
-    if !needed.into_iter().any(|part| scan.wants(part)) {
+    let mut needed = [Part::Processes].into_iter().chain(THREAD_PARTS);
+    if !needed.any(|part| scan.wants(part)) {
         return;
     }
     if let Some(own) = scan.own_pid {
@@ -148,11 +162,41 @@ fn read(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) -> Result<ProcessFacts,
         stat,
         namespaces: links.joined,
     };
-    let mut found = OfProcess::default();
+    let mut found = Found::default();
     for source in OF_PROCESS {
         source(scan, &open, &mut found);
+    }
+    if open.stat.threads > 1 && THREAD_PARTS.into_iter().any(|part| scan.wants(part)) {
+        threads(scan, &open, &mut found);
     }
     process.threads = found.threads;
     seen.holders.append(&mut found.holders);
     Ok(process)
+}
+
+/// Looks at all living threads of a process but the main one.
+fn threads(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
+    let looked = process.dir.directory(c"task").and_then(|tasks| {
+        numbers_in(&tasks, |tid, name| {
+            if Pid(tid) == process.pid {
+                return;
+            }
+            if let Ok(dir) = TaskDir::open(tasks.as_fd(), name) {
+                let thread = OpenThread { tid: Pid(tid), dir };
+                OF_THREAD
+                    .iter()
+                    .for_each(|source| source(scan, process, &thread, found));
+            }
+        })
+    });
+    match looked {
+        Ok(()) | Err(Errno::NOENT | Errno::SRCH) => {}
+        Err(errno) => {
+            scan.gaps.add(
+                Missing::Threads,
+                reason(errno),
+                format!("pid {}", process.pid),
+            );
+        }
+    }
 }

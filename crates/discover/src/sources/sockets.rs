@@ -15,7 +15,7 @@ use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
 
 use super::fds::Table;
-use super::processes::OfProcess;
+use super::processes::Found;
 use crate::gaps::reason;
 use crate::scan::Scan;
 
@@ -51,7 +51,7 @@ impl<'s> Of<'s> {
     }
 
     /// Looks at a socket.
-    pub(crate) fn socket(&mut self, fd: u32, inode: u64, found: &mut OfProcess) {
+    pub(crate) fn socket(&mut self, fd: u32, inode: u64, found: &mut Found) {
         if !self.wanted {
             return;
         }
@@ -71,7 +71,7 @@ impl<'s> Of<'s> {
     }
 
     /// Looks at a tun/tap device file.
-    pub(crate) fn tun(&mut self, fd: u32, found: &mut OfProcess) {
+    pub(crate) fn tun(&mut self, fd: u32, found: &mut Found) {
         if !self.wanted {
             return;
         }

@@ -5,13 +5,11 @@
 //! thread has ended while others go on, `/proc/PID/ns` is empty, and the living threads tell
 //! everything.
 
-use lxkns_model::{Missing, Part, Text, ThreadFacts};
-use lxkns_species::{NamespaceType, NamespaceTypes, Pid};
-use rustix::io::Errno;
+use lxkns_model::{Part, Text, ThreadFacts};
+use lxkns_species::{NamespaceType, NamespaceTypes};
 
-use super::processes::{OfProcess, OpenProcess};
-use crate::gaps::reason;
-use crate::procfs::{numbers_in, stat, task::TaskDir};
+use super::processes::{Found, OpenProcess, OpenThread};
+use crate::procfs::stat;
 use crate::scan::Scan;
 
 const PER_THREAD: [NamespaceType; 5] = [
@@ -22,8 +20,13 @@ const PER_THREAD: [NamespaceType; 5] = [
     NamespaceType::Uts,
 ];
 
-pub(crate) fn look(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut OfProcess) {
-    if !scan.wants(Part::Threads) || process.stat.threads < 2 {
+pub(crate) fn of_thread(
+    scan: &Scan<'_>,
+    process: &OpenProcess<'_>,
+    thread: &OpenThread,
+    found: &mut Found,
+) {
+    if !scan.wants(Part::Threads) {
         return;
     }
     let types: NamespaceTypes = if process.is_zombie() {
@@ -34,56 +37,25 @@ pub(crate) fn look(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut OfPro
             .filter(|ns_type| scan.link_types.contains(*ns_type))
             .collect()
     };
-    let looked = each(process, |tid, dir| {
-        let links = dir.namespaces(types);
-        let differs = links
-            .joined
-            .iter()
-            .any(|id| process.namespaces.get(id.namespace_type()) != Some(id));
-        if !differs {
-            return;
-        }
-        let mut buffer = [0; 1024];
-        let text = dir.read(c"stat", &mut buffer).ok();
-        let Some(stat) = text.and_then(stat::parse) else {
-            return;
-        };
-        let mut namespaces = process.namespaces;
-        for id in links.joined.iter() {
-            scan.resolver
-                .meet(id, || dir.open_namespace(id.namespace_type()));
-            namespaces.set(id);
-        }
-        found.threads.push(ThreadFacts {
-            tid,
-            comm: Some(Text::from(stat.comm)),
-            start_time: Some(stat.start_time),
-            namespaces,
-        });
-    });
-    match looked {
-        Ok(()) | Err(Errno::NOENT | Errno::SRCH) => {}
-        Err(errno) => {
-            scan.gaps.add(
-                Missing::Threads,
-                reason(errno),
-                format!("pid {}", process.pid),
-            );
-        }
+    let mut namespaces = process.namespaces;
+    for id in thread.dir.namespaces(types).joined.iter() {
+        scan.resolver
+            .meet(id, || thread.dir.open_namespace(id.namespace_type()));
+        namespaces.set(id);
     }
-}
-
-/// Calls `look` with every living thread of a process but the main one.
-pub(crate) fn each(
-    process: &OpenProcess<'_>,
-    mut look: impl FnMut(Pid, TaskDir),
-) -> Result<(), Errno> {
-    let tasks = process.dir.directory(c"task")?;
-    numbers_in(&tasks, |tid, name| {
-        if Pid(tid) != process.pid
-            && let Ok(dir) = TaskDir::open(std::os::fd::AsFd::as_fd(&tasks), name)
-        {
-            look(Pid(tid), dir);
-        }
-    })
+    if namespaces == process.namespaces {
+        return;
+    }
+    let mut buffer = [0; 1024];
+    let text = thread.dir.read(c"stat", &mut buffer).ok();
+    // No longer there: then it holds nothing either.
+    let Some(stat) = text.and_then(stat::parse) else {
+        return;
+    };
+    found.threads.push(ThreadFacts {
+        tid: thread.tid,
+        comm: Some(Text::from(stat.comm)),
+        start_time: Some(stat.start_time),
+        namespaces,
+    });
 }

@@ -57,7 +57,9 @@ impl<'s> Namespace<'s> {
     fn rank(self, holder: &Holder) -> Option<u8> {
         match holder {
             Holder::Thread { .. } => Some(0),
-            Holder::PendingChildren { .. } => Some(1),
+            Holder::PendingChildren { .. } => {
+                self.namespace_type().proc_file_for_children().map(|_| 1)
+            }
             Holder::Fd { .. } => Some(2),
             Holder::BindMount {
                 mount_namespace, ..
@@ -125,3 +127,6 @@ fn task(pid: Pid, tid: Option<Pid>) -> String {
         None => format!("/proc/{pid}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -52,7 +52,11 @@ impl Error {
                 Error::content(format!("line {number}: {place}"), reason)
             }
             Error::Syntax(error) => {
-                Error::content(format!("line {number}"), format!("malformed JSON: {error}"))
+                let place = format!("line {number}, column {}", error.column());
+                Error::content(
+                    place,
+                    format!("malformed JSON: {}", without_position(&error)),
+                )
             }
             other => other,
         }
@@ -70,10 +74,17 @@ pub(super) fn at_path<'de, T: DeserializeOwned>(
             return Error::Syntax(inner);
         }
         // The path says better where it is.
-        let text = inner.to_string();
-        let position = format!(" at line {} column {}", inner.line(), inner.column());
-        Error::content(place, text.strip_suffix(&position).unwrap_or(&text))
+        Error::content(place, without_position(&inner))
     })
+}
+
+fn without_position(error: &serde_json::Error) -> String {
+    let mut text = error.to_string();
+    let position = format!(" at line {} column {}", error.line(), error.column());
+    if text.ends_with(&position) {
+        text.truncate(text.len() - position.len());
+    }
+    text
 }
 
 /// Reads a document that is one JSON value.

@@ -263,7 +263,7 @@ fn places_in_lines() {
     );
     check(
         "{\"kind\": \"gap\"",
-        "line 3: malformed JSON: EOF while parsing an object at line 1 column 14",
+        "line 3, column 14: malformed JSON: EOF while parsing an object",
     );
     check(&head, "line 3: kind: a second head");
     let unknown = format!("{head}\n{{\"kind\": \"weather\"}}");

@@ -20,15 +20,23 @@
 //! [ioctl_nsfs(2)]: https://man7.org/linux/man-pages/man2/ioctl_nsfs.2.html
 
 mod error;
+mod feature;
+mod handle;
 mod namespace;
+mod privilege;
 mod reference;
 mod sys;
 
 pub mod bpf;
+pub mod listns;
+pub mod mounts;
 pub mod pidfd;
+pub mod pids;
 pub mod socket;
 pub mod visit;
 
 pub use error::Error;
+pub use feature::{Feature, Support};
 pub use namespace::Namespace;
+pub use privilege::may_see_all;
 pub use reference::Reference;

@@ -67,6 +67,33 @@ impl Namespace {
         Reference::Own(namespace_type).open()
     }
 
+    /// Opens the namespace with this 64-bit id, wherever it is and whoever holds it.
+    ///
+    /// Type and inode, if known, are verified. Minimum kernel: 6.18; 6.19 without type and inode.
+    /// Needs `CAP_SYS_ADMIN` in the initial user namespace and the initial PID namespace, except for
+    /// the caller's own.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Open`]; [`Error::is_gone`] if there is none (any more), also if type and inode
+    /// are not its own; [`Error::is_unsupported`] on older kernels.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// let net = Namespace::of_self(NamespaceType::Net)?;
+    /// if let Ok(unique_id) = net.unique_id() {
+    ///     let same = Namespace::by_unique_id(unique_id, Some(net.id()));
+    ///     assert!(same.is_ok_and(|same| same.id() == net.id()));
+    /// }
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
+    #[doc(alias = "open_by_handle_at")]
+    pub fn by_unique_id(unique_id: u64, id: Option<NamespaceId>) -> Result<Namespace, Error> {
+        Reference::UniqueId(unique_id, id).open()
+    }
+
     /// Takes over an open file.
     ///
     /// # Errors
@@ -207,7 +234,7 @@ impl Namespace {
 
     /// The kernel's 64-bit id, never reused until reboot.
     ///
-    /// Minimum kernel: 6.18; for mount namespaces 6.11.
+    /// Minimum kernel: 6.18; for mount namespaces 6.12.
     ///
     /// # Errors
     ///

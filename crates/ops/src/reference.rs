@@ -4,10 +4,10 @@ use std::ffi::CString;
 use std::fmt;
 use std::path::PathBuf;
 
-use lxkns_species::{NamespaceType, Pid};
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
-use crate::{Error, Namespace};
+use crate::{Error, Namespace, handle};
 
 /// Where a namespace is to be found, in words: for opening it later, and for errors and logs.
 ///
@@ -29,6 +29,8 @@ pub enum Reference {
     FdOf(Pid, u32),
     /// A file descriptor of the caller.
     Fd(i32),
+    /// The namespace with this 64-bit id; and with this type and inode, if known.
+    UniqueId(u64, Option<NamespaceId>),
 }
 
 impl Reference {
@@ -39,7 +41,14 @@ impl Reference {
     /// [`Error::Open`] if nothing can be opened there, [`Error::NotNamespace`] if it is something
     /// else, [`Error::WrongType`] if it is of another type than the reference says.
     pub fn open(&self) -> Result<Namespace, Error> {
-        let path = self.path();
+        let Some(path) = self.path() else {
+            return match *self {
+                Reference::UniqueId(unique_id, id) => handle::open(unique_id, id),
+                _ => Err(Error::NotNamespace {
+                    reference: self.clone(),
+                }),
+            };
+        };
         // Blocking is for FIFOs, devices and the like, which anybody may have put there.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let failed = |source| Error::Open {
@@ -82,30 +91,29 @@ impl Reference {
             | Reference::Thread(_, _, expected)
             | Reference::ChildrenOf(_, expected)
             | Reference::Own(expected) => Some(expected),
+            Reference::UniqueId(_, id) => id.map(NamespaceId::namespace_type),
             Reference::Path(_) | Reference::FdOf(..) | Reference::Fd(_) => None,
         }
     }
 
-    /// The path that opens it, in the caller's mount namespace.
-    pub fn path(&self) -> PathBuf {
-        match self {
-            Reference::Path(path) => path.clone(),
-            Reference::Process(pid, ns_type) => {
-                format!("/proc/{pid}/{}", ns_type.proc_file()).into()
-            }
+    /// The path that opens it, in the caller's mount namespace; `None` if no path does.
+    pub fn path(&self) -> Option<PathBuf> {
+        let path = match self {
+            Reference::Path(path) => return Some(path.clone()),
+            Reference::Process(pid, ns_type) => format!("/proc/{pid}/{}", ns_type.proc_file()),
             Reference::Thread(pid, tid, ns_type) => {
-                format!("/proc/{pid}/task/{tid}/{}", ns_type.proc_file()).into()
+                format!("/proc/{pid}/task/{tid}/{}", ns_type.proc_file())
             }
             Reference::ChildrenOf(pid, ns_type) => {
-                let file = ns_type
-                    .proc_file_for_children()
-                    .unwrap_or(ns_type.proc_file());
-                format!("/proc/{pid}/{file}").into()
+                let file = ns_type.proc_file_for_children();
+                format!("/proc/{pid}/{}", file.unwrap_or(ns_type.proc_file()))
             }
-            Reference::Own(ns_type) => format!("/proc/thread-self/{}", ns_type.proc_file()).into(),
-            Reference::FdOf(pid, fd) => format!("/proc/{pid}/fd/{fd}").into(),
-            Reference::Fd(fd) => format!("/proc/self/fd/{fd}").into(),
-        }
+            Reference::Own(ns_type) => format!("/proc/thread-self/{}", ns_type.proc_file()),
+            Reference::FdOf(pid, fd) => format!("/proc/{pid}/fd/{fd}"),
+            Reference::Fd(fd) => format!("/proc/self/fd/{fd}"),
+            Reference::UniqueId(..) => return None,
+        };
+        Some(path.into())
     }
 }
 
@@ -128,6 +136,8 @@ impl fmt::Display for Reference {
             Reference::Own(ns_type) => write!(f, "the own {ns_type} namespace"),
             Reference::FdOf(pid, fd) => write!(f, "fd {fd} of process {pid}"),
             Reference::Fd(fd) => write!(f, "fd {fd}"),
+            Reference::UniqueId(unique_id, None) => write!(f, "namespace {unique_id}"),
+            Reference::UniqueId(unique_id, Some(id)) => write!(f, "namespace {unique_id}, {id}"),
         }
     }
 }

@@ -4,6 +4,9 @@
 //! leaves meaning to the modules in front.
 
 pub(crate) mod bpf;
+pub(crate) mod handle;
+pub(crate) mod listns;
+pub(crate) mod mounts;
 pub(crate) mod nsfs;
 pub(crate) mod process;
 pub(crate) mod socket;

@@ -77,3 +77,123 @@ pub(crate) fn mount_namespace_id(fd: impl AsFd) -> Result<u64> {
 pub(crate) fn unique_id(fd: impl AsFd) -> Result<u64> {
     written::<{ opcode::read::<u64>(NSIO, 13) }, u64>(fd)
 }
+
+/// `struct mnt_ns_info`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MountNamespaceInfo {
+    size: u32,
+    pub(crate) mounts: u32,
+    pub(crate) id: u64,
+}
+
+/// The ioctls that fill a `struct mnt_ns_info`, and return a new file descriptor or 0.
+struct InfoGetter<const OPCODE: Opcode>(MountNamespaceInfo);
+
+impl<const OPCODE: Opcode> InfoGetter<OPCODE> {
+    fn new() -> Self {
+        InfoGetter(MountNamespaceInfo {
+            size: size_of::<MountNamespaceInfo>() as u32,
+            mounts: 0,
+            id: 0,
+        })
+    }
+}
+
+// SAFETY: the opcodes used with it write a `struct mnt_ns_info` of the size that is part of them.
+unsafe impl<const OPCODE: Opcode> Ioctl for InfoGetter<OPCODE> {
+    type Output = (IoctlOutput, MountNamespaceInfo);
+
+    const IS_MUTATING: bool = true;
+
+    fn opcode(&self) -> Opcode {
+        OPCODE
+    }
+
+    fn as_ptr(&mut self) -> *mut c_void {
+        (&raw mut self.0).cast()
+    }
+
+    unsafe fn output_from_ptr(output: IoctlOutput, info: *mut c_void) -> Result<Self::Output> {
+        // SAFETY: it is the pointer that `as_ptr` gave, to integers that are initialised.
+        Ok((output, unsafe { info.cast::<MountNamespaceInfo>().read() }))
+    }
+}
+
+const fn info_opcode(number: u8) -> Opcode {
+    opcode::read::<MountNamespaceInfo>(NSIO, number)
+}
+
+/// `NS_MNT_GET_INFO` (6.12).
+pub(crate) fn mount_namespace_info(fd: impl AsFd) -> Result<MountNamespaceInfo> {
+    // SAFETY: NS_MNT_GET_INFO writes a `struct mnt_ns_info`.
+    let (_, info) = unsafe { ioctl(fd, InfoGetter::<{ info_opcode(10) }>::new()) }?;
+    Ok(info)
+}
+
+/// The mount namespace before or after another one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Neighbour {
+    Next,
+    Previous,
+}
+
+/// `NS_MNT_GET_NEXT` and `NS_MNT_GET_PREV` (6.12). ENOENT: that was the last one.
+pub(crate) fn neighbour(fd: impl AsFd, which: Neighbour) -> Result<(OwnedFd, MountNamespaceInfo)> {
+    let (raw, info) = match which {
+        // SAFETY: NS_MNT_GET_NEXT writes a `struct mnt_ns_info`.
+        Neighbour::Next => unsafe { ioctl(fd, InfoGetter::<{ info_opcode(11) }>::new()) },
+        // SAFETY: NS_MNT_GET_PREV writes a `struct mnt_ns_info`.
+        Neighbour::Previous => unsafe { ioctl(fd, InfoGetter::<{ info_opcode(12) }>::new()) },
+    }?;
+    // SAFETY: on success they return a new file descriptor (close-on-exec) that nobody else knows.
+    Ok((unsafe { OwnedFd::from_raw_fd(raw) }, info))
+}
+
+/// An ioctl whose argument and result are PIDs.
+struct Translator<const OPCODE: Opcode>(u32);
+
+// SAFETY: the opcodes used with it take their argument as a number, there is no pointer.
+unsafe impl<const OPCODE: Opcode> Ioctl for Translator<OPCODE> {
+    type Output = IoctlOutput;
+
+    const IS_MUTATING: bool = false;
+
+    fn opcode(&self) -> Opcode {
+        OPCODE
+    }
+
+    fn as_ptr(&mut self) -> *mut c_void {
+        std::ptr::without_provenance_mut(self.0 as usize)
+    }
+
+    unsafe fn output_from_ptr(output: IoctlOutput, _: *mut c_void) -> Result<IoctlOutput> {
+        Ok(output)
+    }
+}
+
+fn translated<const OPCODE: Opcode>(fd: impl AsFd, pid: u32) -> Result<u32> {
+    // SAFETY: the four opcodes below take a number.
+    let pid = unsafe { ioctl(fd, Translator::<OPCODE>(pid)) }?;
+    u32::try_from(pid).map_err(|_| Errno::SRCH)
+}
+
+/// `NS_GET_PID_FROM_PIDNS` (6.11).
+pub(crate) fn pid_from(fd: impl AsFd, pid: u32) -> Result<u32> {
+    translated::<{ opcode::read::<i32>(NSIO, 6) }>(fd, pid)
+}
+
+/// `NS_GET_TGID_FROM_PIDNS` (6.11).
+pub(crate) fn tgid_from(fd: impl AsFd, pid: u32) -> Result<u32> {
+    translated::<{ opcode::read::<i32>(NSIO, 7) }>(fd, pid)
+}
+
+/// `NS_GET_PID_IN_PIDNS` (6.11).
+pub(crate) fn pid_in(fd: impl AsFd, pid: u32) -> Result<u32> {
+    translated::<{ opcode::read::<i32>(NSIO, 8) }>(fd, pid)
+}
+
+/// `NS_GET_TGID_IN_PIDNS` (6.11).
+pub(crate) fn tgid_in(fd: impl AsFd, pid: u32) -> Result<u32> {
+    translated::<{ opcode::read::<i32>(NSIO, 9) }>(fd, pid)
+}

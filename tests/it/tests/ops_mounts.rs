@@ -1,0 +1,150 @@
+//! Mounts of other mount namespaces, and the walk from one mount namespace to the next.
+
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+
+use lxkns_nstest::{Dir, Script, need};
+use lxkns_ops::mounts::{self, Mount, NSFS_MAGIC, Of};
+use lxkns_ops::{Feature, Namespace, Support, may_see_all};
+use lxkns_species::NamespaceType::{Mnt, Net};
+use rustix::io::Errno;
+
+/// The mounts of nsfs in a mount namespace, found in two steps.
+fn nsfs_mounts(of: Of<'_>) -> Vec<Mount> {
+    mounts::list(of)
+        .unwrap()
+        .into_iter()
+        .filter(|id| mounts::superblock(of, *id).unwrap().magic == NSFS_MAGIC)
+        .map(|id| mounts::describe(of, id).unwrap())
+        .collect()
+}
+
+#[test]
+fn mounts_of_another_mount_namespace_are_seen_without_entering_it() {
+    need!(root, mntns_id);
+    let dir = Dir::new().unwrap();
+    // So long that it does not fit into the first buffer.
+    let deep = dir
+        .join("with blank")
+        .join("x".repeat(250))
+        .join("y".repeat(250));
+    let mut script = Script::new().unshare([Mnt]).mount("tmpfs", &dir, "");
+    for level in deep.ancestors().collect::<Vec<_>>().into_iter().rev() {
+        if level.starts_with(dir.path()) && level != dir.path() {
+            script = script.mkdir(level);
+        }
+    }
+    let child = script
+        .unshare([Net])
+        .bind_namespace(Net, deep.join("net"))
+        .spawn()
+        .unwrap();
+    let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
+    let check = |of: Of<'_>| {
+        let found = nsfs_mounts(of);
+        let here: Vec<_> = found
+            .iter()
+            .filter(|mount| mount.point.as_deref() == Some(deep.join("net").as_os_str().as_bytes()))
+            .collect();
+        assert_eq!(here.len(), 1, "{found:?}");
+        assert_eq!(here[0].root, child.namespace(Net).to_string().into_bytes());
+        assert_eq!(here[0].fs_type, b"nsfs");
+        assert_eq!(Some(here[0].superblock.device), Namespace::nsfs_device());
+        let parent = mounts::describe(of, here[0].parent).unwrap();
+        assert_eq!(
+            parent.point.as_deref(),
+            Some(dir.path().as_os_str().as_bytes())
+        );
+        assert_eq!(
+            (parent.fs_type.as_slice(), parent.root.as_slice()),
+            (&b"tmpfs"[..], &b"/"[..])
+        );
+    };
+    check(Of::Id(namespace.unique_id().unwrap()));
+    if Feature::MountsByFd.supported() == Support::Supported {
+        check(Of::Fd(namespace.as_fd()));
+    }
+}
+
+#[test]
+fn own_mounts_are_those_of_mountinfo() {
+    need!(listmount);
+    // Another test of this process may mount something meanwhile: in a mount namespace of its own.
+    let lines = std::fs::read_to_string("/proc/thread-self/mountinfo").unwrap();
+    let listed = mounts::list(Of::Own).unwrap();
+    assert_eq!(listed.len(), lines.lines().count());
+    for id in listed {
+        let mount = mounts::describe(Of::Own, id).unwrap();
+        assert_eq!(mount.id, id);
+        assert_eq!(mounts::superblock(Of::Own, id).unwrap(), mount.superblock);
+    }
+}
+
+#[test]
+fn a_table_longer_than_one_call_is_listed_completely() {
+    need!(root, mntns_id);
+    let dir = Dir::new().unwrap();
+    let mut script = Script::new().unshare([Mnt]).mount("tmpfs", &dir, "");
+    for _ in 0..1100 {
+        script = script.mount("tmpfs", &dir, "");
+    }
+    let child = script.spawn().unwrap();
+    let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
+    let ids = mounts::list(Of::Id(namespace.unique_id().unwrap())).unwrap();
+    let info = mounts::info(&namespace).unwrap();
+    let lines = std::fs::read_to_string(format!("/proc/{}/mountinfo", child.pid())).unwrap();
+    assert_eq!(ids.len(), lines.lines().count());
+    assert!(ids.len() > 1100 && ids.is_sorted());
+    assert!(info.mounts as usize >= ids.len());
+}
+
+#[test]
+fn errors_tell_what_is_not_there() {
+    need!(root, mntns_id);
+    let child = Script::new().unshare([Mnt]).spawn().unwrap();
+    let id = Namespace::of_process(child.pid(), Mnt)
+        .unwrap()
+        .unique_id()
+        .unwrap();
+    let some_mount = mounts::list(Of::Id(id)).unwrap()[0];
+    drop(child);
+    assert!(mounts::list(Of::Id(id)).unwrap_err().is_gone());
+    assert!(
+        mounts::describe(Of::Id(id), some_mount)
+            .unwrap_err()
+            .is_gone()
+    );
+    let net = Namespace::of_self(Net).unwrap();
+    assert_eq!(mounts::info(&net).unwrap_err().errno(), Some(Errno::INVAL));
+    let by_fd = mounts::list(Of::Fd(net.as_fd())).unwrap_err();
+    assert_eq!(by_fd.errno(), Some(Errno::INVAL));
+}
+
+#[test]
+fn the_walk_finds_mount_namespaces_that_only_an_fd_holds() {
+    need!(root, mntns_walk);
+    assert!(may_see_all());
+    let child = Script::new()
+        .in_new(Mnt, |script| {
+            script.note("lonely", Mnt).open_namespace(Mnt, 3)
+        })
+        .spawn()
+        .unwrap();
+    let found: Vec<_> = mounts::walk().unwrap().map(Result::unwrap).collect();
+    assert!(found.is_sorted_by_key(|(_, info)| info.unique_id));
+    let lonely = child.noted("lonely");
+    let lonely: Vec<_> = found
+        .iter()
+        .filter(|(namespace, _)| namespace.id() == lonely)
+        .collect();
+    let [(namespace, info)] = lonely.as_slice() else {
+        panic!("{lonely:?}");
+    };
+    assert_eq!(namespace.unique_id().unwrap(), info.unique_id);
+    assert_eq!(mounts::info(namespace).unwrap(), *info);
+    assert!(info.mounts > 0);
+    let own = Namespace::of_self(Mnt).unwrap().id();
+    assert!(found.iter().any(|(namespace, _)| namespace.id() == own));
+}

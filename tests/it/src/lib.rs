@@ -6,6 +6,8 @@
 
 mod look;
 mod question;
+mod scale;
 
-pub use look::{everywhere, invariants, scan, scan_with, snapshot_of, tool_snapshot};
+pub use look::{everywhere, invariants, ordinary, scan, scan_with, snapshot_of, tool_snapshot};
 pub use question::{assert_held, assert_owner, gap, held, owner};
+pub use scale::scaled;

@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use lxkns_discover::{Options, discover};
 use lxkns_model::{Holder, Snapshot, wire};
-use lxkns_nstest::tool;
+use lxkns_nstest::{Script, tool};
 
 /// Scans for everything, through the library.
 ///
@@ -76,6 +76,16 @@ pub fn everywhere(check: impl Fn(&Snapshot)) {
     match tool_snapshot().output() {
         Ok(output) => check(&snapshot_of(&output)),
         Err(error) => panic!("the tool cannot be run: {error}"),
+    }
+}
+
+/// From here on an ordinary user: the one who runs the test, or nobody in particular if that is root.
+pub fn ordinary(script: Script) -> Script {
+    const NOBODY: u32 = 65534;
+    if rustix::process::geteuid().is_root() {
+        script.become_user(NOBODY, NOBODY)
+    } else {
+        script
     }
 }
 

@@ -2,8 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod fake;
 mod fds;
+mod hostile;
+mod many;
 mod mounts;
 mod processes;
+mod restricted;
 mod sockets;
 mod threads;

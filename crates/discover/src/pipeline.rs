@@ -60,6 +60,12 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     }
     let uid_maps = uid_maps(&scan, &processes);
     let host = host(&scan, taken_at);
+    if scan.proc.kind() != Kind::Tree && host.boot_id.is_none() && host.last_capability.is_none() {
+        // `subset=pid`: a procfs without all that is not about processes.
+        let example = "boot id, last capability";
+        scan.gaps
+            .add_uncounted(Missing::LiveFacts, Reason::Restricted, example);
+    }
     let is_initial = initial(&scan, &processes);
 
     let Scan { resolver, gaps, .. } = scan;

@@ -1,1 +1,13 @@
-//! u
+//! What the integration tests have in common: ways to take a snapshot, and questions to one.
+//!
+//! Tests run beside each other on a living machine. So they state facts about what they have built
+//! themselves, and what they ask for here is made for that: a namespace is *held by* something,
+//! whoever else may hold it for a moment (other tests' scans do).
+
+mod look;
+mod question;
+mod scale;
+
+pub use look::{everywhere, invariants, ordinary, scan, scan_with, snapshot_of, tool_snapshot};
+pub use question::{assert_held, assert_owner, gap, held, owner};
+pub use scale::scaled;

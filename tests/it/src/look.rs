@@ -1,0 +1,132 @@
+//! Taking snapshots: through the library, and through the tool.
+
+use std::process::{Command, Output};
+
+use lxkns_discover::{Options, discover};
+use lxkns_model::{Holder, Snapshot, wire};
+use lxkns_nstest::{Script, tool};
+
+/// Scans for everything, through the library.
+///
+/// # Panics
+///
+/// If the scan fails, or breaks one of the [`invariants`].
+#[track_caller]
+pub fn scan() -> Snapshot {
+    scan_with(&Options::everything())
+}
+
+/// Scans with these options, through the library.
+///
+/// # Panics
+///
+/// As [`scan`] does.
+#[track_caller]
+pub fn scan_with(options: &Options) -> Snapshot {
+    match discover(options) {
+        Ok(snapshot) => {
+            invariants(&snapshot);
+            snapshot
+        }
+        Err(error) => panic!("the scan failed: {error}"),
+    }
+}
+
+/// The command that prints everything in the native format, for [`snapshot_of`].
+pub fn tool_snapshot() -> Command {
+    let mut command = tool("lxkns");
+    command.args(["snapshot", "--compact"]);
+    command
+}
+
+/// Reads what [`tool_snapshot`] printed.
+///
+/// # Panics
+///
+/// If the tool failed, if what it printed cannot be read, if that breaks one of the [`invariants`],
+/// or if the tool has seen itself.
+#[track_caller]
+pub fn snapshot_of(output: &Output) -> Snapshot {
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {complaints}", output.status);
+    let snapshot = match wire::read(&output.stdout) {
+        Ok(snapshot) => snapshot,
+        Err(error) => panic!("the tool printed what cannot be read: {error}"),
+    };
+    invariants(&snapshot);
+    let itself = snapshot.host().scanner_pid;
+    for namespace in snapshot.namespaces() {
+        let own = namespace
+            .holders()
+            .iter()
+            .find(|holder| itself.is_some() && holder.pid() == itself);
+        assert_eq!(own, None, "the scanner has seen itself at {namespace:?}");
+    }
+    snapshot
+}
+
+/// Checks what is said of a snapshot of the library, and of one of the tool.
+///
+/// # Panics
+///
+/// If the check does, or as [`scan`] and [`snapshot_of`] do.
+#[track_caller]
+pub fn everywhere(check: impl Fn(&Snapshot)) {
+    check(&scan());
+    match tool_snapshot().output() {
+        Ok(output) => check(&snapshot_of(&output)),
+        Err(error) => panic!("the tool cannot be run: {error}"),
+    }
+}
+
+/// From here on an ordinary user: the one who runs the test, or nobody in particular if that is root.
+pub fn ordinary(script: Script) -> Script {
+    const NOBODY: u32 = 65534;
+    if rustix::process::geteuid().is_root() {
+        script.become_user(NOBODY, NOBODY)
+    } else {
+        script
+    }
+}
+
+/// What holds of every snapshot: nothing is counted twice or lost, and nobody is referred to who is
+/// not there.
+///
+/// # Panics
+///
+/// If anything does not.
+#[track_caller]
+pub fn invariants(snapshot: &Snapshot) {
+    let counts = snapshot.counts();
+    assert_eq!(
+        counts.listed,
+        counts.read + counts.unreadable + counts.vanished,
+        "{counts:?}"
+    );
+    for gap in snapshot.gaps() {
+        let examples = gap.examples.len() as u64;
+        assert!(gap.count == 0 || examples <= gap.count, "{gap:?}");
+    }
+    for process in snapshot.processes() {
+        for id in process.joined().iter() {
+            assert!(snapshot.namespace(id).is_some(), "{process:?} is in {id}");
+        }
+        for thread in process.threads() {
+            let tid = thread.tid;
+            for id in thread.namespaces.iter() {
+                assert!(snapshot.namespace(id).is_some(), "thread {tid} is in {id}");
+            }
+        }
+    }
+    for namespace in snapshot.namespaces() {
+        for holder in namespace.holders() {
+            if let Holder::BindMount {
+                mount_namespace: Some(id),
+                ..
+            } = holder
+            {
+                assert!(snapshot.namespace(*id).is_some(), "{holder:?}");
+            }
+        }
+    }
+}

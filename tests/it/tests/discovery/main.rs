@@ -1,0 +1,13 @@
+//! Discovery of real namespaces: what is found, what holds it, and what is said of the rest.
+
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+mod fake;
+mod fds;
+mod hostile;
+mod many;
+mod mounts;
+mod processes;
+mod restricted;
+mod sockets;
+mod threads;

@@ -1,0 +1,76 @@
+//! Network namespaces held by nothing but a socket or a tun device.
+
+use lxkns_it::{assert_owner, everywhere, held};
+use lxkns_model::Holder;
+use lxkns_nstest::{Dir, Script, need, own_namespace};
+use lxkns_species::NamespaceType::{Mnt, Net, User};
+
+#[test]
+fn a_socket_holds_its_network_namespace() {
+    need!(userns);
+    let child = Script::new()
+        .user_namespace()
+        .in_new(Net, |net| net.note("net", Net).tcp_socket(3))
+        .fork("heir", Script::new())
+        .spawn()
+        .unwrap();
+    everywhere(|snapshot| {
+        let holders = ["main", "heir"].map(|label| Holder::Socket {
+            pid: child.pid_of(label),
+            tid: None,
+            fd: 3,
+        });
+        let net = held(snapshot, child.noted("net"), &holders);
+        assert_owner(net, child.namespace(User));
+        assert!(!net.is_hidden());
+    });
+}
+
+#[test]
+fn a_tun_device_holds_its_network_namespace() {
+    need!(root, tun);
+    let child = Script::new()
+        .in_new(Net, |net| net.note("net", Net).tun("lxkns0", 3))
+        .spawn()
+        .unwrap();
+    everywhere(|snapshot| {
+        let holder = Holder::Tun {
+            pid: child.pid(),
+            tid: None,
+            fd: 3,
+        };
+        let net = held(snapshot, child.noted("net"), &[holder]);
+        assert_owner(net, own_namespace(User));
+    });
+}
+
+#[test]
+fn a_tun_device_is_one_by_whatever_path() {
+    need!(root, tun);
+    let dir = Dir::new().unwrap();
+    // Opened below another root directory: the link of the fd does not read /dev/net/tun.
+    let child = Script::new()
+        .unshare([Mnt])
+        .mount("tmpfs", &dir, "")
+        .mkdir(dir.join("dev"))
+        .mkdir(dir.join("dev/net"))
+        .mkdir(dir.join("proc"))
+        .touch(dir.join("dev/net/tun"))
+        .bind("/dev/net/tun", dir.join("dev/net/tun"))
+        .bind_tree("/proc", dir.join("proc"))
+        .chroot(&dir)
+        .in_new(Net, |net| net.note("net", Net).tun("lxkns1", 3))
+        .spawn()
+        .unwrap();
+    let link = std::fs::read_link(format!("/proc/{}/fd/3", child.pid())).unwrap();
+    assert_ne!(link.to_str(), Some("/dev/net/tun"));
+    everywhere(|snapshot| {
+        let holder = Holder::Tun {
+            pid: child.pid(),
+            tid: None,
+            fd: 3,
+        };
+        let net = held(snapshot, child.noted("net"), &[holder]);
+        assert_owner(net, own_namespace(User));
+    });
+}

@@ -53,6 +53,7 @@ mod relation;
 mod scope;
 mod snapshot;
 mod text;
+pub mod why;
 pub mod wire;
 
 pub use facts::{Cmdline, Facts, IdMapping, Joined, NamespaceFacts, ProcessFacts, ThreadFacts};
@@ -65,3 +66,4 @@ pub use relation::Relation;
 pub use scope::{Details, Part, Parts, Scope};
 pub use snapshot::Snapshot;
 pub use text::Text;
+pub use why::Why;

@@ -1,0 +1,188 @@
+//! Why a namespace is alive, and what has to happen for it to go away.
+//!
+//! Everything here follows from one snapshot; nobody is asked. What holds a namespace by itself is
+//! known to the namespace already ([`Namespace::holders`], [`Namespace::children`],
+//! [`Namespace::owned`]); this module adds who leads the processes in it, the way to its end, and
+//! everything that might make the answer incomplete: an answer that leaves out half of the holders
+//! in silence sends people after the wrong process.
+//!
+//! It says what has to happen, not how: no commands, and no judgement on whether it should.
+
+mod doubt;
+mod plan;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use lxkns_species::{NamespaceId, NamespaceTypes, Pid};
+
+use crate::{Gap, Namespace, Parts, Process, Snapshot, Text};
+
+/// Why one namespace is alive; see [`Snapshot::why`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Why<'s> {
+    /// The namespace. What it is held by besides its processes: [`Namespace::holders`],
+    /// [`Namespace::children`], [`Namespace::owned`].
+    pub namespace: Namespace<'s>,
+    /// The processes joined to it, by their leaders, in the order of [`Namespace::leaders`].
+    pub members: Vec<Members<'s>>,
+    /// What it takes for the namespace to go away.
+    pub release: Release,
+    /// What the scan could not see, as far as holders of this namespace may be among it.
+    pub gaps: Vec<&'s Gap>,
+    /// What the scan did not look for, as far as it would have shown holders of this namespace.
+    pub skipped: Parts,
+    /// Namespaces of these types may hold it, and the scan did not look for them.
+    pub skipped_types: NamespaceTypes,
+}
+
+/// A leader, and how many processes it leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Members<'s> {
+    /// The topmost process.
+    pub leader: Process<'s>,
+    /// It, and its descendants that are joined to the namespace like everybody between; at least 1.
+    pub count: usize,
+}
+
+/// What it takes for a namespace to go away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Release {
+    /// It lives as long as the kernel runs.
+    Never(Never),
+    /// It goes once all this has happened.
+    After(Plan),
+}
+
+/// Why a namespace never goes away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Never {
+    /// The kernel booted with it.
+    Initial,
+    /// A thread of the kernel is in it, or in a namespace that holds it.
+    KernelThread {
+        /// The thread of the kernel.
+        pid: Pid,
+        /// The namespace that it is in.
+        namespace: NamespaceId,
+    },
+}
+
+/// The least that has to happen for a namespace to go away, as far as can be seen.
+///
+/// Leave out any step, and it stays. Steps may turn out to do more than they say: an unmount may
+/// propagate into other mount namespaces, see mount_namespaces(7).
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Plan {
+    /// What has to be done, innermost namespaces first.
+    pub steps: Vec<Step>,
+    /// The namespaces that go away by these steps, in this order: those nested in it or owned by
+    /// it hold it, and go first; the last one is the namespace itself.
+    pub gone: Vec<NamespaceId>,
+    /// Those among [`Plan::gone`] that something holds that nobody could see. Unless this is
+    /// empty, the steps are not enough.
+    pub unexplained: Vec<NamespaceId>,
+}
+
+/// One step of a plan: one thing for one actor to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Step {
+    /// What has to be done.
+    pub action: Action,
+    /// The namespaces among [`Plan::gone`] that are held until then; in that order.
+    pub frees: Vec<NamespaceId>,
+}
+
+/// What somebody has to do. PIDs are those of the scanner's PID namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// A process ends.
+    End {
+        /// The process.
+        pid: Pid,
+        /// The others that end with it, because it is PID 1 of their PID namespace or of one above;
+        /// by PID. Not all of them need to be in the way.
+        along: Vec<Pid>,
+    },
+    /// A dead process is waited for: until then it keeps its user and PID namespace.
+    Reap {
+        /// The dead process.
+        pid: Pid,
+        /// The one to wait for it. If that one ends instead, somebody else will.
+        parent: Option<Pid>,
+    },
+    /// A process lets go, all at once by ending, or bit by bit.
+    LetGo {
+        /// The process.
+        pid: Pid,
+        /// The threads of it that end.
+        threads: Vec<Pid>,
+        /// What it closes.
+        closes: Vec<OpenFile>,
+    },
+    /// Something is unmounted.
+    Unmount {
+        /// Where it is mounted.
+        mount_namespace: Option<NamespaceId>,
+        /// The mount point, as seen from the root of that mount namespace.
+        path: Text,
+    },
+}
+
+/// A file descriptor of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OpenFile {
+    /// The thread, where that one has a file table of its own.
+    pub tid: Option<Pid>,
+    /// The number.
+    pub fd: u32,
+}
+
+impl Snapshot {
+    /// Tells why a namespace is alive, and what it takes for it to go away; `None` if it is not in
+    /// the snapshot.
+    pub fn why(&self, id: NamespaceId) -> Option<Why<'_>> {
+        let namespace = self.namespace(id)?;
+        let (release, types) = plan::of(namespace);
+        let scope = self.scope();
+        Some(Why {
+            namespace,
+            members: members(namespace),
+            release,
+            gaps: doubt::gaps(self, types).collect(),
+            skipped: doubt::parts_that_matter(types)
+                .filter(|part| !scope.parts.contains(*part))
+                .collect(),
+            skipped_types: types
+                .iter()
+                .filter(|it| !scope.types.contains(*it))
+                .collect(),
+        })
+    }
+}
+
+fn members(namespace: Namespace<'_>) -> Vec<Members<'_>> {
+    let is_member = |process: &Process<'_>| {
+        process.joined().get(namespace.namespace_type()) == Some(namespace.id())
+    };
+    let mut counts: HashMap<Pid, usize> = HashMap::new();
+    for process in namespace.processes() {
+        let topmost = process.ancestors().take_while(is_member).last();
+        *counts.entry(topmost.unwrap_or(process).pid()).or_default() += 1;
+    }
+    namespace
+        .leaders()
+        .map(|leader| Members {
+            leader,
+            count: counts.get(&leader.pid()).copied().unwrap_or_default(),
+        })
+        .collect()
+}

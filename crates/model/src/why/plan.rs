@@ -1,0 +1,369 @@
+//! The way to a namespace's end.
+//!
+//! A user or PID namespace is held by the namespaces nested in it, a user namespace by those that
+//! it owns. So all of these have to go, and whatever holds any of them has to let go. Some of that
+//! goes by itself once something else is gone, and must not turn up as a step of its own:
+//!
+//! - when a process ends, so do its threads, and its files are closed;
+//! - when PID 1 of a PID namespace ends, so do all processes in there and below;
+//! - when a mount namespace goes, so does all that is mounted in it.
+//!
+//! Facts may come from a tampered document: nothing here recurses as deep as the document likes,
+//! and what holds itself in a circle ends up as a step too many, never as one too few.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid};
+
+use super::{Action, Never, OpenFile, Plan, Release, Step};
+use crate::{Holder, Namespace, Process, Snapshot, Text};
+
+/// The end of a namespace, and the types of all that may hold it.
+pub(super) fn of(namespace: Namespace<'_>) -> (Release, NamespaceTypes) {
+    let gone = with_all_below(namespace);
+    let types: NamespaceTypes = gone.iter().map(|it| it.namespace_type()).collect();
+    let types = if types.contains(NamespaceType::User) {
+        // Which may own namespaces of any type.
+        NamespaceTypes::ALL
+    } else {
+        types
+    };
+    let release = match never(namespace, &gone) {
+        Some(never) => Release::Never(never),
+        None => Release::After(Planner::new(namespace.snapshot, &gone).plan()),
+    };
+    (release, types)
+}
+
+/// The namespace and all that have to go before it, which come first.
+fn with_all_below(namespace: Namespace<'_>) -> Vec<Namespace<'_>> {
+    let mut gone = Vec::new();
+    let mut met = HashSet::from([namespace.id()]);
+    let mut waiting = vec![(namespace, false)];
+    while let Some((namespace, is_after_those_below)) = waiting.pop() {
+        if is_after_those_below {
+            gone.push(namespace);
+            continue;
+        }
+        waiting.push((namespace, true));
+        let below = namespace.children().chain(namespace.owned());
+        let below: Vec<_> = below.filter(|below| met.insert(below.id())).collect();
+        waiting.extend(below.into_iter().rev().map(|below| (below, false)));
+    }
+    gone
+}
+
+fn never(namespace: Namespace<'_>, gone: &[Namespace<'_>]) -> Option<Never> {
+    if namespace.is_initial() == Some(true) {
+        return Some(Never::Initial);
+    }
+    gone.iter().find_map(|gone| {
+        let kernels = gone
+            .processes()
+            .find(|process| process.is_kernel_thread())?;
+        Some(Never::KernelThread {
+            pid: kernels.pid(),
+            namespace: gone.id(),
+        })
+    })
+}
+
+struct Planner<'s, 'g> {
+    snapshot: &'s Snapshot,
+    gone: &'g [Namespace<'s>],
+    planned: HashSet<NamespaceId>,
+    /// Processes that end, each with the one whose end makes it end: mostly itself.
+    ends: BTreeMap<Pid, Pid>,
+    /// Threads that end without their process.
+    threads: HashSet<(Pid, Pid)>,
+    /// Whether a mount namespace goes as well.
+    goes: HashMap<NamespaceId, bool>,
+}
+
+impl<'s, 'g> Planner<'s, 'g> {
+    fn new(snapshot: &'s Snapshot, gone: &'g [Namespace<'s>]) -> Self {
+        let (must_end, threads) = tasks(gone);
+        let ends = with_their_pid_1(snapshot, &must_end);
+        let threads = threads.into_iter();
+        Planner {
+            snapshot,
+            gone,
+            planned: gone.iter().map(|gone| gone.id()).collect(),
+            threads: threads.filter(|(pid, _)| !ends.contains_key(pid)).collect(),
+            ends,
+            goes: HashMap::new(),
+        }
+    }
+
+    fn plan(mut self) -> Plan {
+        let mut along: HashMap<Pid, Vec<Pid>> = HashMap::new();
+        for (pid, head) in self.ends.iter().filter(|(pid, head)| pid != head) {
+            along.entry(*head).or_default().push(*pid);
+        }
+        let mut steps = Steps::default();
+        for gone in self.gone {
+            let id = gone.id();
+            let mut end = |steps: &mut Steps, head: Pid| {
+                let along = &mut along;
+                steps.add(Key::End(head), id, || Action::End {
+                    pid: head,
+                    along: along.remove(&head).unwrap_or_default(),
+                });
+            };
+            for process in gone.processes() {
+                if let Some(head) = self.ends.get(&process.pid()) {
+                    end(&mut steps, *head);
+                } else if !self.is_reaped(process) {
+                    let pid = process.pid();
+                    let parent = process.ppid().filter(|parent| *parent != Pid(0));
+                    steps.add(Key::Reap(pid), id, || Action::Reap { pid, parent });
+                }
+            }
+            for holder in gone.holders() {
+                if let Some(head) = task_of(holder).and_then(|(pid, _)| self.ends.get(&pid)) {
+                    end(&mut steps, *head);
+                } else if !self.is_let_go(holder, id) {
+                    steps.add_holder(holder, id);
+                }
+            }
+        }
+        Plan {
+            steps: steps.steps,
+            gone: self.gone.iter().map(|gone| gone.id()).collect(),
+            unexplained: self
+                .gone
+                .iter()
+                .filter(|gone| is_unexplained(**gone))
+                .map(|gone| gone.id())
+                .collect(),
+        }
+    }
+
+    /// Whether a dead process is waited for by whoever adopts it.
+    fn is_reaped(&self, zombie: Process<'_>) -> bool {
+        zombie
+            .ppid()
+            .is_some_and(|parent| self.ends.contains_key(&parent))
+    }
+
+    /// Whether a holder of `held` lets go without any step of its own, once processes and threads
+    /// have ended.
+    fn is_let_go(&mut self, holder: &Holder, held: NamespaceId) -> bool {
+        match holder {
+            Holder::BindMount {
+                mount_namespace: Some(mount_namespace),
+                ..
+            }
+            | Holder::ProcMount {
+                mount_namespace: Some(mount_namespace),
+                ..
+            } => self.goes(*mount_namespace, &mut vec![held]),
+            Holder::Fd { pid, tid, .. }
+            | Holder::Socket { pid, tid, .. }
+            | Holder::Tun { pid, tid, .. } => {
+                let thread = tid.is_some_and(|tid| self.threads.contains(&(*pid, tid)));
+                thread || self.ends.contains_key(pid)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether a mount namespace goes away, and everything that is mounted in it: `below` is what
+    /// is mounted there, and where that is mounted, and so on.
+    fn goes(&mut self, id: NamespaceId, below: &mut Vec<NamespaceId>) -> bool {
+        /// Mounts of mount namespaces in mount namespaces are followed so far; nobody has them.
+        const MAX_DEPTH: usize = 32;
+        if let Some(goes) = self.goes.get(&id) {
+            return *goes;
+        }
+        if below.contains(&id) || below.len() > MAX_DEPTH {
+            return false;
+        }
+        let Some(namespace) = self.snapshot.namespace(id) else {
+            return false;
+        };
+        below.push(id);
+        let is_planned = self.planned.contains(&id);
+        let goes = namespace.is_initial() != Some(true)
+            && (is_planned || !namespace.is_hidden())
+            && namespace
+                .processes()
+                .all(|it| self.ends.contains_key(&it.pid()))
+            && namespace.holders().iter().all(|holder| match holder {
+                Holder::BindMount {
+                    mount_namespace: Some(mount_namespace),
+                    ..
+                } => {
+                    // What is planned to go is unmounted wherever it has to be.
+                    is_planned && !self.planned.contains(mount_namespace)
+                        || self.goes(*mount_namespace, below)
+                }
+                Holder::BindMount { .. } | Holder::ProcMount { .. } => is_planned,
+                Holder::Unseen => false,
+                Holder::Thread { pid, tid } => {
+                    self.ends.contains_key(pid) || self.threads.contains(&(*pid, *tid))
+                }
+                _ => is_planned || self.is_let_go(holder, id),
+            });
+        below.pop();
+        self.goes.insert(id, goes);
+        goes
+    }
+}
+
+/// The processes and the threads (with their process) that have to end. Dead processes cannot.
+fn tasks(gone: &[Namespace<'_>]) -> (BTreeSet<Pid>, Vec<(Pid, Pid)>) {
+    let mut processes = BTreeSet::new();
+    let mut threads = Vec::new();
+    for gone in gone {
+        let alive = gone.processes().filter(|process| !is_dead(*process));
+        processes.extend(alive.map(|process| process.pid()));
+        for task in gone.holders().iter().filter_map(task_of) {
+            match task {
+                (pid, None) => _ = processes.insert(pid),
+                (pid, Some(tid)) => threads.push((pid, tid)),
+            }
+        }
+    }
+    (processes, threads)
+}
+
+/// The process, and the thread if it is not the main thread, that holds a namespace just by being
+/// there.
+fn task_of(holder: &Holder) -> Option<(Pid, Option<Pid>)> {
+    match *holder {
+        Holder::Thread { pid, tid } => Some((pid, Some(tid))),
+        Holder::PendingChildren { pid, tid } => Some((pid, tid.filter(|tid| *tid != pid))),
+        _ => None,
+    }
+}
+
+/// Whether nothing is left of a process but its entry in the process table. Where the main thread
+/// has ended before others, the state is the same, but the process is in more namespaces.
+fn is_dead(process: Process<'_>) -> bool {
+    let kept = NamespaceTypes::of([NamespaceType::User, NamespaceType::Pid]);
+    process.state() == Some('Z')
+        && process.threads().is_empty()
+        && process.joined().types().iter().all(|it| kept.contains(it))
+}
+
+/// All processes that end if these have to, each with the one whose end takes it along: the
+/// topmost PID 1 above it that has to end, or itself.
+fn with_their_pid_1(snapshot: &Snapshot, must_end: &BTreeSet<Pid>) -> BTreeMap<Pid, Pid> {
+    let pid_1_of: HashMap<NamespaceId, Pid> = must_end
+        .iter()
+        .filter_map(|pid| {
+            let process = snapshot.process(*pid)?;
+            let is_pid_1 = process.pids()?.last() == Some(&Pid(1));
+            let namespace = process.joined().get(NamespaceType::Pid)?;
+            is_pid_1.then_some((namespace, *pid))
+        })
+        .collect();
+    let mut ends: BTreeMap<Pid, Pid> = must_end.iter().map(|pid| (*pid, *pid)).collect();
+    if pid_1_of.is_empty() {
+        return ends;
+    }
+    for process in snapshot.processes().filter(|process| !is_dead(*process)) {
+        let Some(namespace) = process.namespace(NamespaceType::Pid) else {
+            continue;
+        };
+        let above = std::iter::once(namespace).chain(namespace.ancestors());
+        let pid_1 = above.filter_map(|above| pid_1_of.get(&above.id())).last();
+        if let Some(pid_1) = pid_1 {
+            ends.insert(process.pid(), *pid_1);
+        }
+    }
+    ends
+}
+
+/// Whether something holds a namespace that nobody could see.
+fn is_unexplained(namespace: Namespace<'_>) -> bool {
+    let is_below_nothing = namespace.children().len() == 0 && namespace.owned().len() == 0;
+    namespace.holders().contains(&Holder::Unseen) || namespace.is_hidden() && is_below_nothing
+}
+
+/// Steps in the making: each thing to do once, however many namespaces are held by it.
+#[derive(Default)]
+struct Steps {
+    steps: Vec<Step>,
+    places: HashMap<Key, usize>,
+}
+
+/// What makes two steps the same.
+#[derive(PartialEq, Eq, Hash)]
+enum Key {
+    End(Pid),
+    Reap(Pid),
+    LetGo(Pid),
+    Unmount(Option<NamespaceId>, Text),
+}
+
+impl Steps {
+    fn add(
+        &mut self,
+        key: Key,
+        frees: NamespaceId,
+        action: impl FnOnce() -> Action,
+    ) -> Option<&mut Action> {
+        let place = *self.places.entry(key).or_insert_with(|| {
+            self.steps.push(Step {
+                action: action(),
+                frees: Vec::new(),
+            });
+            self.steps.len() - 1
+        });
+        let step = self.steps.get_mut(place)?;
+        if step.frees.last() != Some(&frees) {
+            step.frees.push(frees);
+        }
+        Some(&mut step.action)
+    }
+
+    /// What has to be done about a holder that does not let go by itself.
+    fn add_holder(&mut self, holder: &Holder, held: NamespaceId) {
+        match holder {
+            Holder::Thread { pid, .. }
+            | Holder::PendingChildren { pid, .. }
+            | Holder::Fd { pid, .. }
+            | Holder::Socket { pid, .. }
+            | Holder::Tun { pid, .. } => {
+                let step = self.add(Key::LetGo(*pid), held, || Action::LetGo {
+                    pid: *pid,
+                    threads: Vec::new(),
+                    closes: Vec::new(),
+                });
+                if let Some(Action::LetGo {
+                    threads, closes, ..
+                }) = step
+                {
+                    match *holder {
+                        Holder::Fd { tid, fd, .. }
+                        | Holder::Socket { tid, fd, .. }
+                        | Holder::Tun { tid, fd, .. } => closes.push(OpenFile { tid, fd }),
+                        _ => threads.extend(task_of(holder).and_then(|(_, tid)| tid)),
+                    }
+                    threads.sort_unstable();
+                    threads.dedup();
+                    closes.sort_unstable();
+                    closes.dedup();
+                }
+            }
+            Holder::BindMount {
+                mount_namespace,
+                path,
+            }
+            | Holder::ProcMount {
+                mount_namespace,
+                path,
+            } => {
+                let key = Key::Unmount(*mount_namespace, path.clone());
+                self.add(key, held, || Action::Unmount {
+                    mount_namespace: *mount_namespace,
+                    path: path.clone(),
+                });
+            }
+            // Nobody can be told to let go.
+            Holder::Unseen => {}
+        }
+    }
+}

@@ -5,11 +5,15 @@ pub(crate) mod filter;
 pub(crate) mod look;
 pub(crate) mod namespace_arg;
 pub(crate) mod noise;
+pub(crate) mod pid_arg;
 pub(crate) mod show;
 pub(crate) mod theme_choice;
+pub(crate) mod trees;
 
 pub(crate) use filter::Filter;
 pub(crate) use look::Look;
 pub(crate) use namespace_arg::NamespaceArg;
 pub(crate) use noise::Noise;
+pub(crate) use pid_arg::PidArg;
 pub(crate) use show::Show;
+pub(crate) use trees::Trees;

@@ -11,10 +11,32 @@ use anyhow::Context as _;
 use lxkns_model::wire::snapshot::NamespaceDoc;
 use lxkns_model::wire::{self, Layout};
 use lxkns_model::{Namespace, Snapshot};
+use lxkns_species::NamespaceType;
 use serde::Serialize;
 
 use crate::named_files;
 use crate::render::harmless::Harmless;
+use crate::render::tree::{self, Forest};
+
+/// A namespace, or one of which nothing but the type is known.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum MaybeNamespace<'s> {
+    Known(NamespaceDoc<'s>),
+    Unknown { r#type: NamespaceType },
+}
+
+impl MaybeNamespace<'_> {
+    pub(crate) const UNKNOWN_USER: MaybeNamespace<'static> = MaybeNamespace::Unknown {
+        r#type: NamespaceType::User,
+    };
+}
+
+impl<'s> From<Namespace<'s>> for MaybeNamespace<'s> {
+    fn from(namespace: Namespace<'s>) -> MaybeNamespace<'s> {
+        MaybeNamespace::Known(namespace.into())
+    }
+}
 
 /// Reads a snapshot in either format from a file that the user named, `-` being standard input.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Snapshot> {
@@ -55,19 +77,31 @@ pub(crate) fn namespaces(namespaces: &[Namespace<'_>], lines: bool) -> io::Resul
     let docs = namespaces
         .iter()
         .map(|namespace| NamespaceDoc::from(*namespace));
-    to_stdout(|out| {
-        if lines {
-            for namespace in docs {
-                let kind = "namespace";
-                serde_json::to_writer(&mut *out, &Row { kind, namespace })?;
-                writeln!(out)?;
-            }
-            return Ok(());
-        }
+    if !lines {
         let namespaces = docs.collect();
-        serde_json::to_writer_pretty(&mut *out, &Table { namespaces })?;
+        return object(&Table { namespaces });
+    }
+    to_stdout(|out| {
+        for namespace in docs {
+            let kind = "namespace";
+            serde_json::to_writer(&mut *out, &Row { kind, namespace })?;
+            writeln!(out)?;
+        }
+        Ok(())
+    })
+}
+
+/// Writes one object.
+pub(crate) fn object(object: &impl Serialize) -> io::Result<()> {
+    to_stdout(|out| {
+        serde_json::to_writer_pretty(&mut *out, object)?;
         writeln!(out)
     })
+}
+
+/// Writes trees, each node an object with its `children`.
+pub(crate) fn tree<F: Forest>(forest: &mut F, roots: Vec<F::Node>) -> io::Result<()> {
+    to_stdout(|out| tree::write_json(forest, roots, out))
 }
 
 fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

@@ -48,6 +48,11 @@ pub(crate) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "error: {}", one_line(text));
 }
 
+/// Writes a warning to standard error, as one line.
+pub(crate) fn warn(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "warning: {}", one_line(text));
+}
+
 /// Only writing to standard output may fail like this.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error

@@ -32,6 +32,11 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// Whether there is such a file, as far as can be told.
+pub(crate) fn exists(path: &Path) -> bool {
+    with_own_privileges(|| fs::metadata(path)).is_ok()
+}
+
 /// What a symbolic link says; `None` if it is none.
 pub(crate) fn link_text(path: &Path) -> Option<Vec<u8>> {
     let target = with_own_privileges(|| fs::read_link(path)).ok()?;

@@ -2,9 +2,12 @@
 
 pub(crate) mod columns;
 pub(crate) mod escape;
+pub(crate) mod grid;
 pub(crate) mod harmless;
 pub(crate) mod label;
 pub(crate) mod line;
 pub(crate) mod palette;
 pub(crate) mod screen;
 pub(crate) mod theme;
+pub(crate) mod theme_file;
+pub(crate) mod tree;

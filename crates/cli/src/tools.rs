@@ -2,6 +2,10 @@
 
 mod dumpns;
 mod lsallns;
+mod lspidns;
+mod lsuns;
+mod nscaps;
+mod pidtree;
 mod snapshot;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -34,7 +38,7 @@ pub(crate) struct Entry {
 }
 
 /// All tools, those first that are also programs of their own.
-pub(crate) static ENTRIES: [Entry; 3] = [
+pub(crate) static ENTRIES: [Entry; 7] = [
     Entry {
         name: "lsallns",
         about: "List all namespaces of this machine in one flat table",
@@ -44,6 +48,46 @@ Example: which namespaces are there, who owns them, who leads them?
         more: LSALLNS,
         augment: lsallns::Lsallns::augment_args,
         run: run::<lsallns::Lsallns>,
+    },
+    Entry {
+        name: "lsuns",
+        about: "Show the tree of user namespaces",
+        example: "\
+Example: who created which user namespace, and what does it own?
+    sudo lsuns --details",
+        more: LABELS,
+        augment: lsuns::Lsuns::augment_args,
+        run: run::<lsuns::Lsuns>,
+    },
+    Entry {
+        name: "lspidns",
+        about: "Show the tree of PID namespaces",
+        example: "\
+Example: how do PID namespaces nest, and which user namespaces own them?
+    sudo lspidns --user",
+        more: LABELS,
+        augment: lspidns::Lspidns::augment_args,
+        run: run::<lspidns::Lspidns>,
+    },
+    Entry {
+        name: "pidtree",
+        about: "Show the process tree with the PID namespaces in which it nests",
+        example: "\
+Example: what is the PID of process 812 inside of its container?
+    pidtree --pid 812",
+        more: PIDTREE,
+        augment: pidtree::Pidtree::augment_args,
+        run: run::<pidtree::Pidtree>,
+    },
+    Entry {
+        name: "nscaps",
+        about: "Show which capabilities a process has in a namespace",
+        example: "\
+Example: what may process 812 do to the network of process 1?
+    nscaps --pid 812 net@1",
+        more: NSCAPS,
+        augment: nscaps::Nscaps::augment_args,
+        run: run::<nscaps::Nscaps>,
     },
     Entry {
         name: "dumpns",
@@ -72,7 +116,42 @@ const LSALLNS: &str = "\
 The process is the most senior leader of the namespace: of the processes at the top of the process \
 tree among those in the namespace, the one that started first. A \"?\" after it means that somebody \
 above it may be the true leader, but could not be read. HOLDERS counts the processes and everything \
-else that keeps the namespace alive. Elsewhere, \"?\" is what is not known and \"-\" what there is not.";
+else that keeps the namespace alive. Elsewhere, \"?\" is what is not known and \"-\" what there is not.
+
+A NAMESPACE is any of: net:[4026532281]; net:4026532281; 4026532281, if no other namespace has this \
+inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/netns/blue.";
+
+const LABELS: &str = "\
+The process is the most senior leader of the namespace: of the processes at the top of the process \
+tree among those in the namespace, the one that started first. A \"?\" after it means that somebody \
+above it may be the true leader, but could not be read. A namespace without any process has the \
+reason why it exists instead; (hidden) means that it is known only from the namespaces below it. \
+There are several trees where what is above could not be read.";
+
+const PIDTREE: &str = "\
+A process has a PID in each PID namespace from the one of the scan down to its own; (301/7/1) lists \
+them in this order.
+
+A child in another PID namespace than its parent stands below that namespace. Processes may enter a \
+PID namespace from several places; then it is shown where it is come across first, and referred to \
+elsewhere.";
+
+const NSCAPS: &str = "\
+The verdict on each namespace: ⛔ no capabilities; ⛛ those that are effective in the process's own \
+user namespace; ✓ all; ? unknown, because a fact that is needed could not be read.
+
+A process has its effective capabilities in its own user namespace and in those below it, and in \
+everything that these own. If its effective user created the user namespace next below its own, it \
+has all capabilities from there on down. Elsewhere it has none. See user_namespaces(7).
+
+This is what the kernel's capability checks start from, not all that decides: security modules \
+(SELinux, AppArmor, Yama) and seccomp filters may refuse what capabilities allow. Nor does it tell \
+what the process might become: its permitted set may hold more than is effective, running a \
+program may gain capabilities up to the bounding set, unless no_new_privs is set, and whoever may \
+join a user namespace with setns(2) has all capabilities in there.
+
+A NAMESPACE is any of: net:[4026532281]; net:4026532281; 4026532281, if no other namespace has this \
+inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/netns/blue.";
 
 impl Entry {
     pub(crate) fn named(name: &str) -> Option<&'static Entry> {

@@ -11,11 +11,6 @@ use crate::failure::Usage;
 use crate::named_files;
 use crate::render::escape::quoted;
 
-/// How the help texts explain it.
-pub(crate) const FORMS: &str = "\
-A NAMESPACE is any of: net:[4026532281], net:4026532281, 4026532281 (if no other namespace has \
-this inode), net@812 (that of process 812), or a path such as /proc/812/ns/net or /run/netns/blue.";
-
 /// A namespace, as somebody named it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NamespaceArg {

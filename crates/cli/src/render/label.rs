@@ -58,8 +58,22 @@ impl Labels {
         line
     }
 
+    /// A namespace with its label.
+    pub(crate) fn namespace(self, snapshot: &Snapshot, namespace: Namespace<'_>) -> Line {
+        let mut line = self.id(namespace.id());
+        line.plain(" ").append(self.label(snapshot, namespace));
+        line
+    }
+
+    /// A user namespace with its label and creator.
+    pub(crate) fn user_namespace(self, snapshot: &Snapshot, namespace: Namespace<'_>) -> Line {
+        let mut line = self.namespace(snapshot, namespace);
+        line.plain(" created by ").append(user(namespace));
+        line
+    }
+
     /// The label: leaders, else the first reason that applies.
-    pub(crate) fn label(self, snapshot: &Snapshot, namespace: Namespace<'_>) -> Line {
+    fn label(self, snapshot: &Snapshot, namespace: Namespace<'_>) -> Line {
         let mut line = Line::default();
         let leaders = self.leaders(namespace);
         if leaders.is_empty() {
@@ -219,10 +233,10 @@ pub(crate) fn doubt(namespace: Namespace<'_>) -> Line {
     line
 }
 
-/// `created by UID 1000 ("jo")`.
-pub(crate) fn creator(user_namespace: Namespace<'_>) -> Line {
+/// What stands where the user namespace that owns something is not known.
+pub(crate) fn unknown_user_namespace() -> Line {
     let mut line = Line::default();
-    line.plain("created by ").append(user(user_namespace));
+    line.push(Role::Unknown, "user:[?]");
     line
 }
 
@@ -235,8 +249,15 @@ pub(crate) fn user(user_namespace: Namespace<'_>) -> Line {
             line.push(Role::Owner, format_args!("UID {uid} ({name})"))
         }
         (Some(uid), _) => line.push(Role::Owner, format_args!("UID {uid}")),
-        (None, _) => line.push(Role::Unknown, "unknown UID"),
+        (None, _) => return unknown_user(),
     };
+    line
+}
+
+/// Somebody, but nobody knows who.
+pub(crate) fn unknown_user() -> Line {
+    let mut line = Line::default();
+    line.push(Role::Unknown, "unknown UID");
     line
 }
 

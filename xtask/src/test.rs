@@ -122,7 +122,11 @@ fn run_doctests(workspace: &Workspace, stage: &Stage) -> Result<Vec<TestResult>>
         .collect();
     let succeeded = matches!(end, End::Exited(status) if status.success());
     if !succeeded {
-        println!("---- doctests ----\n{}\n----", text.trim_end());
+        println!("---- doctests ----");
+        for line in text.lines().filter(|line| !libtest::is_pass(line)) {
+            println!("{line}");
+        }
+        println!("----");
         if Counts::of(&results).failed == 0 {
             let reason = match end {
                 End::Exited(status) => format!("cargo test --doc failed ({status})"),

@@ -58,13 +58,14 @@ fn pack(stage: &Stage, kernels: &[(Kernel, Files)], initramfs: &Path) -> Result<
     archive.folder(inside_root(MODULES))?;
     for (kernel, files) in kernels {
         let folder = format!("{}/{}", inside_root(MODULES), kernel.full_release());
-        let name = files
-            .tun
-            .file_name()
-            .context("a module without a name")?
-            .to_string_lossy();
         archive.folder(&folder)?;
-        archive.file(&format!("{folder}/{name}"), 0o644, &fs::read(&files.tun)?)?;
+        if let Some(tun) = &files.tun {
+            let name = tun
+                .file_name()
+                .context("a module without a name")?
+                .to_string_lossy();
+            archive.file(&format!("{folder}/{name}"), 0o644, &fs::read(tun)?)?;
+        }
     }
     archive.finish()?;
     Ok(())

@@ -27,7 +27,8 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 #[derive(Debug)]
 pub(super) struct Files {
     pub(super) image: PathBuf,
-    pub(super) tun: PathBuf,
+    /// The packages of modules are not kept for as long as the others.
+    pub(super) tun: Option<PathBuf>,
 }
 
 /// The index of the kernels, and the packages fetched so far.
@@ -84,13 +85,16 @@ impl Packages {
         let folder = self.folder.join("kernels").join(kernel.full_release());
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let fetch = |part| {
-            self.fetch_part(kernel, part, &folder)
-                .with_context(|| format!("no {part:?} of the kernel {}", kernel.release))
-        };
+        let image = self
+            .fetch_part(kernel, Part::Image, &folder)
+            .with_context(|| format!("no image of the kernel {}", kernel.release))?;
+        let tun = self.fetch_part(kernel, Part::Tun, &folder);
+        if let Err(error) = &tun {
+            println!("vm: {}: no tun devices: {error:#}", kernel.series);
+        }
         Ok(Files {
-            image: fetch(Part::Image)?,
-            tun: fetch(Part::Tun)?,
+            image,
+            tun: tun.ok(),
         })
     }
 

@@ -52,6 +52,7 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
         mut processes,
         holders,
         counts,
+        ..
     } = sightings;
     processes.sort_by_key(|process| process.pid);
     ask_again(&scan, &processes);
@@ -210,7 +211,7 @@ fn host(scan: &Scan<'_>, taken_at: SystemTime) -> Host {
         kernel: Some(uname.release().to_bytes().into()),
         taken_at: Some(taken_at),
         tool: Some(concat!("lxkns ", env!("CARGO_PKG_VERSION")).into()),
-        tier: Some("proc".into()),
+        tier: Some(scan.tier().name().into()),
         scanner_pid: scan.own_pid,
         scanner_capabilities: capabilities
             .map(|sets| Capabilities::from_bits(sets.effective.bits())),

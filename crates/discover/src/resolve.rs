@@ -6,7 +6,7 @@
 //! have files. Owners and parents that turn up in that way are asked in their turn, so that the
 //! hierarchy is complete up to what may be seen.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -27,7 +27,8 @@ pub(crate) struct Resolver {
     asks: bool,
     owners: bool,
     parents: bool,
-    unique_ids: bool,
+    /// From which tier on namespaces of a type have 64-bit ids: mount namespaces had them first.
+    tier: Tier,
     uids: UidView,
     known: Mutex<HashMap<NamespaceId, Entry>>,
 }
@@ -47,7 +48,7 @@ impl Resolver {
             asks: proc.kind() != Kind::Tree,
             owners: options.wants(Part::Ownership),
             parents: options.wants(Part::Hierarchy),
-            unique_ids: options.tier_cap() >= Tier::Ids,
+            tier: options.tier_cap(),
             uids,
             known: Mutex::default(),
         }
@@ -113,7 +114,11 @@ impl Resolver {
         let id = namespace.id();
         let mut facts = NamespaceFacts::new(id);
         let is_user = id.namespace_type() == NamespaceType::User;
-        if self.unique_ids {
+        let with_ids = match id.namespace_type() {
+            NamespaceType::Mnt => Tier::Mounts,
+            _ => Tier::Ids,
+        };
+        if self.tier >= with_ids {
             facts.unique_id = namespace.unique_id().ok();
         }
         if self.owners && is_user {
@@ -147,6 +152,26 @@ impl Resolver {
             .iter()
             .filter(|(_, entry)| !matches!(entry, Entry::Resolved(_)));
         open.map(|(id, _)| *id).collect()
+    }
+
+    /// The 64-bit ids, where known.
+    pub(crate) fn unique_ids(&self) -> Vec<(NamespaceId, u64)> {
+        let known = self.known();
+        let resolved = known.iter().filter_map(|(id, entry)| match entry {
+            Entry::Resolved(facts) => Some((*id, facts.unique_id?)),
+            Entry::Asking | Entry::Failed(_) => None,
+        });
+        resolved.collect()
+    }
+
+    /// All namespaces that are some other one's parent or owner.
+    pub(crate) fn parents_and_owners(&self) -> HashSet<NamespaceId> {
+        let known = self.known();
+        let resolved = known.values().flat_map(|entry| match entry {
+            Entry::Resolved(facts) => [facts.parent.known(), facts.owner],
+            Entry::Asking | Entry::Failed(_) => [None, None],
+        });
+        resolved.flatten().collect()
     }
 
     /// All that has been found out. What could not be, and was wanted, becomes a gap.

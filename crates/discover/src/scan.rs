@@ -1,12 +1,14 @@
 //! What one discovery works with, and what its sources report.
 
+use std::collections::HashSet;
 use std::sync::Mutex;
 
 use lxkns_model::{Counts, Holder, Part, ProcessFacts};
+use lxkns_ops::{Feature, Support, may_see_all};
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid};
 
 use crate::gaps::Gaps;
-use crate::options::Options;
+use crate::options::{Options, Tier};
 use crate::procfs::{Procfs, number};
 use crate::resolve::Resolver;
 use crate::sources::sockets::SocketTable;
@@ -24,6 +26,14 @@ pub(crate) struct Scan<'o> {
     /// The types of namespace links to read: those asked for, and those needed on the way.
     pub(crate) link_types: NamespaceTypes,
     pub(crate) uids: UidView,
+    /// Whether the kernel lists the mounts of any mount namespace.
+    pub(crate) lists_mounts: bool,
+    /// Whether the kernel can go from one mount namespace to the next.
+    pub(crate) can_walk: bool,
+    /// Whether it may do so for this scanner, through all of them.
+    pub(crate) walks_mount_namespaces: bool,
+    /// Whether the kernel lists all namespaces.
+    pub(crate) has_kernel_list: bool,
 }
 
 /// What the sources have seen so far. Each worker fills its own; they are appended in the end.
@@ -33,6 +43,8 @@ pub(crate) struct Sightings {
     /// "This namespace is held by that", besides what the processes' own facts say.
     pub(crate) holders: Vec<(NamespaceId, Holder)>,
     pub(crate) counts: Counts,
+    /// The 64-bit ids that the kernel listed before anybody looked.
+    pub(crate) listed_before: HashSet<u64>,
 }
 
 impl Sightings {
@@ -71,7 +83,19 @@ impl<'o> Scan<'o> {
                 .filter(|t| !here.absent.contains(*t))
                 .collect();
         }
+        // Only the scanner's own PID namespace is what system calls are about.
+        let offers = |tier: Tier, feature: Feature| {
+            proc.is_ours()
+                && options.tier_cap() >= tier
+                && feature.supported() == Support::Supported
+        };
+        let can_walk = offers(Tier::Mounts, Feature::MountNamespaceWalk);
         Scan {
+            lists_mounts: offers(Tier::Mounts, Feature::MountsById),
+            can_walk,
+            walks_mount_namespaces: can_walk && may_see_all(),
+            has_kernel_list: offers(Tier::Listns, Feature::Listns)
+                && offers(Tier::Listns, Feature::HandlesByIdOnly),
             options,
             gaps: Gaps::default(),
             resolver: Resolver::new(options, &proc, uids.clone()),
@@ -86,6 +110,18 @@ impl<'o> Scan<'o> {
 
     pub(crate) fn wants(&self, part: Part) -> bool {
         self.options.wants(part)
+    }
+
+    /// The best tier that the scan makes use of.
+    pub(crate) fn tier(&self) -> Tier {
+        let ids = self.options.tier_cap() >= Tier::Ids
+            && Feature::UniqueIds.supported() == Support::Supported;
+        match () {
+            () if self.has_kernel_list => Tier::Listns,
+            () if ids => Tier::Ids,
+            () if self.lists_mounts => Tier::Mounts,
+            () => Tier::Proc,
+        }
     }
 
     pub(crate) fn wants_type(&self, namespace_type: NamespaceType) -> bool {

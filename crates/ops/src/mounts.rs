@@ -21,6 +21,7 @@ use linux_raw_sys::general::{
     STATMOUNT_FS_TYPE, STATMOUNT_MNT_BASIC, STATMOUNT_MNT_POINT, STATMOUNT_MNT_ROOT,
     STATMOUNT_SB_BASIC,
 };
+use lxkns_species::NamespaceType;
 use rustix::fs::makedev;
 use rustix::io::Errno;
 
@@ -336,7 +337,14 @@ fn neighbour(
     which: Neighbour,
 ) -> Result<Option<(Namespace, Info)>, Error> {
     match nsfs::neighbour(mount_namespace, which) {
-        Ok((fd, info)) => Ok(Some((Namespace::from_fd(fd)?, info_from(info)))),
+        Ok((fd, info)) => {
+            let namespace =
+                Namespace::of_type(fd, NamespaceType::Mnt).map_err(|source| Error::Call {
+                    what: "open the neighbour",
+                    source,
+                })?;
+            Ok(Some((namespace, info_from(info))))
+        }
         Err(Errno::NOENT) => Ok(None),
         Err(source) => Err(Error::Ask {
             what: match which {
@@ -368,7 +376,7 @@ fn neighbour(
 /// }
 /// ```
 pub fn walk() -> Result<Walk, Error> {
-    let own = Namespace::of_self(lxkns_species::NamespaceType::Mnt)?;
+    let own = Namespace::of_self(NamespaceType::Mnt)?;
     let mut first = (info(&own)?, own);
     while let Some((before, info)) = previous(&first.1)? {
         first = (info, before);

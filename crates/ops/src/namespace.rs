@@ -167,7 +167,7 @@ impl Namespace {
     }
 
     /// For a file of which it is certain what type of namespace it is.
-    fn of_type(fd: OwnedFd, namespace_type: NamespaceType) -> Result<Namespace, Errno> {
+    pub(crate) fn of_type(fd: OwnedFd, namespace_type: NamespaceType) -> Result<Namespace, Errno> {
         let stat = fstat(&fd)?;
         let id = NamespaceId::new(namespace_type, stat.st_ino).ok_or(Errno::BADF)?;
         Ok(Namespace {

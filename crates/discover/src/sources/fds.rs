@@ -101,6 +101,7 @@ pub(crate) fn of_thread(
 
 fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
     let mut sockets = sockets::Of::new(scan, table);
+    let mut unreadable = None;
     let looked = table.task.directory(c"fd").and_then(|directory| {
         numbers_in(&directory, |fd, name| {
             match file_at(scan, &directory, name) {
@@ -120,11 +121,13 @@ fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
                 }
                 File::Socket { inode } => sockets.socket(fd, inode, found),
                 File::Tun => sockets.tun(fd, found),
+                // A directory may be listed that must not be followed into: then it is all of it.
+                File::Unreadable(errno) => unreadable = Some(errno),
                 File::Namespace(_) | File::Unopenable(_) | File::Other => {}
             }
         })
     });
-    match looked {
+    match unreadable.map_or(looked, Err) {
         Ok(()) => found.file_tables.push(table.tid.unwrap_or(table.pid)),
         Err(Errno::NOENT | Errno::SRCH) => {}
         Err(errno) => scan.gaps.add(Missing::Fds, reason(errno), table.name()),
@@ -140,6 +143,8 @@ enum File {
     Namespace(NamespaceId),
     /// A namespace that could not be opened to see which.
     Unopenable(Errno),
+    /// Something that must not be looked at.
+    Unreadable(Errno),
     Socket {
         inode: u64,
     },
@@ -152,9 +157,11 @@ fn file_at(scan: &Scan<'_>, directory: &OwnedFd, name: &CStr) -> File {
         return linked_namespace(directory, name).map_or(File::Other, File::Namespace);
     }
     let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
-    let Ok(stat) = statx(directory, name, flags, StatxFlags::empty()) else {
+    let stat = match statx(directory, name, flags, StatxFlags::empty()) {
+        Ok(stat) => stat,
         // Closed meanwhile; what is closed holds nothing.
-        return File::Other;
+        Err(Errno::NOENT | Errno::SRCH) => return File::Other,
+        Err(errno) => return File::Unreadable(errno),
     };
     let device = makedev(stat.stx_dev_major, stat.stx_dev_minor);
     if Some(device) == Namespace::nsfs_device() {

@@ -5,6 +5,7 @@
 //! two lists here.
 
 pub(crate) mod fds;
+pub(crate) mod kernel;
 pub(crate) mod mounts;
 pub(crate) mod pending;
 pub(crate) mod processes;
@@ -24,7 +25,8 @@ type OfProcess = fn(&Scan<'_>, &OpenProcess<'_>, &mut Found);
 type OfThread = fn(&Scan<'_>, &OpenProcess<'_>, &OpenThread, &mut Found);
 
 /// In this order: a later source builds on what the earlier ones saw.
-pub(crate) const OF_MACHINE: [OfMachine; 2] = [processes::scan, mounts::scan];
+pub(crate) const OF_MACHINE: [OfMachine; 4] =
+    [kernel::before, processes::scan, mounts::scan, kernel::after];
 
 pub(crate) const OF_PROCESS: [OfProcess; 2] = [pending::of_process, fds::of_process];
 

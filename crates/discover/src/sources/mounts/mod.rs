@@ -1,13 +1,15 @@
 //! Bind-mounted namespaces and procfs mounts, in every mount namespace.
 //!
-//! A mount namespace is looked into from outside, with the help of a short-lived child
-//! ([`MountView`]); where that is not allowed, through a process that lives there. Its table of
-//! mounts says which namespaces are mounted: the root of a mount on nsfs reads `net:[4026532281]`.
-//! What is new is opened through the mount point, and believed only if it is the inode that the
-//! table names: another mount may lie over it, or anything else that the owner of the place likes.
+//! The table of mounts of a mount namespace ([`Place`]) says which namespaces are mounted there: the
+//! root of a mount on nsfs reads `net:[4026532281]`. What is new is opened through the mount point,
+//! and believed only if it is the inode that the table names: another mount may lie over it, or
+//! anything else that the owner of the place likes.
 //!
 //! A mount namespace that is itself only bind-mounted is looked into when it is met, and so on
-//! until nothing new turns up.
+//! until nothing new turns up. Where the kernel can enumerate all mount namespaces (Linux 6.12),
+//! those that nothing at all leads to come last.
+
+mod place;
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
@@ -16,20 +18,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use lxkns_model::{Holder, Missing, Part, Reason, Text};
-use lxkns_ops::Namespace;
-use lxkns_ops::visit::{MountView, open_in};
+use lxkns_ops::visit::open_in;
+use lxkns_ops::{Namespace, mounts};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::fs::{AtFlags, StatxFlags, makedev, readlinkat_raw, statx};
 use rustix::io::Errno;
 
+use self::place::{Entry, Place};
 use crate::gaps::reason;
-use crate::procfs::task::TaskDir;
-use crate::procfs::{Kind, mountinfo, read_all, read_open};
 use crate::scan::{Scan, Sightings};
 use crate::workers::share_out;
-
-/// A table of mounts may be this long: more than 100,000 mounts.
-const TABLE_LIMIT: usize = 64 * 1024 * 1024;
 
 /// So long a single path may take if it leads over a file server that does not answer.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -64,6 +62,9 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
         walk.begin_at(target, held)
     }) {
         sightings.holders.extend(held);
+    }
+    if scan.wants(Part::Kernel) && scan.walks_mount_namespaces {
+        walk.all_others(&mut sightings.holders);
     }
 }
 
@@ -128,22 +129,6 @@ struct Shared {
     patience: Duration,
 }
 
-/// A mount namespace that is being walked through.
-struct Place {
-    id: NamespaceId,
-    /// Its root directory, if that can be had.
-    root: Option<OwnedFd>,
-    entries: std::vec::IntoIter<Entry>,
-}
-
-/// A mount of interest.
-struct Entry {
-    device: u64,
-    path: Vec<u8>,
-    /// The namespace that is mounted; `None` for a procfs.
-    namespace: Option<NamespaceId>,
-}
-
 type Held = Vec<(NamespaceId, Holder)>;
 
 impl Walk<'_> {
@@ -159,6 +144,24 @@ impl Walk<'_> {
                 .scan
                 .gaps
                 .add(Missing::Mounts, why, target.id.to_string()),
+        }
+    }
+
+    /// Those that nothing leads to: the kernel knows them all.
+    fn all_others(&self, held: &mut Held) {
+        let Ok(all) = mounts::walk() else { return };
+        // The walk ends early if it meets one that is just going.
+        for (namespace, _) in all.map_while(Result::ok) {
+            let id = namespace.id();
+            if self.with_handles.contains(&id) || !self.shared().seen.insert(id) {
+                continue;
+            }
+            self.scan.resolver.meet_open(&namespace);
+            match Place::of(self.scan, namespace) {
+                Ok(place) => self.walk(place, held),
+                Err(Reason::Gone) => {}
+                Err(why) => self.scan.gaps.add(Missing::Mounts, why, id.to_string()),
+            }
         }
     }
 
@@ -214,8 +217,8 @@ impl Walk<'_> {
                 if !unseen {
                     return None;
                 }
-                match self.visit(&namespace) {
-                    Ok(view) => return Some(view.place(id, self.scan)),
+                match Place::of(self.scan, namespace) {
+                    Ok(inner) => return Some(inner),
                     Err(why) => self.scan.gaps.add(Missing::Mounts, why, id.to_string()),
                 }
             }
@@ -249,7 +252,10 @@ impl Walk<'_> {
     }
 
     fn open_path(&self, place: &Place, entry: &Entry) -> Result<OwnedFd, Reason> {
-        let root = place.root.as_ref().ok_or(Reason::Denied)?;
+        if entry.path.is_empty() {
+            return Err(Reason::Covered);
+        }
+        let root = place.root(self.scan)?;
         let path = CString::new(entry.path.as_slice()).map_err(|_| Reason::Malformed)?;
         let limit = self.shared().patience.min(PATIENCE);
         let start = Instant::now();
@@ -295,8 +301,8 @@ impl Walk<'_> {
     fn look_into(&self, target: &Target) -> Result<Place, Reason> {
         let mut why = Reason::Gone;
         for opened in self.handles(target) {
-            match opened.and_then(|namespace| self.visit(&namespace)) {
-                Ok(view) => return Ok(view.place(target.id, self.scan)),
+            match opened.and_then(|namespace| Place::of(self.scan, namespace)) {
+                Ok(place) => return Ok(place),
                 Err(failure) => why = failure,
             }
             if why != Reason::Gone {
@@ -304,8 +310,8 @@ impl Walk<'_> {
             }
         }
         for member in &target.members {
-            match self.through_member(target.id, *member) {
-                Ok(view) => return Ok(view.place(target.id, self.scan)),
+            match Place::of_member(self.scan, target.id, *member) {
+                Ok(place) => return Ok(place),
                 Err(Errno::NOENT | Errno::SRCH) => {}
                 Err(errno) => why = reason(errno),
             }
@@ -334,90 +340,6 @@ impl Walk<'_> {
             Namespace::expecting(fd, target.id)
                 .map_err(|error| error.errno().map_or(Reason::Gone, reason))
         })
-    }
-
-    fn visit(&self, namespace: &Namespace) -> Result<View, Reason> {
-        if !self.scan.proc.is_ours() {
-            return Err(Reason::ForeignProc);
-        }
-        let plain = MountView::of(namespace, None, &self.scan.proc);
-        let view = plain.or_else(|denied| {
-            // As the owner of a child user namespace one may enter that first.
-            let owner = namespace.owner().map_err(|_| denied)?;
-            MountView::of(namespace, Some(owner.as_fd()), &self.scan.proc)
-        });
-        let view = view.map_err(|error| error.errno().map_or(Reason::Failed, reason))?;
-        let (table, cut) = read_open(&view.mountinfo, TABLE_LIMIT).map_err(reason)?;
-        Ok(View {
-            root: Some(view.root),
-            table,
-            cut,
-        })
-    }
-
-    /// As seen by a process that is joined to it, which must not have changed its root directory.
-    fn through_member(&self, id: NamespaceId, member: Pid) -> Result<View, Errno> {
-        let task = self.scan.proc.process(member)?;
-        let is_here = |task: &TaskDir| match task.namespace(NamespaceType::Mnt) {
-            Ok(now) if now == id => Ok(()),
-            Ok(_) => Err(Errno::SRCH),
-            Err(errno) => Err(errno),
-        };
-        is_here(&task)?;
-        let (table, cut) = read_all(task.as_fd(), c"mountinfo", TABLE_LIMIT)?;
-        let root = if self.scan.proc.kind() == Kind::Tree {
-            None
-        } else {
-            task.root().ok()
-        };
-        is_here(&task)?;
-        let has_root = mountinfo::parse(&table).any(|mount| *mount.mount_point == *b"/");
-        if !has_root {
-            return Err(Errno::SRCH);
-        }
-        Ok(View { root, table, cut })
-    }
-}
-
-/// A mount namespace, seen from its root.
-struct View {
-    root: Option<OwnedFd>,
-    table: Vec<u8>,
-    cut: bool,
-}
-
-impl View {
-    /// What is of interest in it.
-    fn place(self, id: NamespaceId, scan: &Scan<'_>) -> Place {
-        if self.cut {
-            scan.gaps
-                .add(Missing::Mounts, Reason::Limit, id.to_string());
-        }
-        let of_interest = |mount: mountinfo::Mount<'_>| {
-            let namespace = match mount.fs_type {
-                b"nsfs" => Some(NamespaceId::from_link(&mount.root)?),
-                b"proc" if scan.wants_type(NamespaceType::Pid) => None,
-                _ => return None,
-            };
-            let wanted = namespace.is_none_or(|id| {
-                let namespace_type = id.namespace_type();
-                namespace_type == NamespaceType::Mnt || scan.wants_type(namespace_type)
-            });
-            let path = mount.mount_point.into_owned();
-            wanted.then_some(Entry {
-                device: mount.device,
-                path,
-                namespace,
-            })
-        };
-        let entries: Vec<Entry> = mountinfo::parse(&self.table)
-            .filter_map(of_interest)
-            .collect();
-        Place {
-            id,
-            root: self.root,
-            entries: entries.into_iter(),
-        }
     }
 }
 

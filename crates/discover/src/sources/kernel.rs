@@ -1,0 +1,89 @@
+//! What the kernel itself lists: all mount namespaces (Linux 6.12), all namespaces (6.19).
+//!
+//! This is the cross-check of all other sources. A namespace that the kernel lists and nothing that
+//! can be seen explains is held by something that cannot be: a file descriptor in flight, a mount
+//! tree that is attached nowhere, the kernel. It is believed to be so held only if it was listed
+//! *before* the other sources began, and still is *after* them: what is younger they have merely
+//! missed.
+
+use std::collections::HashSet;
+
+use lxkns_model::{Holder, Missing, Part, Reason};
+use lxkns_ops::{Namespace, listns, may_see_all, mounts};
+use lxkns_species::NamespaceId;
+
+use crate::gaps::reason;
+use crate::scan::{Scan, Sightings};
+
+/// Notes what there is before anybody looks.
+pub(crate) fn before(scan: &Scan<'_>, sightings: &mut Sightings) {
+    if !scan.wants(Part::Kernel) || !scan.proc.is_ours() {
+        return;
+    }
+    if (scan.has_kernel_list || scan.can_walk) && !may_see_all() {
+        scan.gaps
+            .add_uncounted(Missing::KernelList, Reason::Denied, "");
+        return;
+    }
+    sightings.listed_before = list(scan);
+}
+
+/// The 64-bit ids of all namespaces of the types asked for, as far as the kernel lists them.
+fn list(scan: &Scan<'_>) -> HashSet<u64> {
+    if scan.has_kernel_list {
+        return match listns::all(scan.options.scope().types) {
+            Ok(ids) => ids.into_iter().collect(),
+            Err(error) => {
+                let why = error.errno().map_or(Reason::Failed, reason);
+                scan.gaps.add_uncounted(Missing::KernelList, why, "");
+                HashSet::new()
+            }
+        };
+    }
+    if scan.walks_mount_namespaces {
+        let all = mounts::walk().into_iter().flatten();
+        return all
+            .map_while(Result::ok)
+            .map(|(_, info)| info.unique_id)
+            .collect();
+    }
+    HashSet::new()
+}
+
+/// Finds those that nothing explains.
+pub(crate) fn after(scan: &Scan<'_>, sightings: &mut Sightings) {
+    if sightings.listed_before.is_empty() {
+        return;
+    }
+    let before = std::mem::take(&mut sightings.listed_before);
+    let still: HashSet<u64> = before.intersection(&list(scan)).copied().collect();
+    let known = scan.resolver.unique_ids();
+    if scan.has_kernel_list {
+        let known: HashSet<u64> = known.iter().map(|(_, unique_id)| *unique_id).collect();
+        for unique_id in still.difference(&known) {
+            // It may have gone since; then it is not to be reported.
+            if let Ok(namespace) = Namespace::by_unique_id(*unique_id, None) {
+                scan.resolver.meet_open(&namespace);
+            }
+        }
+    }
+    let explained = explained(scan, sightings);
+    for (id, unique_id) in scan.resolver.unique_ids() {
+        if still.contains(&unique_id) && !explained.contains(&id) {
+            sightings.holders.push((id, Holder::Unseen));
+        }
+    }
+}
+
+/// The namespaces of which it is known why they are alive.
+fn explained(scan: &Scan<'_>, sightings: &Sightings) -> HashSet<NamespaceId> {
+    let mut explained = scan.resolver.parents_and_owners();
+    explained.extend(sightings.holders.iter().map(|(id, _)| *id));
+    for process in &sightings.processes {
+        explained.extend(process.namespaces.iter());
+        for thread in &process.threads {
+            explained.extend(thread.namespaces.iter());
+        }
+    }
+    explained
+}

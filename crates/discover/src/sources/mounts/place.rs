@@ -1,0 +1,201 @@
+//! One mount namespace: what is mounted in it, and a way to get there.
+//!
+//! Three ways lead to its table of mounts, the best first:
+//!
+//! 1. the kernel lists the mounts of any mount namespace (listmount(2), from Linux 6.12 on for
+//!    those of others), also those that cannot be reached from its root;
+//! 2. a short-lived child looks into it ([`MountView`]);
+//! 3. a process that is joined to it has it in its mountinfo, as far as its own root directory
+//!    goes: a chrooted one hides the rest, and only sometimes shows that it does.
+
+use std::cell::OnceCell;
+use std::os::fd::{AsFd, OwnedFd};
+
+use lxkns_model::{Missing, Reason};
+use lxkns_ops::mounts::{self, NSFS_MAGIC, Of, PROC_MAGIC};
+use lxkns_ops::visit::MountView;
+use lxkns_ops::{Error, Namespace};
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use rustix::io::Errno;
+
+use crate::gaps::reason;
+use crate::procfs::task::TaskDir;
+use crate::procfs::{Kind, mountinfo, read_all, read_open};
+use crate::scan::Scan;
+
+/// A table of mounts may be this long: more than 100,000 mounts.
+const TABLE_LIMIT: usize = 64 * 1024 * 1024;
+
+/// A mount namespace that is being walked through.
+pub(super) struct Place {
+    pub(super) id: NamespaceId,
+    root: Root,
+    pub(super) entries: std::vec::IntoIter<Entry>,
+}
+
+/// A mount of interest.
+pub(super) struct Entry {
+    /// The device number of its file system.
+    pub(super) device: u64,
+    /// The mount point; empty if it cannot be reached.
+    pub(super) path: Vec<u8>,
+    /// The namespace that is mounted; `None` for a procfs.
+    pub(super) namespace: Option<NamespaceId>,
+}
+
+/// The root directory of a mount namespace.
+enum Root {
+    Open(OwnedFd),
+    /// Not needed so far: most namespaces that are mounted somewhere have been met elsewhere.
+    Unvisited(Namespace, OnceCell<Result<OwnedFd, Reason>>),
+    Unreachable,
+}
+
+impl Place {
+    /// The root directory, opened with `O_PATH`.
+    pub(super) fn root(&self, scan: &Scan<'_>) -> Result<&OwnedFd, Reason> {
+        match &self.root {
+            Root::Open(root) => Ok(root),
+            Root::Unvisited(namespace, root) => root
+                .get_or_init(|| view(scan, namespace).map(|view| view.root))
+                .as_ref()
+                .map_err(Clone::clone),
+            Root::Unreachable => Err(Reason::Denied),
+        }
+    }
+
+    /// The mount namespace that is open here.
+    pub(super) fn of(scan: &Scan<'_>, namespace: Namespace) -> Result<Place, Reason> {
+        let id = namespace.id();
+        if scan.lists_mounts {
+            match listed(scan, &namespace) {
+                Ok(Some(entries)) => {
+                    let root = Root::Unvisited(namespace, OnceCell::new());
+                    return Ok(Place {
+                        id,
+                        root,
+                        entries: entries.into_iter(),
+                    });
+                }
+                Ok(None) => tracing::debug!("{id}: incomplete list of mounts, visiting it"),
+                Err(error) => tracing::debug!("{id}: {error}, visiting it"),
+            }
+        }
+        let view = view(scan, &namespace)?;
+        let (table, cut) = read_open(&view.mountinfo, TABLE_LIMIT).map_err(reason)?;
+        Ok(Place::from_table(
+            scan,
+            id,
+            Root::Open(view.root),
+            &table,
+            cut,
+        ))
+    }
+
+    /// The mount namespace that this process is joined to, as it sees it.
+    pub(super) fn of_member(scan: &Scan<'_>, id: NamespaceId, member: Pid) -> Result<Place, Errno> {
+        let task = scan.proc.process(member)?;
+        let is_here = |task: &TaskDir| match task.namespace(NamespaceType::Mnt) {
+            Ok(now) if now == id => Ok(()),
+            Ok(_) => Err(Errno::SRCH),
+            Err(errno) => Err(errno),
+        };
+        is_here(&task)?;
+        let (table, cut) = read_all(task.as_fd(), c"mountinfo", TABLE_LIMIT)?;
+        let is_tree = scan.proc.kind() == Kind::Tree;
+        let root = if is_tree { None } else { task.root().ok() };
+        is_here(&task)?;
+        if !mountinfo::parse(&table).any(|mount| *mount.mount_point == *b"/") {
+            // Chrooted to a plain directory.
+            return Err(Errno::SRCH);
+        }
+        let root = root.map_or(Root::Unreachable, Root::Open);
+        Ok(Place::from_table(scan, id, root, &table, cut))
+    }
+
+    fn from_table(scan: &Scan<'_>, id: NamespaceId, root: Root, table: &[u8], cut: bool) -> Place {
+        if cut {
+            scan.gaps
+                .add(Missing::Mounts, Reason::Limit, id.to_string());
+        }
+        let of_interest = |mount: mountinfo::Mount<'_>| {
+            let device = mount.device;
+            match mount.fs_type {
+                b"nsfs" => of_nsfs(scan, device, &mount.root, mount.mount_point.into_owned()),
+                b"proc" => of_proc(scan, device, mount.mount_point.into_owned()),
+                _ => None,
+            }
+        };
+        let entries: Vec<Entry> = mountinfo::parse(table).filter_map(of_interest).collect();
+        Place {
+            id,
+            root,
+            entries: entries.into_iter(),
+        }
+    }
+}
+
+/// The mounts of interest as the kernel lists them; `None` if it does not list all: until Linux
+/// 6.19 it shows only a part of a mount namespace whose root is not mounted over.
+fn listed(scan: &Scan<'_>, namespace: &Namespace) -> Result<Option<Vec<Entry>>, Error> {
+    let info = mounts::info(namespace)?;
+    let of = Of::Id(info.unique_id);
+    let list = mounts::list(of)?;
+    if list.len() < info.mounts as usize {
+        return Ok(None);
+    }
+    let mut entries = Vec::new();
+    for mount in list {
+        // What has been unmounted meanwhile holds nothing.
+        let Ok(superblock) = mounts::superblock(of, mount) else {
+            continue;
+        };
+        if !matches!(superblock.magic, NSFS_MAGIC | PROC_MAGIC) {
+            continue;
+        }
+        let Ok(mount) = mounts::describe(of, mount) else {
+            continue;
+        };
+        let (device, path) = (superblock.device, mount.point.unwrap_or_default());
+        entries.extend(match superblock.magic {
+            NSFS_MAGIC => of_nsfs(scan, device, &mount.root, path),
+            _ => of_proc(scan, device, path),
+        });
+    }
+    Ok(Some(entries))
+}
+
+fn of_nsfs(scan: &Scan<'_>, device: u64, root: &[u8], path: Vec<u8>) -> Option<Entry> {
+    // The kernel's list gives the text as a path below the root of nsfs.
+    let id = NamespaceId::from_link(root.strip_prefix(b"/").unwrap_or(root))?;
+    let namespace_type = id.namespace_type();
+    // Whatever is wanted may hide in a mount namespace.
+    let wanted = namespace_type == NamespaceType::Mnt || scan.wants_type(namespace_type);
+    wanted.then_some(Entry {
+        device,
+        path,
+        namespace: Some(id),
+    })
+}
+
+fn of_proc(scan: &Scan<'_>, device: u64, path: Vec<u8>) -> Option<Entry> {
+    scan.wants_type(NamespaceType::Pid).then_some(Entry {
+        device,
+        path,
+        namespace: None,
+    })
+}
+
+/// Looks into a mount namespace with the help of a child.
+fn view(scan: &Scan<'_>, namespace: &Namespace) -> Result<MountView, Reason> {
+    if !scan.proc.is_ours() {
+        return Err(Reason::ForeignProc);
+    }
+    let plain = MountView::of(namespace, None, &scan.proc);
+    let view = plain.or_else(|denied| {
+        // As the owner of a child user namespace one may enter that first.
+        let owner = namespace.owner().map_err(|_| denied)?;
+        MountView::of(namespace, Some(owner.as_fd()), &scan.proc)
+    });
+    view.map_err(|error| error.errno().map_or(Reason::Failed, reason))
+}

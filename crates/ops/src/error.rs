@@ -1,5 +1,7 @@
 //! What can go wrong when namespaces are asked or entered.
 
+use std::ffi::OsString;
+
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
 
@@ -52,6 +54,28 @@ pub enum Error {
         /// What the kernel said.
         source: Errno,
     },
+    /// The namespace could not be entered.
+    #[error("cannot enter {id}")]
+    Enter {
+        /// Which one.
+        id: NamespaceId,
+        /// What the kernel said.
+        source: Errno,
+    },
+    /// Threads cannot enter namespaces of this type, see [`enter`](crate::enter).
+    #[error("no thread can enter {id} on its own")]
+    NotByThread {
+        /// Which one.
+        id: NamespaceId,
+    },
+    /// The program could not be started inside.
+    #[error("cannot execute {program:?}")]
+    Program {
+        /// Its name or path.
+        program: OsString,
+        /// What the kernel said.
+        source: Errno,
+    },
     /// A call that concerns no single namespace failed.
     #[error("cannot {what}")]
     Call {
@@ -66,12 +90,15 @@ impl Error {
     /// What the kernel said, if it said anything.
     pub fn errno(&self) -> Option<Errno> {
         match self {
-            Error::Open { source, .. } | Error::Ask { source, .. } | Error::Call { source, .. } => {
-                Some(*source)
-            }
-            Error::NotNamespace { .. } | Error::WrongType { .. } | Error::OtherNamespace { .. } => {
-                None
-            }
+            Error::Open { source, .. }
+            | Error::Ask { source, .. }
+            | Error::Enter { source, .. }
+            | Error::Program { source, .. }
+            | Error::Call { source, .. } => Some(*source),
+            Error::NotNamespace { .. }
+            | Error::WrongType { .. }
+            | Error::OtherNamespace { .. }
+            | Error::NotByThread { .. } => None,
         }
     }
 

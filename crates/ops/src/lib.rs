@@ -28,6 +28,7 @@ mod reference;
 mod sys;
 
 pub mod bpf;
+pub mod enter;
 pub mod listns;
 pub mod mounts;
 pub mod pidfd;

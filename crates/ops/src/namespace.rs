@@ -177,6 +177,19 @@ impl Namespace {
         })
     }
 
+    /// Opens it once more, independently of this one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Call`] if there are too many open files.
+    pub fn try_clone(&self) -> Result<Namespace, Error> {
+        let fd = rustix::io::fcntl_dupfd_cloexec(&self.fd, 0).map_err(|source| Error::Call {
+            what: "duplicate a file descriptor",
+            source,
+        })?;
+        Ok(Namespace { fd, ..*self })
+    }
+
     /// Type and inode.
     pub fn id(&self) -> NamespaceId {
         self.id

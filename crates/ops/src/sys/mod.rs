@@ -4,6 +4,7 @@
 //! leaves meaning to the modules in front.
 
 pub(crate) mod bpf;
+pub(crate) mod enter;
 pub(crate) mod handle;
 pub(crate) mod listns;
 pub(crate) mod mounts;

@@ -1,0 +1,183 @@
+//! What entering namespaces needs besides setns(2): a root directory of one's own, and steps
+//! between fork and exec.
+#![expect(
+    unsafe_code,
+    reason = "unshare(2), fork(2), and steps between fork and exec"
+)]
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::io::{Errno, Result, fcntl_dupfd_cloexec};
+use rustix::process::{Signal, set_parent_process_death_signal};
+use rustix::thread::{
+    Gid, Uid, move_into_link_name_space, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+};
+
+use super::process::checked;
+
+/// Gives the calling thread a root and working directory of its own, as it needs for entering a
+/// mount namespace.
+pub(crate) fn own_directories() -> Result<()> {
+    // SAFETY: no memory is concerned; other threads keep the directories that they have.
+    let result = unsafe { libc::unshare(libc::CLONE_FS) };
+    checked(result.into()).map(drop)
+}
+
+/// Fails with EINVAL in a process that has more than one thread.
+pub(crate) fn is_only_thread() -> Result<()> {
+    // SAFETY: this does nothing but fail, or not.
+    let result = unsafe { libc::unshare(libc::CLONE_THREAD) };
+    checked(result.into()).map(drop)
+}
+
+/// Duplicates a file descriptor to where a [`Command`] does not put standard files.
+pub(crate) fn above_standard_files(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
+    fcntl_dupfd_cloexec(fd, 3)
+}
+
+/// What a child is to do between fork and exec.
+pub(crate) struct Entry {
+    /// To be entered, in this order.
+    pub(crate) namespaces: Vec<OwnedFd>,
+    /// Whether there is a user namespace among them, of which to become root.
+    pub(crate) becomes_root: bool,
+    /// Whether a PID namespace is among them: then only a further child is in it.
+    pub(crate) forks: bool,
+    /// Where the index of a namespace is told that could not be entered.
+    pub(crate) report: OwnedFd,
+}
+
+/// Has the child of `command` do all this, after what else it has been told to do. It inherits no
+/// file but the standard ones.
+pub(crate) fn before_exec(command: &mut Command, entry: Entry) {
+    let files = highest_file();
+    // SAFETY: the closure makes system calls only, without allocating or locking, as behoves a
+    // copy of a process with possibly many threads.
+    unsafe { command.pre_exec(move || prepare(&entry, files).map_err(io::Error::from)) };
+}
+
+fn prepare(entry: &Entry, files: RawFd) -> Result<()> {
+    for (index, namespace) in (0u8..).zip(&entry.namespaces) {
+        move_into_link_name_space(namespace.as_fd(), None).inspect_err(|_| {
+            let _ = rustix::io::write(&entry.report, &[index]);
+        })?;
+    }
+    if entry.becomes_root {
+        become_root()?;
+    }
+    close_at_exec(files);
+    if entry.forks {
+        // SAFETY: as fork(2); the child goes on with a copy of this stack. It will execute a
+        // program, so it does not matter that the C library does not know its thread id.
+        let result = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+        match checked(result)? {
+            0 => die_with_parent()?,
+            child => act_for(child as libc::pid_t, files),
+        }
+    }
+    Ok(())
+}
+
+/// Forks a process that has no other thread. Returns in the child only: the parent waits for it,
+/// and then ends in the same way.
+pub(crate) fn go_on_in_child() -> Result<()> {
+    is_only_thread()?;
+    // SAFETY: there is no other thread whose work, or lock, could be cut off in the middle.
+    match checked(unsafe { libc::fork() }.into())? {
+        0 => die_with_parent(),
+        child => act_for(child as libc::pid_t, highest_file()),
+    }
+}
+
+fn die_with_parent() -> Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))
+}
+
+/// Becomes root of the user namespace just entered, as far as it has one. Before the next exec, all
+/// others lose the capabilities that they have in it.
+pub(crate) fn become_root() -> Result<()> {
+    // Denied where the user namespace was made without privileges.
+    let _ = set_thread_groups(&[]);
+    let ignoring_unmapped = |result| match result {
+        Err(Errno::INVAL) => Ok(()),
+        other => other,
+    };
+    ignoring_unmapped(set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT))?;
+    ignoring_unmapped(set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT))
+}
+
+/// The highest file descriptor that there may be.
+fn highest_file() -> RawFd {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let limit = limit.and_then(|limit| RawFd::try_from(limit).ok());
+    // What the kernel takes for the limit, if it has not been raised.
+    limit.unwrap_or(1 << 20)
+}
+
+/// Has all but the standard files closed at exec.
+fn close_at_exec(highest: RawFd) {
+    let first: libc::c_uint = 3;
+    // SAFETY: sets flags of file descriptors only.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            first,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
+    };
+    if result != 0 {
+        // Before Linux 5.11.
+        for fd in 3..=highest {
+            // SAFETY: as above.
+            unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) };
+        }
+    }
+}
+
+/// Stands in for a child: waits for it, and ends as it does.
+fn act_for(child: libc::pid_t, highest: RawFd) -> ! {
+    // Whoever reads from a pipe waits until nobody has its other end any more.
+    // SAFETY: closes files of this process, which from here on uses none.
+    if unsafe { libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0) } != 0 {
+        for fd in 0..=highest {
+            // SAFETY: as above. Before Linux 5.9.
+            unsafe { libc::close(fd) };
+        }
+    }
+    let mut status = 0;
+    loop {
+        // SAFETY: waits for our child; `status` is a local.
+        let result = unsafe { libc::waitpid(child, &raw mut status, libc::__WALL) };
+        if !matches!(checked(result.into()), Err(Errno::INTR)) {
+            break;
+        }
+    }
+    let status = if libc::WIFSIGNALED(status) {
+        let signal = libc::WTERMSIG(status);
+        end_by(signal);
+        // Should it be blocked: as shells have it.
+        128 + signal
+    } else {
+        libc::WEXITSTATUS(status)
+    };
+    // SAFETY: ends this process without running anything else.
+    unsafe { libc::_exit(status) }
+}
+
+/// Ends this process by a signal, but without a core dump of its own.
+fn end_by(signal: libc::c_int) {
+    let none = rustix::process::Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    // SAFETY: from here on, this process does nothing but end.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+    let own = rustix::process::getpid().as_raw_pid();
+    // SAFETY: sends a signal to this process.
+    unsafe { libc::kill(own, signal) };
+}

@@ -41,6 +41,7 @@
 //! ```
 
 mod assemble;
+pub mod diff;
 mod facts;
 mod gap;
 mod holder;
@@ -56,6 +57,7 @@ mod text;
 pub mod why;
 pub mod wire;
 
+pub use diff::Diff;
 pub use facts::{Cmdline, Facts, IdMapping, Joined, NamespaceFacts, ProcessFacts, ThreadFacts};
 pub use gap::{Counts, Gap, Missing, Reason};
 pub use holder::Holder;

@@ -1,0 +1,272 @@
+//! What has changed between two snapshots of one machine.
+//!
+//! Namespaces are compared, not ids: inodes are reused as soon as a namespace is gone, so the same
+//! id may be another namespace later on; `identity` decides. Processes come and go all the time;
+//! they count only as leaders. A difference is one of the machine, not one of what two scans were
+//! allowed or asked to see: what only one of them looked for is left out of the comparison, and a
+//! fact that only one of them knows is no change.
+
+mod identity;
+#[cfg(test)]
+mod tests;
+
+use lxkns_species::{NamespaceId, NamespaceTypes, Pid};
+
+use self::identity::Identities;
+use crate::{Holder, Namespace, Part, Parts, Process, Relation, Snapshot};
+
+/// The differences between two snapshots. Lists are in the order of [`Snapshot::namespaces`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Diff<'s> {
+    /// Namespaces that are only in the later snapshot.
+    pub came: Vec<Namespace<'s>>,
+    /// Namespaces that are only in the earlier snapshot.
+    pub went: Vec<Namespace<'s>>,
+    /// Namespaces that are in both, and not the same in both.
+    pub changed: Vec<Change<'s>>,
+    /// Whether both snapshots tell their boot. If not, they may be of two boots.
+    pub same_boot: bool,
+    /// What only one of the snapshots looked for, and so was not compared.
+    pub uncompared: Parts,
+    /// The types that only one of the snapshots looked for.
+    pub uncompared_types: NamespaceTypes,
+}
+
+/// How one namespace has changed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Change<'s> {
+    /// As it was.
+    pub before: Namespace<'s>,
+    /// As it is.
+    pub after: Namespace<'s>,
+    /// Whether the parent differs. The kernel never does that; somebody's document may.
+    pub parent: bool,
+    /// Whether the owner differs. The kernel never does that either.
+    pub owner: bool,
+    /// Who leads it now, and did not before; by seniority.
+    pub leaders_came: Vec<Process<'s>>,
+    /// Who led it, and does no longer; by seniority.
+    pub leaders_went: Vec<Process<'s>>,
+    /// What holds it now, and did not before.
+    pub holders_came: Vec<&'s Holder>,
+    /// What held it, and does no longer.
+    pub holders_went: Vec<&'s Holder>,
+}
+
+/// What does not count as a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Ignore {
+    /// Other holders.
+    pub holders: bool,
+    /// Other leaders.
+    pub leaders: bool,
+}
+
+/// Why two snapshots cannot be compared.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Incomparable {
+    /// They were taken during two boots, perhaps of two machines: no namespace is in both.
+    #[error("the snapshots are of two boots, {before} and {after}: they have nothing in common")]
+    Boots {
+        /// The boot id of the earlier one.
+        before: String,
+        /// The boot id of the later one.
+        after: String,
+    },
+}
+
+impl<'s> Diff<'s> {
+    /// Compares two snapshots.
+    ///
+    /// # Errors
+    ///
+    /// [`Incomparable::Boots`] if they tell different boots.
+    pub fn between(
+        before: &'s Snapshot,
+        after: &'s Snapshot,
+        ignore: Ignore,
+    ) -> Result<Diff<'s>, Incomparable> {
+        let boots = (&before.host().boot_id, &after.host().boot_id);
+        if let (Some(before), Some(after)) = boots
+            && before != after
+        {
+            return Err(Incomparable::Boots {
+                before: before.clone(),
+                after: after.clone(),
+            });
+        }
+        let common = Common::of(before, after);
+        let identities = Identities::of(before, after);
+        let only_in = |this: &'s Snapshot| {
+            let there = this.namespaces().filter(|it| common.would_see(*it));
+            there
+                .filter(|it| !identities.is_in_both(it.id()))
+                .collect::<Vec<_>>()
+        };
+        let changed = before.namespaces().filter_map(|before| {
+            let id = before.id();
+            let compared = common.types.contains(id.namespace_type());
+            let after = after.namespace(id)?;
+            let is_in_both = compared && identities.is_in_both(id);
+            let pair = Pair {
+                before,
+                after,
+                identities: &identities,
+            };
+            is_in_both.then(|| pair.change(&common, ignore)).flatten()
+        });
+        Ok(Diff {
+            came: only_in(after),
+            went: only_in(before),
+            changed: changed.collect(),
+            same_boot: boots.0.is_some() && boots.0 == boots.1,
+            uncompared: common.uncompared,
+            uncompared_types: common.uncompared_types,
+        })
+    }
+
+    /// Whether nothing has changed, as far as was compared.
+    pub fn is_empty(&self) -> bool {
+        self.came.is_empty() && self.went.is_empty() && self.changed.is_empty()
+    }
+}
+
+/// What both snapshots looked for.
+struct Common {
+    types: NamespaceTypes,
+    parts: Parts,
+    uncompared: Parts,
+    uncompared_types: NamespaceTypes,
+}
+
+impl Common {
+    fn of(before: &Snapshot, after: &Snapshot) -> Common {
+        let (a, b) = (before.scope(), after.scope());
+        let in_both = |part: &Part| a.parts.contains(*part) && b.parts.contains(*part);
+        let in_one = |part: &Part| a.parts.contains(*part) != b.parts.contains(*part);
+        // Details of processes are not compared anyway.
+        let matters =
+            |part: &Part| !matches!(part, Part::Cmdline | Part::Cgroup | Part::Credentials);
+        let parts = || Part::ALL.into_iter();
+        let all = NamespaceTypes::ALL;
+        Common {
+            types: all
+                .iter()
+                .filter(|it| a.types.contains(*it) && b.types.contains(*it))
+                .collect(),
+            parts: parts().filter(in_both).collect(),
+            uncompared: parts().filter(in_one).filter(matters).collect(),
+            uncompared_types: all
+                .iter()
+                .filter(|it| a.types.contains(*it) != b.types.contains(*it))
+                .collect(),
+        }
+    }
+
+    /// Whether a namespace would be in the other snapshot as well, if nothing had changed.
+    fn would_see(&self, namespace: Namespace<'_>) -> bool {
+        let sees = |part| self.parts.contains(part);
+        let by_itself = || {
+            let mut holders = namespace.holders().iter();
+            sees(Part::Processes) && namespace.processes().len() > 0
+                || holders.any(|holder| sees(part_of(holder)))
+        };
+        let by_others = || {
+            sees(Part::Hierarchy) && namespace.children().len() > 0
+                || sees(Part::Ownership) && namespace.owned().len() > 0
+        };
+        self.types.contains(namespace.namespace_type())
+            && (self.uncompared == Parts::NONE || by_itself() || by_others())
+    }
+}
+
+/// The part of a scan that finds holders of this kind.
+fn part_of(holder: &Holder) -> Part {
+    match holder {
+        Holder::Thread { .. } | Holder::PendingChildren { .. } => Part::Threads,
+        Holder::Fd { .. } => Part::Fds,
+        Holder::Socket { .. } | Holder::Tun { .. } => Part::Sockets,
+        Holder::BindMount { .. } | Holder::ProcMount { .. } => Part::Mounts,
+        Holder::Unseen => Part::Kernel,
+    }
+}
+
+/// One namespace in both snapshots.
+struct Pair<'s, 'i> {
+    before: Namespace<'s>,
+    after: Namespace<'s>,
+    identities: &'i Identities<'s>,
+}
+
+impl<'s> Pair<'s, '_> {
+    fn change(&self, common: &Common, ignore: Ignore) -> Option<Change<'s>> {
+        let Pair { before, after, .. } = *self;
+        let mut change = Change {
+            before,
+            after,
+            parent: is_other_parent(
+                before.parent().map(Namespace::id),
+                after.parent().map(Namespace::id),
+            ),
+            owner: matches!((before.owner(), after.owner()),
+                (Some(before), Some(after)) if before.id() != after.id()),
+            leaders_came: Vec::new(),
+            leaders_went: Vec::new(),
+            holders_came: Vec::new(),
+            holders_went: Vec::new(),
+        };
+        let certain = !before.leaders_uncertain() && !after.leaders_uncertain();
+        if !ignore.leaders && certain && common.parts.contains(Part::Processes) {
+            change.leaders_went = self.other_leaders(before, after);
+            change.leaders_came = self.other_leaders(after, before);
+        }
+        if !ignore.holders {
+            change.holders_went = self.other_holders(before, after, common);
+            change.holders_came = self.other_holders(after, before, common);
+        }
+        let is_changed = change.parent
+            || change.owner
+            || !change.leaders_came.is_empty()
+            || !change.leaders_went.is_empty()
+            || !change.holders_came.is_empty()
+            || !change.holders_went.is_empty();
+        is_changed.then_some(change)
+    }
+
+    /// The leaders here that are none there, but for the scanner.
+    fn other_leaders(&self, here: Namespace<'s>, there: Namespace<'s>) -> Vec<Process<'s>> {
+        let scanner = here.snapshot.host().scanner_pid;
+        let there: Vec<Pid> = there.leaders().map(Process::pid).collect();
+        here.leaders()
+            .filter(|leader| {
+                let pid = leader.pid();
+                let stays = there.contains(&pid) && self.identities.is_same_process(pid);
+                !stays && Some(pid) != scanner
+            })
+            .collect()
+    }
+
+    fn other_holders(
+        &self,
+        here: Namespace<'s>,
+        there: Namespace<'s>,
+        common: &Common,
+    ) -> Vec<&'s Holder> {
+        let holders = here.holders().iter();
+        holders
+            .filter(|holder| common.parts.contains(part_of(holder)))
+            .filter(|holder| {
+                // Holders are sorted.
+                let stays = there.holders().binary_search(holder).is_ok();
+                !(stays && self.identities.is_same_holder(holder))
+            })
+            .collect()
+    }
+}
+
+fn is_other_parent(before: Relation<NamespaceId>, after: Relation<NamespaceId>) -> bool {
+    before != Relation::Unknown && after != Relation::Unknown && before != after
+}

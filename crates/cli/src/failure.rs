@@ -35,10 +35,13 @@ pub(crate) fn end_with(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else {
         return ExitCode::SUCCESS;
     };
-    if is_closed_pipe(&error) {
-        return ExitCode::SUCCESS;
+    // Nothing but writing to standard output fails without a context.
+    let bare = error.chain().len() == 1;
+    match error.downcast_ref::<io::Error>().filter(|_| bare) {
+        Some(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+        Some(error) => complain(&format!("cannot write to standard output: {error}")),
+        None => complain(&format!("{error:#}")),
     }
-    complain(&format!("{error:#}"));
     ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
 }
 
@@ -51,11 +54,4 @@ pub(crate) fn complain(text: &str) {
 /// Writes a warning to standard error, as one line.
 pub(crate) fn warn(text: &str) {
     let _ = writeln!(io::stderr().lock(), "warning: {}", one_line(text));
-}
-
-/// Only writing to standard output may fail like this.
-fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -62,7 +62,7 @@ impl Look {
         for part in &self.skip {
             options = options.without(*part);
         }
-        discover(&options).context("nothing to show")
+        discover(&options).context("no namespaces without a procfs; name one with --proc-root")
     }
 
     /// Whether it is this machine, as it is now, that is shown.

@@ -81,12 +81,11 @@ impl Labels {
         }
         for (at, leader) in leaders.into_iter().enumerate() {
             line.plain(if at == 0 { "process " } else { ", process " });
-            line.append(self.process(leader));
+            line.append(self.process(leader)).append(doubt(namespace));
             if let Some(cgroup) = self.cgroup(leader) {
                 line.plain(" controlled by ").append(cgroup);
             }
         }
-        line.append(doubt(namespace));
         line
     }
 

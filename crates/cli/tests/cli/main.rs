@@ -1,0 +1,11 @@
+//! The tools as their users meet them: as programs, with arguments and exit codes.
+//!
+//! Nothing here depends on the machine that the tests run on: what the tools show comes from fixed
+//! snapshots, except where it is about what cannot be shown at all.
+
+mod fixtures;
+mod golden;
+mod help;
+mod pipes;
+mod tool;
+mod usage;

@@ -70,40 +70,52 @@ impl<'s> PidMap<'s> {
         self.known_pids(process).into_iter()
     }
 
-    /// Likewise, if it is known that none is missing.
+    /// All PIDs of a process, from the outermost namespace to its own; `None` beside those whose
+    /// namespace is out of sight.
+    ///
+    /// `None` if its PIDs could not be read, or contradict what is known of its namespaces.
+    pub fn levels(&self, process: Process<'s>) -> Option<Vec<(Option<Namespace<'s>>, Pid)>> {
+        let listed = process.pids()?;
+        let is_real = listed.first() == Some(&process.pid()) && !listed.contains(&Pid(0));
+        let own = process.namespace(NamespaceType::Pid);
+        let mut upwards = own
+            .into_iter()
+            .flat_map(|own| iter::once(own).chain(own.ancestors()));
+        let mut levels: Vec<_> = listed
+            .iter()
+            .rev()
+            .map(|pid| (upwards.next(), *pid))
+            .collect();
+        levels.reverse();
+        if let (Some(outermost), Some((first, _))) = (self.outermost, levels.first_mut()) {
+            first.get_or_insert(outermost);
+        }
+        // The first of the list is for the outermost namespace, and no other one is.
+        let fits = self.outermost.is_none_or(|outermost| {
+            let is_outermost = |(namespace, _): &(Option<_>, Pid)| *namespace == Some(outermost);
+            levels
+                .iter()
+                .enumerate()
+                .all(|(index, level)| is_outermost(level) == (index == 0))
+        });
+        (is_real && fits).then_some(levels)
+    }
+
+    /// Likewise, if everything about them is known.
     pub(crate) fn all_pids(&self, process: Process<'s>) -> Option<Vec<(Namespace<'s>, Pid)>> {
-        let known = self.known_pids(process);
-        let complete = process.pids()?.len() == known.len()
-            && known.last()?.0.id() == process.joined().get(NamespaceType::Pid)?;
-        complete.then_some(known)
+        process.joined().get(NamespaceType::Pid)?;
+        let levels = self.levels(process)?.into_iter();
+        levels
+            .map(|(namespace, pid)| Some((namespace?, pid)))
+            .collect()
     }
 
     fn known_pids(&self, process: Process<'s>) -> Vec<(Namespace<'s>, Pid)> {
-        let here = self.outermost.map(|namespace| (namespace, process.pid()));
-        let listed = process.pids().filter(|pids| {
-            pids.first() == Some(&process.pid()) && pids.iter().all(|pid| *pid != Pid(0))
-        });
-        let (Some(listed), Some(own)) = (listed, process.namespace(NamespaceType::Pid)) else {
-            return here.into_iter().collect();
-        };
-        let namespaces = iter::once(own).chain(own.ancestors());
-        let mut known: Vec<_> = namespaces.zip(listed.iter().rev().copied()).collect();
-        known.reverse();
-        let missing = listed.len() - known.len();
-        if let Some((outermost, pid)) = here {
-            // The first of the list is for the outermost namespace, and no other one is.
-            let fits = known
-                .iter()
-                .enumerate()
-                .all(|(index, (namespace, _))| (*namespace == outermost) == (missing + index == 0));
-            if !fits {
-                return vec![(outermost, pid)];
-            }
-            if missing > 0 {
-                known.insert(0, (outermost, pid));
-            }
-        }
-        known
+        let here = || vec![(self.outermost, process.pid())];
+        let levels = self.levels(process).unwrap_or_else(here).into_iter();
+        levels
+            .filter_map(|(namespace, pid)| Some((namespace?, pid)))
+            .collect()
     }
 
     pub(crate) fn snapshot(&self) -> &'s Snapshot {

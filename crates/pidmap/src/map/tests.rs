@@ -50,6 +50,13 @@ fn pids(map: &PidMap<'_>, pid: u32) -> Vec<(u64, u32)> {
         .collect()
 }
 
+fn levels(map: &PidMap<'_>, pid: u32) -> Option<Vec<(Option<u64>, u32)>> {
+    let process = map.snapshot().process(Pid(pid)).unwrap();
+    let inode = |namespace: Namespace<'_>| namespace.id().inode();
+    let levels = map.levels(process)?.into_iter();
+    Some(levels.map(|(at, pid)| (at.map(inode), pid.0)).collect())
+}
+
 fn translate(map: &PidMap<'_>, pid: u32, from: u64, to: u64) -> Option<u32> {
     map.translate(Pid(pid), id(from), id(to)).map(|pid| pid.0)
 }
@@ -109,6 +116,10 @@ fn out_of_sight_parents_leave_a_hole() {
     let snapshot = Snapshot::assemble(facts);
     let map = PidMap::new(&snapshot);
     assert_eq!(pids(&map, 30), [(1, 30), (3, 1)]);
+    assert_eq!(
+        levels(&map, 30),
+        Some(vec![(Some(1), 30), (None, 10), (Some(3), 1)])
+    );
     assert_eq!(translate(&map, 10, 2, 3), None);
     assert_eq!(translate(&map, 1, 3, 1), Some(30));
 }
@@ -133,6 +144,9 @@ fn what_could_not_be_read_is_known_only_to_the_scanner() {
     assert_eq!(pids(&map, 1), [(1, 1)]);
     assert_eq!(pids(&map, 30), [(1, 30)]);
     assert_eq!(pids(&map, 40), [(1, 40)]);
+    assert_eq!(levels(&map, 1), Some(vec![(Some(1), 1)]));
+    assert_eq!(levels(&map, 30), None);
+    assert_eq!(levels(&map, 40), Some(vec![(Some(1), 40), (None, 1)]));
     assert_eq!(translate(&map, 30, 1, 3), None);
 }
 
@@ -153,6 +167,7 @@ fn contradictions_are_not_believed() {
     let map = PidMap::new(&snapshot);
     for pid in [50, 51, 53, 54] {
         assert_eq!(pids(&map, pid), [(1, pid)]);
+        assert_eq!(levels(&map, pid), None);
     }
     assert_eq!(translate(&map, 1, 2, 1), None);
     assert_eq!(translate(&map, 20, 1, 2), Some(1));

@@ -25,7 +25,6 @@
 //! Data flows one way: the sources report sightings, the resolver asks the kernel once about each
 //! namespace that they meet, and [`lxkns_model::Snapshot::assemble`] puts the facts in order.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "not a source yet"))]
 mod bpf;
 mod describe;
 mod error;

@@ -176,7 +176,6 @@ impl Options {
         self.tier
     }
 
-    #[expect(dead_code, reason = "the BPF source comes with its own change")]
     pub(crate) fn bpf_use(&self) -> Bpf {
         self.bpf
     }

@@ -52,6 +52,7 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
         mut processes,
         holders,
         counts,
+        by_bpf,
         ..
     } = sightings;
     processes.sort_by_key(|process| process.pid);
@@ -60,7 +61,7 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
         describe_leaders(&scan, &mut processes);
     }
     let uid_maps = uid_maps(&scan, &processes);
-    let host = host(&scan, taken_at);
+    let host = host(&scan, taken_at, by_bpf);
     if scan.proc.kind() != Kind::Tree && host.boot_id.is_none() && host.last_capability.is_none() {
         // `subset=pid`: a procfs without all that is not about processes.
         let example = "boot id, last capability";
@@ -190,7 +191,7 @@ fn id_map(text: &[u8]) -> Vec<IdMapping> {
         .collect()
 }
 
-fn host(scan: &Scan<'_>, taken_at: SystemTime) -> Host {
+fn host(scan: &Scan<'_>, taken_at: SystemTime, by_bpf: bool) -> Host {
     let uname = rustix::system::uname();
     let mut buffer = [0; 64];
     let boot_id = scan
@@ -211,7 +212,11 @@ fn host(scan: &Scan<'_>, taken_at: SystemTime) -> Host {
         kernel: Some(uname.release().to_bytes().into()),
         taken_at: Some(taken_at),
         tool: Some(concat!("lxkns ", env!("CARGO_PKG_VERSION")).into()),
-        tier: Some(scan.tier().name().into()),
+        tier: Some(format!(
+            "{}{}",
+            scan.tier().name(),
+            if by_bpf { "+bpf" } else { "" }
+        )),
         scanner_pid: scan.own_pid,
         scanner_capabilities: capabilities
             .map(|sets| Capabilities::from_bits(sets.effective.bits())),

@@ -43,6 +43,8 @@ pub(crate) struct Sightings {
     /// "This namespace is held by that", besides what the processes' own facts say.
     pub(crate) holders: Vec<(NamespaceId, Holder)>,
     pub(crate) counts: Counts,
+    /// Whether BPF iterators described the processes.
+    pub(crate) by_bpf: bool,
     /// The 64-bit ids that the kernel listed before anybody looked.
     pub(crate) listed_before: HashSet<u64>,
 }

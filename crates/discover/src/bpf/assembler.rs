@@ -17,6 +17,7 @@ pub(super) enum Register {
     R1,
     R2,
     R3,
+    #[cfg_attr(not(test), expect(dead_code, reason = "completes the registers"))]
     R4,
     R6 = 6,
     R7,

@@ -60,9 +60,7 @@ use thiserror::Error;
 
 pub(crate) use btf::Btf;
 use btf::BtfError;
-#[cfg_attr(not(test), expect(unused_imports, reason = "not a source yet"))]
 pub(crate) use files::{FileIterator, OpenFile, OpenFileKind};
-#[cfg_attr(not(test), expect(unused_imports, reason = "not a source yet"))]
 pub(crate) use tasks::{Task, TaskIterator, Threads};
 
 /// Why there is no BPF iterator.

@@ -85,6 +85,8 @@ pub(super) struct Record {
     pub(super) threads: u32,
     pub(super) euid: u32,
     pub(super) exit_state: u32,
+    /// `TASK_…` bits: what it waits for, 0 if it runs.
+    pub(super) state: u32,
     /// How deep its PID namespace is nested, and the PIDs of the thread from level 0 down.
     pub(super) level: u32,
     pub(super) numbers: [u32; LEVELS],
@@ -207,6 +209,7 @@ fn identity(program: &mut Program<'_>) -> Result<()> {
         program.fetch(Word, R1, TASK, "task_struct", member)?;
         program.asm.store(Word, R10, slot, R1);
     }
+    state(program)?;
     program.fetch(Double, R1, TASK, "task_struct", "start_boottime")?;
     program.asm.store(Double, R10, slot!(start), R1);
     program.fetch(Double, R1, TASK, "task_struct", "real_parent")?;
@@ -217,6 +220,18 @@ fn identity(program: &mut Program<'_>) -> Result<()> {
     program.asm.store(Word, R10, slot!(threads), R1);
     let comm = program.sized(16, "task_struct", "comm")?;
     copy(program, TASK, comm, slot!(comm), 16);
+    Ok(())
+}
+
+/// What it waits for: a 32-bit member since Linux 5.14, before that a long of another name.
+fn state(program: &mut Program<'_>) -> Result<()> {
+    if program
+        .fetch(Word, R1, TASK, "task_struct", "__state")
+        .is_err()
+    {
+        program.fetch(Double, R1, TASK, "task_struct", "state")?;
+    }
+    program.asm.store(Word, R10, slot!(state), R1);
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use super::task_program::{self, LEVELS, Record};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Threads {
     /// All threads of all processes.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for comparison with /proc"))]
     All,
     /// The leaders, and those threads that differ from their leader in namespaces or in the table of
     /// file descriptors.
@@ -38,6 +39,7 @@ pub(crate) struct Task {
     /// When it started, in clock ticks since boot: exactly the number in /proc/PID/stat.
     pub(crate) start_ticks: u64,
     /// How many threads the process has.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for comparison with /proc"))]
     pub(crate) threads: u32,
     /// The effective user id, in the initial user namespace.
     pub(crate) effective_uid: Uid,
@@ -45,7 +47,9 @@ pub(crate) struct Task {
     pub(crate) effective: Capabilities,
     /// 0 while it lives, `EXIT_ZOMBIE` (32) or `EXIT_DEAD` (16) afterwards.
     pub(crate) exit_state: u32,
+    state: u32,
     /// The thread has a table of file descriptors that is not its leader's.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for comparison with /proc"))]
     pub(crate) own_files: bool,
     /// Whether the namespaces were the same before and after they were read. If not, the task was
     /// just changing them, and the record may mix old and new ones: ask `/proc`.
@@ -84,6 +88,20 @@ impl Task {
             .split(|byte| *byte == 0)
             .next()
             .unwrap_or_default()
+    }
+
+    /// The state letter of proc_pid_stat(5).
+    pub(crate) fn state(&self) -> char {
+        // Uninterruptible, but not counted as load: a kernel thread with nothing to do.
+        const IDLE: u32 = 0x402;
+        // From the lowest bit up; a task that has exited has a bit above those of the others.
+        const LETTERS: [char; 8] = ['R', 'S', 'D', 'T', 't', 'X', 'Z', 'P'];
+        if self.state & IDLE == IDLE {
+            return 'I';
+        }
+        let bits = (self.state | self.exit_state) & 0x7f;
+        let highest = (u32::BITS - bits.leading_zeros()) as usize;
+        LETTERS.get(highest).copied().unwrap_or('R')
     }
 
     /// The PIDs in each PID namespace from our own down to the task's own: the `NSpid` of
@@ -185,6 +203,7 @@ impl Reader {
             effective_uid: Uid(field(offset_of!(Record, euid))),
             effective: Capabilities::from_bits(effective[1] << 32 | effective[0]),
             exit_state: field(offset_of!(Record, exit_state)),
+            state: field(offset_of!(Record, state)),
             own_files: field(offset_of!(Record, own_files)) != 0,
             settled: field(offset_of!(Record, settled)) != 0,
             comm,

@@ -10,6 +10,7 @@ pub(crate) mod mounts;
 pub(crate) mod pending;
 pub(crate) mod processes;
 pub(crate) mod sockets;
+mod tasks;
 pub(crate) mod threads;
 
 use crate::scan::{Scan, Sightings};

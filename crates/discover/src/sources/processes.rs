@@ -14,7 +14,7 @@ use lxkns_model::{
 use lxkns_species::{NamespaceId, Pid};
 use rustix::io::Errno;
 
-use super::{OF_PROCESS, OF_THREAD};
+use super::{OF_PROCESS, OF_THREAD, tasks};
 use crate::describe;
 use crate::gaps::reason;
 use crate::procfs::numbers_in;
@@ -79,7 +79,13 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
             .add_uncounted(Missing::Processes, Reason::Restricted, "");
     }
     pids.retain(|pid| Some(*pid) != scan.own_pid);
-    sightings.counts.listed += pids.len() as u64 + u64::from(scan.own_pid.is_some());
+    sightings.counts.listed += u64::from(scan.own_pid.is_some());
+    if let Some(by_bpf) = tasks::scan(scan, &pids) {
+        sightings.append(by_bpf.seen);
+        sightings.by_bpf = true;
+        pids = by_bpf.left;
+    }
+    sightings.counts.listed += pids.len() as u64;
 
     let seen = share_out(
         &pids,

@@ -91,6 +91,12 @@ impl<'s> Of<'s> {
         }
     }
 
+    /// Opens the network namespace of a socket.
+    pub(crate) fn open_namespace(&mut self, fd: u32) -> Result<Namespace, Reason> {
+        let file = self.duplicate(fd)?;
+        socket::network_namespace(&file).map_err(why)
+    }
+
     fn ask_socket(&mut self, fd: u32, inode: u64) -> Result<NamespaceId, Reason> {
         let file = self.duplicate(fd)?;
         // It is the same socket, unless the process has put another one there meanwhile.

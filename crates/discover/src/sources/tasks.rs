@@ -1,0 +1,351 @@
+//! Processes, threads and open files as the kernel's BPF iterators describe them.
+//!
+//! Two reads tell what takes a dozen and more system calls for each process otherwise. What they do
+//! not tell (command line, cgroup, the names of kernel threads) and what is new (a namespace nobody
+//! has asked yet) still comes from `/proc`, by number. So the tasks are read once more in the end:
+//! a process that is still there, with the same start time, has been the same one all along; of any
+//! other nothing is kept.
+//!
+//! Whatever is not quite clear from a record (a task that was just changing namespaces, a dead
+//! main thread, PIDs nested deeper than a record holds) is left to be read from `/proc`, and so is
+//! a process that BPF did not show at all: some hardened kernels hide a few.
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::OwnedFd;
+
+use lxkns_model::{Details, Holder, Joined, Part, ProcessFacts, Reason, Text, ThreadFacts};
+use lxkns_ops::bpf::KernelTypes;
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use rustix::io::Errno;
+
+use super::fds::Table;
+use super::processes::Found;
+use super::sockets;
+use crate::bpf::{self, FileIterator, OpenFile, OpenFileKind, Task, TaskIterator, Threads};
+use crate::describe;
+use crate::options::{Bpf, Tier};
+use crate::scan::{Scan, Sightings};
+use crate::workers::share_out;
+
+/// From so many processes on setting up the iterators costs less than they save.
+const PAYS_FROM: usize = 300;
+
+/// What the iterators showed, and what they left.
+pub(super) struct ByBpf {
+    pub(super) seen: Sightings,
+    /// The processes to be read from `/proc`.
+    pub(super) left: Vec<Pid>,
+}
+
+/// Reads all processes but the scanner's own; `None` if that is not wanted or cannot be had.
+pub(super) fn scan(scan: &Scan<'_>, listed: &[Pid]) -> Option<ByBpf> {
+    let wanted = match scan.options.bpf_use() {
+        Bpf::Off => false,
+        Bpf::On => true,
+        Bpf::Auto => scan.options.tier_cap() > Tier::Proc && listed.len() >= PAYS_FROM,
+    };
+    // The iterators tell global UIDs, so the scanner has to be where these are valid.
+    let initial_user = NamespaceType::User.initial_inode();
+    let own_user = scan
+        .proc
+        .own_process()
+        .ok()?
+        .namespace(NamespaceType::User)
+        .ok()?;
+    if !wanted || !scan.proc.is_ours() || own_user.inode() != initial_user {
+        return None;
+    }
+    Reading::of(scan, listed)
+        .inspect_err(|unavailable| tracing::debug!("no BPF: {unavailable}"))
+        .ok()
+}
+
+/// A scan through BPF on its way.
+struct Reading<'s> {
+    scan: &'s Scan<'s>,
+    /// The main threads, by PID.
+    leaders: HashMap<Pid, Task>,
+    /// The processes that /proc has to tell about.
+    unclear: HashSet<Pid>,
+}
+
+impl Reading<'_> {
+    fn of(scan: &Scan<'_>, listed: &[Pid]) -> Result<ByBpf, bpf::Unavailable> {
+        let types = KernelTypes::open()?;
+        let btf = bpf::scan(&types)?;
+        let iterator = TaskIterator::new(&btf, Threads::Deviating)?;
+        let first = iterator.read()?;
+        let files = if scan.wants(Part::Fds) || scan.wants(Part::Sockets) {
+            FileIterator::new(&btf, first.level)?.read()?
+        } else {
+            Vec::new()
+        };
+
+        let is_clear =
+            |task: &Task| task.settled && task.exit_state == 0 && task.nested_pids().is_some();
+        let tasks: Vec<Task> = first
+            .tasks
+            .into_iter()
+            .filter(|task| Some(task.pid) != scan.own_pid)
+            .collect();
+        let mut unclear: HashSet<Pid> = tasks
+            .iter()
+            .filter(|task| !is_clear(task))
+            .map(|task| task.pid)
+            .collect();
+        unclear.extend(
+            files
+                .iter()
+                .filter(|file| !is_told(file))
+                .map(|file| file.pid),
+        );
+        let (leaders, threads): (Vec<Task>, Vec<Task>) =
+            tasks.into_iter().partition(|task| task.tid == task.pid);
+        let leaders = leaders.into_iter().map(|task| (task.pid, task)).collect();
+        let reading = Reading {
+            scan,
+            leaders,
+            unclear,
+        };
+
+        let mut seen = reading.processes();
+        reading.threads(&threads, &mut seen);
+        reading.files(&files, &mut seen);
+
+        // Whoever is still there has been the same process all along.
+        let last = iterator.read()?;
+        let starts: HashMap<Pid, u64> = last
+            .tasks
+            .iter()
+            .filter(|task| task.tid == task.pid)
+            .map(|task| (task.pid, task.start_ticks))
+            .collect();
+        let stayed = |pid: Pid| {
+            let start = reading.leaders.get(&pid).map(|task| task.start_ticks);
+            start.is_some() && starts.get(&pid).copied() == start
+        };
+        let before = seen.processes.len();
+        seen.processes.retain(|process| stayed(process.pid));
+        seen.holders
+            .retain(|(_, holder)| holder.pid().is_none_or(stayed));
+        seen.counts.listed = before as u64;
+        seen.counts.read = seen.processes.len() as u64;
+        seen.counts.vanished = seen.counts.listed - seen.counts.read;
+
+        let is_left =
+            |pid: &&Pid| reading.unclear.contains(pid) || !reading.leaders.contains_key(pid);
+        let left = listed.iter().filter(is_left).copied().collect();
+        Ok(ByBpf { seen, left })
+    }
+
+    fn is_clear(&self, pid: Pid) -> bool {
+        self.leaders.contains_key(&pid) && !self.unclear.contains(&pid)
+    }
+
+    /// The namespaces of a task, as far as they are to be read.
+    fn joined(&self, task: &Task) -> Joined {
+        Joined::of(
+            self.scan
+                .link_types
+                .iter()
+                .filter_map(|ns_type| task.namespace(ns_type)),
+        )
+    }
+
+    /// Lends the resolver a way to what is new.
+    fn meet(&self, task: &Task, id: NamespaceId, for_children: bool) {
+        if self.scan.resolver.has(id) {
+            return;
+        }
+        let namespace_type = id.namespace_type();
+        let file = match namespace_type.proc_file_for_children() {
+            Some(file) if for_children => file,
+            _ => namespace_type.proc_file(),
+        };
+        let open = || -> Result<OwnedFd, Errno> {
+            let (pid, tid) = (task.pid, task.tid);
+            self.scan
+                .proc
+                .open_file(&format!("{pid}/task/{tid}/{file}"))
+        };
+        self.scan.resolver.meet(id, open);
+    }
+
+    fn processes(&self) -> Sightings {
+        let mut leaders: Vec<&Task> = self
+            .leaders
+            .values()
+            .filter(|task| self.is_clear(task.pid))
+            .collect();
+        leaders.sort_unstable_by_key(|task| task.pid);
+        let mut all = Sightings::default();
+        let workers = self.scan.options.worker_count();
+        for seen in share_out(&leaders, workers, |task, seen: &mut Sightings| {
+            let process = self.process(task);
+            for id in process.namespaces.iter() {
+                self.meet(task, id, false);
+            }
+            self.pending(task, &process.namespaces, seen);
+            seen.processes.push(process);
+        }) {
+            all.append(seen);
+        }
+        all
+    }
+
+    fn process(&self, task: &Task) -> ProcessFacts {
+        /// `PF_KTHREAD` of the kernel's linux/sched.h.
+        const PF_KTHREAD: u32 = 0x0020_0000;
+        let scan = self.scan;
+        let mut process = ProcessFacts::new(task.pid);
+        process.ppid = Some(task.parent);
+        process.comm = Some(Text::from(task.comm()));
+        process.start_time = Some(task.start_ticks);
+        process.state = Some(task.state());
+        process.kernel_thread = task.flags & PF_KTHREAD != 0;
+        process.namespaces = self.joined(task);
+        if scan.wants(Part::Credentials) {
+            process.euid = Some(task.effective_uid);
+            process.effective_capabilities = Some(task.effective);
+        }
+        if scan.wants(Part::Credentials) || scan.wants_type(NamespaceType::Pid) {
+            process.pids = task
+                .nested_pids()
+                .map(|pids| pids.iter().copied().map(Pid).collect());
+        }
+        let describes = scan.options.scope().details == Details::Everyone
+            && (scan.wants(Part::Cmdline) || scan.wants(Part::Cgroup));
+        if (describes || process.kernel_thread)
+            && let Ok(dir) = scan.proc.process(task.pid)
+        {
+            if process.kernel_thread {
+                let mut buffer = [0; 64];
+                if let Ok(comm) = dir.read(c"comm", &mut buffer) {
+                    process.comm = Some(Text::from(comm.strip_suffix(b"\n").unwrap_or(comm)));
+                }
+            }
+            if describes {
+                // If it is gone it will not be kept.
+                let _ = describe::command_and_cgroup(scan, &dir, &mut process);
+            }
+        }
+        process
+    }
+
+    /// The namespaces for the children of a task.
+    fn pending(&self, task: &Task, own: &Joined, seen: &mut Sightings) {
+        if !self.scan.wants(Part::Threads) {
+            return;
+        }
+        for namespace_type in [NamespaceType::Pid, NamespaceType::Time] {
+            let next = task.namespace_for_children(namespace_type);
+            let own = own.get(namespace_type);
+            let (Some(next), Some(own)) = (next, own) else {
+                continue;
+            };
+            if next == own {
+                continue;
+            }
+            self.meet(task, next, true);
+            if !self.scan.resolver.has(next) {
+                // A PID namespace without a first process: there is no link to open it by.
+                self.scan.resolver.meet_closed(next, Reason::Unsupported);
+            }
+            let tid = (task.tid != task.pid).then_some(task.tid);
+            seen.holders
+                .push((next, Holder::PendingChildren { pid: task.pid, tid }));
+        }
+    }
+
+    fn threads(&self, threads: &[Task], seen: &mut Sightings) {
+        if !self.scan.wants(Part::Threads) {
+            return;
+        }
+        for task in threads.iter().filter(|task| self.is_clear(task.pid)) {
+            let at = seen
+                .processes
+                .binary_search_by_key(&task.pid, |process| process.pid);
+            let Some(own) = at.ok().and_then(|at| seen.processes.get(at)) else {
+                continue;
+            };
+            let (own, namespaces) = (own.namespaces, self.joined(task));
+            for id in namespaces.iter() {
+                self.meet(task, id, false);
+            }
+            self.pending(task, &namespaces, seen);
+            let process = at.ok().and_then(|at| seen.processes.get_mut(at));
+            if let Some(process) = process.filter(|_| namespaces != own) {
+                process.threads.push(ThreadFacts {
+                    tid: task.tid,
+                    comm: Some(Text::from(task.comm())),
+                    start_time: Some(task.start_ticks),
+                    namespaces,
+                });
+            }
+        }
+    }
+
+    fn files(&self, files: &[OpenFile], seen: &mut Sightings) {
+        for file in files.iter().filter(|file| self.is_clear(file.pid)) {
+            let (pid, fd) = (file.pid, file.fd);
+            let tid = (file.tid != file.pid).then_some(file.tid);
+            match file.kind {
+                OpenFileKind::Namespace(Some(id)) if self.scan.wants(Part::Fds) => {
+                    self.scan.resolver.meet(id, || {
+                        self.scan
+                            .proc
+                            .open_file(&format!("{pid}/task/{}/fd/{fd}", file.tid))
+                    });
+                    seen.holders.push((id, Holder::Fd { pid, tid, fd }));
+                }
+                OpenFileKind::Socket(Some(id)) if self.scan.wants(Part::Sockets) => {
+                    if !self.scan.resolver.has(id) {
+                        self.meet_by_socket(file, id);
+                    }
+                    seen.holders.push((id, Holder::Socket { pid, tid, fd }));
+                }
+                OpenFileKind::Tun if self.scan.wants(Part::Sockets) => {
+                    let mut found = Found::default();
+                    self.with_table(file, |table| {
+                        sockets::Of::new(self.scan, table).tun(fd, &mut found);
+                    });
+                    seen.holders.append(&mut found.holders);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A network namespace that nothing but sockets leads to.
+    fn meet_by_socket(&self, file: &OpenFile, id: NamespaceId) {
+        let mut opened = Err(Reason::Gone);
+        self.with_table(file, |table| {
+            opened = sockets::Of::new(self.scan, table).open_namespace(file.fd);
+        });
+        match opened {
+            Ok(namespace) if namespace.id() == id => self.scan.resolver.meet_open(&namespace),
+            Ok(_) => self.scan.resolver.meet_closed(id, Reason::Gone),
+            Err(why) => self.scan.resolver.meet_closed(id, why),
+        }
+    }
+
+    /// The file table that a file is in, if that is still there.
+    fn with_table(&self, file: &OpenFile, look: impl FnOnce(Table<'_>)) {
+        if let Ok(task) = self.scan.proc.process(file.pid) {
+            let tid = (file.tid != file.pid).then_some(file.tid);
+            look(Table {
+                pid: file.pid,
+                tid,
+                task: &task,
+            });
+        }
+    }
+}
+
+/// Whether the iterator could tell which namespace it is.
+fn is_told(file: &OpenFile) -> bool {
+    !matches!(
+        file.kind,
+        OpenFileKind::Socket(None) | OpenFileKind::Namespace(None)
+    )
+}

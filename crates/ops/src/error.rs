@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
 
-use crate::Reference;
+use crate::{Fact, Reference};
 
 /// What was attempted, on what, and what the kernel said.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +54,48 @@ pub enum Error {
         /// What the kernel said.
         source: Errno,
     },
+    /// There is nothing of the kind: no parent of an initial or a flat namespace, no creator of
+    /// anything but user namespaces.
+    #[error("{id} has no {what}")]
+    Without {
+        /// What was asked for: owner, parent, creator.
+        what: &'static str,
+        /// Who was asked.
+        id: NamespaceId,
+    },
+    /// There is an owner or parent, but outside of what the caller may see: not in, or below, the
+    /// caller's own user or PID namespace.
+    #[error("the {what} of {id} is beyond the caller's view")]
+    Beyond {
+        /// What was asked for: owner, parent.
+        what: &'static str,
+        /// Who was asked.
+        id: NamespaceId,
+    },
+    /// A [`Portable`](crate::Portable) reference has no process, path or 64-bit id to go by.
+    #[error("nothing says where the {namespace_type} namespace is")]
+    Nowhere {
+        /// What should be somewhere.
+        namespace_type: NamespaceType,
+    },
+    /// A fact of a [`Portable`](crate::Portable) reference is not so.
+    #[error("{fact} is {found}, not {expected}")]
+    Differs {
+        /// Which one.
+        fact: Fact,
+        /// What the reference says.
+        expected: String,
+        /// What was found.
+        found: String,
+    },
+    /// A fact of a [`Portable`](crate::Portable) reference cannot be verified.
+    #[error("cannot verify the {fact}")]
+    Unverifiable {
+        /// Which one.
+        fact: Fact,
+        /// What the kernel said.
+        source: Errno,
+    },
     /// The namespace could not be entered.
     #[error("cannot enter {id}")]
     Enter {
@@ -94,10 +136,15 @@ impl Error {
             | Error::Ask { source, .. }
             | Error::Enter { source, .. }
             | Error::Program { source, .. }
+            | Error::Unverifiable { source, .. }
             | Error::Call { source, .. } => Some(*source),
+            Error::Beyond { .. } => Some(Errno::PERM),
             Error::NotNamespace { .. }
             | Error::WrongType { .. }
             | Error::OtherNamespace { .. }
+            | Error::Without { .. }
+            | Error::Differs { .. }
+            | Error::Nowhere { .. }
             | Error::NotByThread { .. } => None,
         }
     }
@@ -110,10 +157,12 @@ impl Error {
         )
     }
 
-    /// Whether the caller lacks the permission.
-    ///
-    /// For owner and parent the kernel says this, too, when there is none: see
-    /// [`Namespace::parent`](crate::Namespace::parent).
+    /// Whether there is nothing of the kind that was asked for.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Error::Without { .. })
+    }
+
+    /// Whether the caller lacks the permission, or a view wide enough.
     pub fn is_denied(&self) -> bool {
         matches!(self.errno(), Some(Errno::PERM | Errno::ACCESS))
     }

@@ -206,12 +206,13 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// [`Error::Ask`]; denied if the owner is not the caller's user namespace or below it.
+    /// [`Error::Without`] for the initial user namespace; [`Error::Beyond`] if the owner is not the
+    /// caller's user namespace or below that.
     #[doc(alias = "NS_GET_USERNS")]
     pub fn owner(&self) -> Result<Namespace, Error> {
         nsfs::owner(&self.fd)
             .and_then(|fd| Namespace::of_type(fd, NamespaceType::User))
-            .map_err(|source| self.ask("owner", source))
+            .map_err(|source| self.no_relation("owner", source))
     }
 
     /// The namespace that it nests in; PID and user namespaces have one.
@@ -220,14 +221,13 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// [`Error::Ask`]; denied if there is none *or* if it is not the caller's own or below that:
-    /// the kernel does not tell which (see [`NamespaceType::initial_inode`] for the roots); EINVAL
-    /// for the other types.
+    /// [`Error::Without`] for the initial ones, and for the other types; [`Error::Beyond`] if the
+    /// parent is not the caller's own PID or user namespace or below that.
     #[doc(alias = "NS_GET_PARENT")]
     pub fn parent(&self) -> Result<Namespace, Error> {
         nsfs::parent(&self.fd)
             .and_then(|fd| Namespace::of_type(fd, self.id.namespace_type()))
-            .map_err(|source| self.ask("parent", source))
+            .map_err(|source| self.no_relation("parent", source))
     }
 
     /// The user who created this user namespace, as seen from the caller's user namespace: one
@@ -237,12 +237,24 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// [`Error::Ask`]; EINVAL for the other types.
+    /// [`Error::Without`] for the other types.
     #[doc(alias = "NS_GET_OWNER_UID")]
     pub fn creator(&self) -> Result<Uid, Error> {
         nsfs::owner_uid(&self.fd)
             .map(Uid)
-            .map_err(|source| self.ask("creator", source))
+            .map_err(|source| self.no_relation("creator", source))
+    }
+
+    /// The kernel says EPERM both if there is nothing and if there is something that it does not
+    /// show: but only the initial namespaces have nothing above them, and their inodes are known.
+    fn no_relation(&self, what: &'static str, source: Errno) -> Error {
+        let is_initial = self.id.inode() == self.id.namespace_type().initial_inode();
+        match source {
+            Errno::INVAL => Error::Without { what, id: self.id },
+            Errno::PERM if is_initial => Error::Without { what, id: self.id },
+            Errno::PERM => Error::Beyond { what, id: self.id },
+            source => self.ask(what, source),
+        }
     }
 
     /// The kernel's 64-bit id, never reused until reboot.

@@ -1,17 +1,18 @@
-//! Getting hold of what other processes have open.
+//! Getting hold of other processes, and of what they have open.
 //!
-//! All calls here go by PID. A PID may be reused between two looks; whoever calls must make sure
+//! A pidfd stays with its process; but it is opened by PID, and so is all else here. A PID may be reused between two looks; whoever calls must make sure
 //! *after* the call that the PID still belongs to the process it means, for instance by reading
 //! through a `/proc/PID` directory that was opened before.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use lxkns_species::Pid;
+use lxkns_species::{NamespaceType, Pid};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 
-use crate::Error;
 use crate::sys::process;
+use crate::{Error, Namespace};
 
 /// Opens a pidfd for a process.
 ///
@@ -46,6 +47,68 @@ pub fn of_thread(tid: Pid) -> Result<OwnedFd, Error> {
         what: "open a pidfd of a thread",
         source,
     })
+}
+
+/// Opens the namespace of this type that the process (or thread) behind a pidfd is joined to.
+///
+/// Minimum kernel: 5.3. The kernel does this itself from 6.11 on; before, it goes by PID through
+/// `/proc`, and verifies that the PID still belongs to that process.
+///
+/// # Errors
+///
+/// [`Error::Call`]; [`Error::is_gone`] if the process has ended, or if it has no PID here; denied
+/// without `PTRACE_MODE_READ_FSCREDS` over it, see ptrace(2).
+///
+/// ```
+/// use lxkns_ops::{Namespace, pidfd};
+/// use lxkns_species::{NamespaceType, Pid};
+///
+/// let myself = pidfd::of_process(Pid(std::process::id()))?;
+/// let net = pidfd::namespace(&myself, NamespaceType::Net)?;
+/// assert_eq!(net.id(), Namespace::of_self(NamespaceType::Net)?.id());
+/// # Ok::<(), lxkns_ops::Error>(())
+/// ```
+#[doc(alias = "PIDFD_GET_NET_NAMESPACE")]
+pub fn namespace(pidfd: impl AsFd, namespace_type: NamespaceType) -> Result<Namespace, Error> {
+    let failed = |source| Error::Call {
+        what: "open a namespace of the process behind a pidfd",
+        source,
+    };
+    match process::namespace(&pidfd, namespace_type) {
+        Ok(fd) => Namespace::from_fd(fd),
+        Err(Errno::NOTTY) => {
+            let pid = pid_of(pidfd.as_fd()).map_err(failed)?;
+            let namespace = Namespace::of_process(pid, namespace_type)?;
+            still_lives(pidfd.as_fd()).map_err(failed)?;
+            Ok(namespace)
+        }
+        Err(source) => Err(failed(source)),
+    }
+}
+
+/// The PID of the process behind a pidfd, see pidfd_open(2).
+fn pid_of(pidfd: BorrowedFd<'_>) -> Result<Pid, Errno> {
+    let path = format!("/proc/thread-self/fdinfo/{}", pidfd.as_raw_fd());
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::BADF))?;
+    let pid = text.lines().find_map(|line| line.strip_prefix("Pid:"));
+    let pid: i64 = pid
+        .and_then(|pid| pid.trim().parse().ok())
+        .ok_or(Errno::BADF)?;
+    // 0: in another PID namespace; -1: gone.
+    match u32::try_from(pid) {
+        Ok(0) | Err(_) => Err(Errno::SRCH),
+        Ok(pid) => Ok(Pid(pid)),
+    }
+}
+
+/// Whether the process behind a pidfd has not ended, so that its PID is still its own.
+fn still_lives(pidfd: BorrowedFd<'_>) -> Result<(), Errno> {
+    let mut ended = [PollFd::new(&pidfd, PollFlags::IN)];
+    match poll(&mut ended, Some(&Timespec::default()))? {
+        0 => Ok(()),
+        _ => Err(Errno::SRCH),
+    }
 }
 
 /// Duplicates a file descriptor of another process.

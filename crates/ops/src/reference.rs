@@ -2,12 +2,20 @@
 
 use std::ffi::CString;
 use std::fmt;
-use std::path::PathBuf;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
 
+use crate::visit::{MountView, open_in};
 use crate::{Error, Namespace, handle};
+
+/// So long a file server in another mount namespace may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where a namespace is to be found, in words: for opening it later, and for errors and logs.
 ///
@@ -29,6 +37,8 @@ pub enum Reference {
     FdOf(Pid, u32),
     /// A file descriptor of the caller.
     Fd(i32),
+    /// A bind mount at this path in another mount namespace, seen from its root directory.
+    PathIn(Box<Reference>, PathBuf),
     /// The namespace with this 64-bit id; and with this type and inode, if known.
     UniqueId(u64, Option<NamespaceId>),
 }
@@ -42,8 +52,9 @@ impl Reference {
     /// else, [`Error::WrongType`] if it is of another type than the reference says.
     pub fn open(&self) -> Result<Namespace, Error> {
         let Some(path) = self.path() else {
-            return match *self {
-                Reference::UniqueId(unique_id, id) => handle::open(unique_id, id),
+            return match self {
+                Reference::UniqueId(unique_id, id) => handle::open(*unique_id, *id),
+                Reference::PathIn(mount_namespace, path) => self.open_in(mount_namespace, path),
                 _ => Err(Error::NotNamespace {
                     reference: self.clone(),
                 }),
@@ -56,7 +67,7 @@ impl Reference {
             source,
         };
         let path = CString::new(path.into_os_string().into_encoded_bytes())
-            .map_err(|_| failed(rustix::io::Errno::INVAL))?;
+            .map_err(|_| failed(Errno::INVAL))?;
         // Look before opening: a device's open may have effects.
         let place = openat(
             CWD,
@@ -73,26 +84,80 @@ impl Reference {
         drop(place);
         let fd = openat(CWD, path.as_c_str(), flags, Mode::empty()).map_err(failed)?;
         let namespace = Namespace::checked(fd, || self.clone())?;
-        match self.expected_type() {
-            Some(expected) if expected != namespace.id().namespace_type() => {
-                Err(Error::WrongType {
-                    reference: self.clone(),
-                    found: namespace.id(),
-                    expected,
-                })
-            }
-            _ => Ok(namespace),
+        match self.namespace_type() {
+            Some(expected) => self.must_be(expected, namespace),
+            None => Ok(namespace),
         }
     }
 
-    fn expected_type(&self) -> Option<NamespaceType> {
+    /// Opens the namespace, which must be of this type.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reference::open`].
+    ///
+    /// ```
+    /// use lxkns_ops::{Error, Reference};
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// let reference = Reference::Path("/proc/self/ns/net".into());
+    /// assert!(reference.open_as(NamespaceType::Net).is_ok());
+    /// let error = reference.open_as(NamespaceType::Uts).unwrap_err();
+    /// assert!(matches!(error, Error::WrongType { .. }));
+    /// ```
+    pub fn open_as(&self, expected: NamespaceType) -> Result<Namespace, Error> {
+        self.must_be(expected, self.open()?)
+    }
+
+    fn must_be(&self, expected: NamespaceType, namespace: Namespace) -> Result<Namespace, Error> {
+        if namespace.id().namespace_type() == expected {
+            return Ok(namespace);
+        }
+        Err(Error::WrongType {
+            reference: self.clone(),
+            found: namespace.id(),
+            expected,
+        })
+    }
+
+    /// Looks into the mount namespace from outside.
+    fn open_in(&self, mount_namespace: &Reference, path: &Path) -> Result<Namespace, Error> {
+        let failed = |source| Error::Open {
+            reference: self.clone(),
+            source,
+        };
+        let mount_namespace = mount_namespace.open_as(NamespaceType::Mnt)?;
+        let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let proc = openat(CWD, c"/proc", directory, Mode::empty()).map_err(failed)?;
+        let view = MountView::of(&mount_namespace, None, &proc).or_else(|denied| {
+            let owner = mount_namespace.owner().map_err(|_| denied)?;
+            MountView::of(&mount_namespace, Some(owner.as_fd()), &proc)
+        })?;
+        let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| failed(Errno::INVAL))?;
+        let opened = open_in(&view.root, &path, PATIENCE);
+        let place = opened.map_err(|error| failed(error.errno().unwrap_or(Errno::IO)))?;
+        if !Namespace::is_nsfs(&place) {
+            return Err(Error::NotNamespace {
+                reference: self.clone(),
+            });
+        }
+        let again = format!("thread-self/fd/{}", place.as_raw_fd());
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let fd = openat(&proc, again, flags, Mode::empty()).map_err(failed)?;
+        Namespace::checked(fd, || self.clone())
+    }
+
+    /// The type of the namespace, if the reference says so.
+    pub fn namespace_type(&self) -> Option<NamespaceType> {
         match *self {
             Reference::Process(_, expected)
             | Reference::Thread(_, _, expected)
             | Reference::ChildrenOf(_, expected)
             | Reference::Own(expected) => Some(expected),
             Reference::UniqueId(_, id) => id.map(NamespaceId::namespace_type),
-            Reference::Path(_) | Reference::FdOf(..) | Reference::Fd(_) => None,
+            Reference::Path(_) | Reference::FdOf(..) | Reference::Fd(_) | Reference::PathIn(..) => {
+                None
+            }
         }
     }
 
@@ -111,7 +176,7 @@ impl Reference {
             Reference::Own(ns_type) => format!("/proc/thread-self/{}", ns_type.proc_file()),
             Reference::FdOf(pid, fd) => format!("/proc/{pid}/fd/{fd}"),
             Reference::Fd(fd) => format!("/proc/self/fd/{fd}"),
-            Reference::UniqueId(..) => return None,
+            Reference::PathIn(..) | Reference::UniqueId(..) => return None,
         };
         Some(path.into())
     }
@@ -136,6 +201,7 @@ impl fmt::Display for Reference {
             Reference::Own(ns_type) => write!(f, "the own {ns_type} namespace"),
             Reference::FdOf(pid, fd) => write!(f, "fd {fd} of process {pid}"),
             Reference::Fd(fd) => write!(f, "fd {fd}"),
+            Reference::PathIn(mount_namespace, path) => write!(f, "{path:?} in {mount_namespace}"),
             Reference::UniqueId(unique_id, None) => write!(f, "namespace {unique_id}"),
             Reference::UniqueId(unique_id, Some(id)) => write!(f, "namespace {unique_id}, {id}"),
         }

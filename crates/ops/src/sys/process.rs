@@ -1,9 +1,12 @@
-//! Looking into other processes: pidfds of threads, and kcmp(2).
-#![expect(unsafe_code, reason = "system calls that rustix lacks")]
+//! Looking into other processes: pidfds, and kcmp(2).
+#![expect(unsafe_code, reason = "system calls and ioctls that rustix lacks")]
 
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::ffi::c_void;
+use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 
+use lxkns_species::NamespaceType;
 use rustix::io::{Errno, Result};
+use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
 
 /// Turns the result of `libc::syscall` into an error or a number.
 pub(crate) fn checked(result: i64) -> Result<i64> {
@@ -19,6 +22,41 @@ pub(crate) fn pidfd_open_thread(tid: u32) -> Result<OwnedFd> {
     // SAFETY: takes two numbers, touches no memory of ours.
     let result = unsafe { libc::syscall(libc::SYS_pidfd_open, tid, libc::PIDFD_THREAD) };
     let raw = RawFd::try_from(checked(result)?).map_err(|_| Errno::BADF)?;
+    // SAFETY: on success it returns a new file descriptor (close-on-exec) that nobody else knows.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// One of the ioctls of pidfds that open a namespace.
+struct GetNamespace(Opcode);
+
+// SAFETY: they take no argument.
+unsafe impl Ioctl for GetNamespace {
+    type Output = IoctlOutput;
+
+    const IS_MUTATING: bool = false;
+
+    fn opcode(&self) -> Opcode {
+        self.0
+    }
+
+    fn as_ptr(&mut self) -> *mut c_void {
+        std::ptr::null_mut()
+    }
+
+    unsafe fn output_from_ptr(output: IoctlOutput, _: *mut c_void) -> Result<IoctlOutput> {
+        Ok(output)
+    }
+}
+
+/// `PIDFD_GET_NET_NAMESPACE` and its like (6.11), include/uapi/linux/pidfd.h.
+pub(crate) fn namespace(pidfd: impl AsFd, namespace_type: NamespaceType) -> Result<OwnedFd> {
+    const PIDFS: u8 = 0xff;
+    // In the order of `NamespaceType::ALL`.
+    const NUMBERS: [u8; 8] = [1, 2, 3, 4, 5, 7, 9, 10];
+    let number = NUMBERS.get(namespace_type.index()).ok_or(Errno::INVAL)?;
+    let request = GetNamespace(opcode::none(PIDFS, *number));
+    // SAFETY: it takes no argument.
+    let raw = unsafe { ioctl(pidfd, request) }?;
     // SAFETY: on success it returns a new file descriptor (close-on-exec) that nobody else knows.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }

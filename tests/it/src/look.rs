@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 use lxkns_discover::{Options, discover};
 use lxkns_model::{Holder, Snapshot, wire};
 use lxkns_nstest::{Script, tool};
+use lxkns_species::NamespaceType;
 
 /// Scans for everything, through the library.
 ///
@@ -118,7 +119,8 @@ pub fn invariants(snapshot: &Snapshot) {
             }
         }
     }
-    for namespace in snapshot.namespaces() {
+    let has_mounts = snapshot.scope().types.contains(NamespaceType::Mnt);
+    for namespace in snapshot.namespaces().filter(|_| has_mounts) {
         for holder in namespace.holders() {
             if let Holder::BindMount {
                 mount_namespace: Some(id),

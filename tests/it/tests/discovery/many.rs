@@ -1,8 +1,10 @@
 //! Many processes in many namespaces.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 
-use lxkns_it::{everywhere, scaled};
+use lxkns_discover::{Bpf, Options};
+use lxkns_it::{everywhere, scaled, scan_with};
 use lxkns_nstest::{Script, namespace_of, need};
 use lxkns_species::NamespaceId;
 use lxkns_species::NamespaceType::{User, Uts};
@@ -45,4 +47,40 @@ fn all_of_many_are_there() {
         assert_eq!(owned, expected);
         assert_eq!(user.processes().len(), 1 + groups * (1 + others));
     });
+}
+
+/// How often the calling thread has called read(2) so far, where the kernel counts it.
+fn reads() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/thread-self/io").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("syscr: "))?;
+    line.parse().ok()
+}
+
+#[test]
+fn the_number_of_reads_per_process_is_constant() {
+    need!(userns);
+    let Some(_) = reads() else {
+        need!(never);
+        return;
+    };
+    let child = Script::new()
+        .user_namespace()
+        .forks("many", scaled(1000), Script::new())
+        .spawn()
+        .unwrap();
+    let options = Options::everything()
+        .bpf(Bpf::Off)
+        .workers(NonZeroUsize::MIN);
+    let before = reads().unwrap();
+    let snapshot = scan_with(&options);
+    let reads = reads().unwrap() - before;
+    assert!(snapshot.process(child.pid()).is_some());
+    // stat, status, cmdline, cgroup. A mount table or an ID map may take some reads, and there is
+    // at most one of each for a namespace.
+    let processes = snapshot.counts().listed;
+    let namespaces = snapshot.namespaces().len() as u64;
+    assert!(
+        reads <= 4 * processes + 10 * namespaces + 100,
+        "{reads} reads for {processes} processes in {namespaces} namespaces"
+    );
 }

@@ -97,3 +97,15 @@ fn usage_error(tool: Tool, error: &Error) -> String {
     };
     format!("{message}; see '{help} --help'")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definitions_hold_together() {
+        for tool in Tool::ALL {
+            command(tool).debug_assert();
+        }
+    }
+}

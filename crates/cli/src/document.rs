@@ -22,7 +22,7 @@ use crate::render::tree::{self, Forest};
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(crate) enum MaybeNamespace<'s> {
-    Known(NamespaceDoc<'s>),
+    Known(Box<NamespaceDoc<'s>>),
     Unknown { r#type: NamespaceType },
 }
 
@@ -34,7 +34,7 @@ impl MaybeNamespace<'_> {
 
 impl<'s> From<Namespace<'s>> for MaybeNamespace<'s> {
     fn from(namespace: Namespace<'s>) -> MaybeNamespace<'s> {
-        MaybeNamespace::Known(namespace.into())
+        MaybeNamespace::Known(Box::new(namespace.into()))
     }
 }
 

@@ -50,8 +50,3 @@ pub(crate) fn complain(text: &str) {
     // Where standard error is gone too, nobody can be told.
     let _ = writeln!(io::stderr().lock(), "error: {}", one_line(text));
 }
-
-/// Writes a warning to standard error, as one line.
-pub(crate) fn warn(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "warning: {}", one_line(text));
-}

@@ -2,7 +2,7 @@
 //!
 //! Each tool is one argument struct and one run function in `tools`. What they share stands in
 //! layers below: `args` (what to look at, how to show it), `render` (escaping, labels, tables,
-//! trees, colours), `document` (JSON), `notes` (what a view does not show) and `failure` (exit
+//! trees, colours), `document` (JSON), `notes` (what a view does not show), `log` and `failure` (exit
 //! codes). Nothing here knows a system call; the facts come from `lxkns-discover` or from a
 //! document.
 //!
@@ -19,6 +19,7 @@ mod args;
 mod cli;
 mod document;
 mod failure;
+mod log;
 mod named_files;
 mod notes;
 mod render;

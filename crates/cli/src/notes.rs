@@ -41,9 +41,8 @@ fn summary(snapshot: &Snapshot, live: bool) -> Option<String> {
     } else {
         format!("{} ({})", thing(first), first.why)
     };
-    let others = gaps().count() - 1;
-    if others > 0 {
-        text += &format!(", and {others} more kinds of things; -v names them");
+    if gaps().nth(1).is_some() {
+        text += ", and more is missing (-v tells)";
     }
     let may_more = gaps().any(|gap| matches!(gap.why, Reason::Denied | Reason::Restricted));
     if live && may_more && !has_all_it_takes(snapshot) {
@@ -74,27 +73,46 @@ fn has_all_it_takes(snapshot: &Snapshot) -> bool {
 
 /// `the file descriptors of 3 processes could not be read`.
 fn thing(gap: &Gap) -> String {
-    let n = gap.count;
+    let many = |one: &str| match gap.count {
+        1 => format!("1 {one}"),
+        n if one.ends_with("s") => format!("{n} {one}es"),
+        n => format!("{n} {one}s"),
+    };
+    let process = many("process");
+    let namespace = many("namespace");
     match &gap.what {
-        Missing::ProcessNamespaces => format!("the namespaces of {n} processes could not be read"),
+        Missing::ProcessNamespaces => format!("the namespaces of {process} could not be read"),
         Missing::Processes => "not all processes are listed".into(),
-        Missing::ProcessDetails => format!("details of {n} processes could not be read"),
-        Missing::Threads => format!("the threads of {n} processes could not be read"),
-        Missing::Fds => format!("the file descriptors of {n} processes could not be read"),
-        Missing::Sockets => format!("the network namespaces of {n} sockets could not be told"),
-        Missing::TunDevices => {
-            format!("the network namespaces of {n} tun devices could not be told")
+        Missing::ProcessDetails => format!("details of {process} could not be read"),
+        Missing::Threads => format!("the threads of {process} could not be read"),
+        Missing::Fds => format!("the file descriptors of {process} could not be read"),
+        Missing::Sockets => {
+            let socket = many("socket");
+            format!("the network namespace of {socket} could not be told")
         }
-        Missing::Mounts => format!("the mounts of {n} mount namespaces could not be read"),
-        Missing::BindMounts => format!("{n} bind mounts could not be looked at"),
-        Missing::ProcMounts => format!("the PID namespaces of {n} procfs mounts could not be told"),
+        Missing::TunDevices => {
+            let device = many("tun device");
+            format!("the network namespace of {device} could not be told")
+        }
+        Missing::Mounts => format!(
+            "the mounts of {} could not be read",
+            many("mount namespace")
+        ),
+        Missing::BindMounts => format!("{} could not be looked at", many("bind mount")),
+        Missing::ProcMounts => {
+            let mount = many("procfs mount");
+            format!("the PID namespace of {mount} could not be told")
+        }
         Missing::MountNamespaces => "mount namespaces without processes could not be listed".into(),
         Missing::KernelList => "the kernel's own list of namespaces could not be had".into(),
-        Missing::Owners => format!("the owners of {n} namespaces could not be told"),
-        Missing::Parents => format!("the parents of {n} namespaces could not be told"),
-        Missing::Creators => format!("the creators of {n} user namespaces could not be told"),
+        Missing::Owners => format!("the owner of {namespace} could not be told"),
+        Missing::Parents => format!("the parent of {namespace} could not be told"),
+        Missing::Creators => format!(
+            "the creator of {} could not be told",
+            many("user namespace")
+        ),
         Missing::LiveFacts => "what only a living kernel can tell is missing".into(),
-        other => format!("{other}: {n} missing"),
+        other => format!("{other}: {} missing", gap.count),
     }
 }
 
@@ -152,9 +170,9 @@ mod tests {
         let fds = (Missing::Fds, Reason::Denied, 400);
         let gone = (Missing::ProcessNamespaces, Reason::Gone, 2);
         check(&[], all, None);
-        check(&[gone.clone()], all, None);
+        check(std::slice::from_ref(&gone), all, None);
         check(
-            &[denied.clone()],
+            std::slice::from_ref(&denied),
             Capabilities::NONE,
             Some(
                 "312 of 410 processes could not be read (permission denied); \
@@ -166,7 +184,7 @@ mod tests {
             all,
             Some(
                 "312 of 410 processes could not be read (permission denied), \
-                 and 1 more kinds of things; -v names them",
+                 and more is missing (-v tells)",
             ),
         );
     }

@@ -12,6 +12,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use crate::args::Show;
 use crate::args::noise::Volume;
+use crate::log;
 
 /// What a tool does with its arguments.
 trait Run: Args {
@@ -175,7 +176,7 @@ impl Entry {
 
 fn run<T: Run + FromArgMatches>(matches: &ArgMatches) -> anyhow::Result<()> {
     let args = T::from_arg_matches(matches)?;
-    args.volume().install_log();
+    log::install(args.volume());
     match args.show() {
         Some(show) if show.dump_theme => Ok(show.print_theme()?),
         _ => args.run(),

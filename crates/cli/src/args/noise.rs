@@ -1,7 +1,5 @@
 //! How much to say on standard error.
 
-use tracing_subscriber::filter::LevelFilter;
-
 /// What else a tool tells besides what it was asked for.
 #[derive(Clone, Copy, Debug, clap::Args)]
 #[command(next_help_heading = "Notes")]
@@ -36,23 +34,5 @@ impl Noise {
             (_, 1) => Volume::Verbose,
             _ => Volume::Trace,
         }
-    }
-}
-
-impl Volume {
-    /// Lets the libraries speak, through standard error.
-    pub(crate) fn install_log(self) {
-        let level = match self {
-            Volume::Quiet => LevelFilter::OFF,
-            Volume::Normal => LevelFilter::WARN,
-            Volume::Verbose => LevelFilter::INFO,
-            Volume::Trace => LevelFilter::TRACE,
-        };
-        tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_writer(std::io::stderr)
-            .with_ansi(false)
-            .without_time()
-            .init();
     }
 }

@@ -5,7 +5,6 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::failure::warn;
 use crate::named_files;
 use crate::render::theme::{self, Theme};
 use crate::render::theme_file;
@@ -66,7 +65,7 @@ fn from_file(path: &Path) -> Theme {
         })
     });
     theme.unwrap_or_else(|error| {
-        warn(&format!("{error:#}; using the built-in dark theme"));
+        tracing::warn!("{error:#}; using the built-in dark theme");
         theme::DARK
     })
 }

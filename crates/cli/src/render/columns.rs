@@ -15,13 +15,15 @@ pub(crate) struct Column {
     pub(crate) right: bool,
     /// How narrow the column may become where there is no room; `None`: it is never cut.
     pub(crate) least: Option<usize>,
+    /// Whether to leave it out where there is no room for all columns.
+    pub(crate) spare: bool,
 }
 
 const GAP: usize = 1;
 
 /// Writes rows of cells, one per column, below the headings.
 ///
-/// With a `limit`, columns that may be cut give way, the last one first.
+/// With a `limit`, spare columns give way first, then those that may be cut, the last one first.
 pub(crate) fn write(
     out: &mut dyn io::Write,
     palette: &Palette,
@@ -43,13 +45,15 @@ pub(crate) fn write(
             *width = (*width).max(cell.width());
         }
     }
+    let mut shown = vec![true; columns.len()];
     if let Some(limit) = limit {
-        squeeze(&mut widths, columns, limit);
+        squeeze(&mut widths, &mut shown, columns, limit);
     }
     for row in rows {
-        let last = row.len().saturating_sub(1);
+        // Blanks are only written once something follows: no line ends in one.
         let mut owed = 0;
-        for (at, ((cell, column), width)) in row.into_iter().zip(columns).zip(&widths).enumerate() {
+        let cells = row.into_iter().zip(columns).zip(&widths).zip(&shown);
+        for ((cell, column), width) in cells.filter(|(_, shown)| **shown).map(|(cell, _)| cell) {
             let cell = if column.least.is_some() && limit.is_some() {
                 cell.cut_to(*width)
             } else {
@@ -57,7 +61,6 @@ pub(crate) fn write(
             };
             let fill = width.saturating_sub(cell.width());
             let (before, after) = if column.right { (fill, 0) } else { (0, fill) };
-            // Blanks are only written once something follows: no line ends in one.
             if !cell.is_empty() {
                 write!(out, "{:1$}", "", owed + before)?;
                 cell.write(out, palette)?;
@@ -65,21 +68,26 @@ pub(crate) fn write(
             } else {
                 owed += before;
             }
-            owed += after + if at < last { GAP } else { 0 };
+            owed += after + GAP;
         }
         writeln!(out)?;
     }
     Ok(())
 }
 
-fn squeeze(widths: &mut [usize], columns: &[Column], limit: usize) {
+fn squeeze(widths: &mut [usize], shown: &mut [bool], columns: &[Column], limit: usize) {
     let gaps = GAP * columns.len().saturating_sub(1);
     let mut excess = (widths.iter().sum::<usize>() + gaps).saturating_sub(limit);
+    for ((width, shown), column) in widths.iter().zip(shown).zip(columns) {
+        if excess > 0 && column.spare {
+            *shown = false;
+            excess = excess.saturating_sub(width + GAP);
+        }
+    }
     for (width, column) in widths.iter_mut().zip(columns).rev() {
         let Some(least) = column.least else { continue };
-        let gives = width
-            .saturating_sub(least.max(column.heading.len()))
-            .min(excess);
+        let least = least.max(column.heading.len());
+        let gives = width.saturating_sub(least).min(excess);
         *width -= gives;
         excess -= gives;
     }
@@ -94,6 +102,7 @@ mod tests {
             heading,
             right,
             least,
+            spare: right,
         };
         let columns = [
             column("ID", false, None),
@@ -124,8 +133,11 @@ mod tests {
     fn only_terminals_cut() {
         let rows = [["a", "1", "日本 and more"]];
         check(&rows, false, None, "a 1 日本 and more\n");
-        check(&rows, false, Some(10), "a 1 日本 …\n");
+        check(&rows, false, Some(17), "a 1 日本 and more\n");
+        // What is spare goes first.
+        check(&rows, false, Some(16), "a 日本 and more\n");
+        check(&rows, false, Some(8), "a 日本 …\n");
         // Never below the least, even if that is too wide.
-        check(&rows, false, Some(2), "a 1 日…\n");
+        check(&rows, false, Some(2), "a 日…\n");
     }
 }

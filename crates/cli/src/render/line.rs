@@ -92,24 +92,57 @@ impl Line {
         self
     }
 
-    /// The line in pieces that are at most this wide, broken at blanks where possible.
+    /// The line in pieces that are at most this wide if possible, broken at blanks between words
+    /// of our own: a process, a user or a path stays in one piece.
     pub(crate) fn wrap_to(self, width: usize) -> Vec<Line> {
         let mut lines = vec![Line::default()];
         let mut used = 0;
-        for (role, text) in self.spans {
-            for word in text.split_inclusive(' ') {
-                let needed = word.trim_end().width();
-                if used > 0 && used + needed > width {
-                    lines.push(Line::default());
-                    used = 0;
-                }
-                if let Some(line) = lines.last_mut() {
-                    line.push(role, word);
-                }
-                used += word.width();
+        for word in self.words() {
+            let needed = word.width();
+            let fits = used + needed <= width + usize::from(word.ends_in_blank());
+            if used > 0 && !fits {
+                lines.push(Line::default());
+                used = 0;
+            }
+            if let Some(line) = lines.last_mut() {
+                line.append(word);
+            }
+            used += needed;
+        }
+        // A blank at the very edge would make the terminal start a line of its own.
+        for line in &mut lines {
+            if let Some((_, text)) = line.spans.last_mut() {
+                text.truncate(text.trim_end_matches(' ').len());
             }
         }
         lines
+    }
+
+    /// What must not be torn apart.
+    fn words(self) -> Vec<Line> {
+        let mut words = vec![Line::default()];
+        for (role, text) in self.spans {
+            let parts: Vec<&str> = match role {
+                Role::Plain => text.split_inclusive(' ').collect(),
+                _ => vec![&text],
+            };
+            for part in parts {
+                if let Some(word) = words.last_mut() {
+                    word.push(role, part);
+                }
+                if role == Role::Plain && part.ends_with(' ') {
+                    words.push(Line::default());
+                }
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
+
+    fn ends_in_blank(&self) -> bool {
+        self.spans
+            .last()
+            .is_some_and(|(_, text)| text.ends_with(' '))
     }
 
     pub(crate) fn write(&self, out: &mut dyn io::Write, palette: &Palette) -> io::Result<()> {
@@ -176,7 +209,21 @@ mod tests {
         };
         check(&["one two ", "three"], 80, &["one two three"]);
         check(&["one two ", "three"], 8, &["one two", "three"]);
+        check(&["one two ", "three"], 7, &["one two", "three"]);
         check(&["one two ", "three"], 2, &["one", "two", "three"]);
+        check(&["one ", "two", "three"], 7, &["one", "twothree"]);
         check(&[], 10, &[""]);
+        check(&["one "], 3, &["one"]);
+    }
+
+    #[test]
+    fn what_belongs_together_is_not_wrapped() {
+        let mut line = Line::default();
+        line.plain("process ")
+            .push(Role::Process, "\"a b\"")
+            .push(Role::Process, " (1)");
+        line.push(Role::Unknown, "?").plain(" created");
+        let lines: Vec<_> = line.wrap_to(9).iter().map(text).collect();
+        assert_eq!(lines, ["process", "\"a b\" (1)?", "created"]);
     }
 }

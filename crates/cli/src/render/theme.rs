@@ -63,7 +63,7 @@ pub(crate) const DARK: Theme = Theme([
     fg(114),
     fg(221),
     fg(181),
-    bold(fg(213)),
+    fg(213),
     fg(80),
     bold(PLAIN),
     fg(183),
@@ -81,7 +81,7 @@ pub(crate) const LIGHT: Theme = Theme([
     fg(28),
     fg(94),
     fg(95),
-    bold(fg(127)),
+    fg(127),
     fg(23),
     bold(PLAIN),
     fg(97),
@@ -161,20 +161,15 @@ impl Default for Paint {
 
 impl Paint {
     fn style(self) -> Style {
-        let mut style = Style::new();
-        let attributes: [(bool, fn(Style) -> Style); 5] = [
-            (self.bold, Style::bold),
-            (self.italic, Style::italic),
-            (self.underline, Style::underline),
-            (self.dim, Style::dimmed),
-            (self.reverse, Style::reversed),
-        ];
-        for (wanted, add) in attributes {
-            if wanted {
-                style = add(style);
-            }
-        }
-        style = match self.fg {
+        let with = |style: Style, wanted, add: fn(Style) -> Style| {
+            if wanted { add(style) } else { style }
+        };
+        let style = with(Style::new(), self.bold, Style::bold);
+        let style = with(style, self.italic, Style::italic);
+        let style = with(style, self.underline, Style::underline);
+        let style = with(style, self.dim, Style::dimmed);
+        let style = with(style, self.reverse, Style::reversed);
+        let style = match self.fg {
             Some(Color::Indexed(index)) => style.color(XtermColors::from(index)),
             Some(Color::Rgb(r, g, b)) => style.color(Rgb(r, g, b)),
             None => style,

@@ -210,7 +210,7 @@ mod tests {
         }
 
         fn properties(&self, node: &u32) -> Vec<Line> {
-            if node % 2 == 0 {
+            if node.is_multiple_of(2) {
                 return Vec::new();
             }
             let mut line = Line::default();

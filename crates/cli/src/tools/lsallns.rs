@@ -30,8 +30,11 @@ pub(crate) struct Lsallns {
     pid: Option<Pid>,
 
     /// Which columns to show (comma-separated)
+    ///
+    /// The default is namespace,type,owner,holders,pid,process,comment; on a terminal that is too
+    /// narrow for these, type is left out.
     #[arg(short, long, value_name = "COLUMNS", value_enum, ignore_case = true)]
-    #[arg(value_delimiter = ',', default_values_t = DEFAULT)]
+    #[arg(value_delimiter = ',', default_values_t = DEFAULT, hide_default_value = true)]
     #[arg(conflicts_with_all = ["json", "jsonl"])]
     output: Vec<Col>,
 
@@ -177,7 +180,13 @@ impl Lsallns {
         screen: &mut Screen<'_>,
     ) -> io::Result<()> {
         let labels = self.show.labels();
-        let columns: Vec<Column> = self.output.iter().map(|col| col.column()).collect();
+        // The id tells the type; who asks for columns gets them, though.
+        let spare = |col: Col| col == Col::Type && self.output == DEFAULT;
+        let column = |col: &Col| Column {
+            spare: spare(*col),
+            ..col.column()
+        };
+        let columns: Vec<Column> = self.output.iter().map(column).collect();
         let row = |namespace: Namespace<'_>| {
             let cell = |col: &Col| col.cell(snapshot, namespace, labels);
             self.output.iter().map(cell).collect()
@@ -204,16 +213,17 @@ impl Col {
             Col::Holders => ("HOLDERS", true, None),
             Col::Processes => ("PROCESSES", true, None),
             Col::Pid => ("PID", true, Some(7)),
-            Col::Process => ("PROCESS", false, Some(8)),
+            Col::Process => ("PROCESS", false, Some(11)),
             Col::Command => ("COMMAND", false, Some(12)),
             Col::Cgroup => ("CGROUP", false, Some(12)),
             Col::Creator => ("CREATOR", false, Some(10)),
-            Col::Comment => ("COMMENT", false, Some(12)),
+            Col::Comment => ("COMMENT", false, Some(15)),
         };
         Column {
             heading,
             right,
             least,
+            spare: false,
         }
     }
 

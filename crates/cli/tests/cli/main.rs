@@ -3,6 +3,12 @@
 //! Nothing here depends on the machine that the tests run on: what the tools show comes from fixed
 //! snapshots, except where it is about what cannot be shown at all.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot be set up has failed"
+)]
+
 mod fixtures;
 mod golden;
 mod help;

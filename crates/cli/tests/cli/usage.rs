@@ -219,6 +219,8 @@ fn faulty_themes_are_warned_of() {
             outcome.stderr
         );
     }
+    let quiet = run_on(&snapshot, &format!("{line} --quiet"));
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]

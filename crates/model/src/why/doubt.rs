@@ -2,14 +2,15 @@
 
 use lxkns_species::{NamespaceType, NamespaceTypes};
 
-use crate::{Gap, Missing, Part, Snapshot};
+use crate::{Gap, Missing, Part, Reason, Snapshot};
 
 /// The gaps behind which there may be holders of namespaces of these types.
 pub(super) fn gaps(
     snapshot: &Snapshot,
     types: NamespaceTypes,
 ) -> impl Iterator<Item = &Gap> + use<'_> {
-    let hides = move |gap: &&Gap| may_hide_holders(&gap.what, types);
+    // What is gone holds nothing.
+    let hides = move |gap: &&Gap| gap.why != Reason::Gone && may_hide_holders(&gap.what, types);
     snapshot.gaps().iter().filter(hides)
 }
 

@@ -426,6 +426,12 @@ fn only_gaps_that_may_hide_a_holder_count() {
         count: 1,
         examples: Vec::new(),
     }));
+    facts.gaps.push(Gap {
+        what: Missing::Fds,
+        why: Reason::Gone,
+        count: 1,
+        examples: Vec::new(),
+    });
     for text in ["uts:[5]", "net:[5]", "pid:[5]", "user:[5]"] {
         facts.namespaces.push(NamespaceFacts::new(id(text)));
     }

@@ -11,6 +11,7 @@
 //! types that cannot have it; one to a namespace or process that is not listed is not, and parents
 //! that go round in a circle are unknown, as in [`Snapshot::assemble`].
 
+mod diff;
 mod head;
 mod holder;
 mod lines;
@@ -19,13 +20,16 @@ mod process;
 #[cfg(feature = "schema")]
 mod schema;
 mod text;
+mod why;
 
+pub use diff::DiffDoc;
 pub(super) use lines::read as read_lines;
 pub use lines::write_lines;
 pub use namespace::NamespaceDoc;
 pub use process::ProcessDoc;
 #[cfg(feature = "schema")]
 pub use schema::schema;
+pub use why::WhyDoc;
 
 use std::collections::HashSet;
 use std::io;

@@ -1,0 +1,85 @@
+//! What has changed between two snapshots, as JSON: only written, never read.
+
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use serde::Serialize;
+
+use super::NamespaceDoc;
+use super::holder::HolderDoc;
+use crate::diff::Change;
+use crate::{Diff, Namespace, Process};
+
+/// What has changed between two snapshots; what `lxkns diff --json` prints.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DiffDoc<'s> {
+    /// Whether both snapshots tell that they are of the same boot.
+    same_boot: bool,
+    /// Namespaces that are only in the later one.
+    came: Vec<NamespaceDoc<'s>>,
+    /// Namespaces that are only in the earlier one.
+    went: Vec<NamespaceDoc<'s>>,
+    /// Namespaces that are not the same in both.
+    changed: Vec<ChangeDoc<'s>>,
+    /// The parts that only one scan looked for, and that were not compared.
+    uncompared: Vec<&'static str>,
+    /// The types that only one scan looked for.
+    uncompared_types: Vec<NamespaceType>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct ChangeDoc<'s> {
+    id: NamespaceId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<RelationDoc>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<RelationDoc>,
+    leaders_came: Vec<Pid>,
+    leaders_went: Vec<Pid>,
+    holders_came: Vec<HolderDoc<'s>>,
+    holders_went: Vec<HolderDoc<'s>>,
+}
+
+/// The namespace above, then and now; null: none.
+#[derive(Debug, Serialize)]
+struct RelationDoc {
+    before: Option<NamespaceId>,
+    after: Option<NamespaceId>,
+}
+
+impl<'s> From<&Diff<'s>> for DiffDoc<'s> {
+    fn from(diff: &Diff<'s>) -> Self {
+        let namespaces = |list: &[Namespace<'s>]| list.iter().map(|it| (*it).into()).collect();
+        DiffDoc {
+            same_boot: diff.same_boot,
+            came: namespaces(&diff.came),
+            went: namespaces(&diff.went),
+            changed: diff.changed.iter().map(ChangeDoc::from).collect(),
+            uncompared: diff.uncompared.iter().map(|part| part.name()).collect(),
+            uncompared_types: diff.uncompared_types.iter().collect(),
+        }
+    }
+}
+
+impl<'s> From<&Change<'s>> for ChangeDoc<'s> {
+    fn from(change: &Change<'s>) -> Self {
+        let relation = |of: &dyn Fn(Namespace<'s>) -> Option<Namespace<'s>>| RelationDoc {
+            before: of(change.before).map(Namespace::id),
+            after: of(change.after).map(Namespace::id),
+        };
+        let parent = |namespace: Namespace<'s>| namespace.parent().known();
+        ChangeDoc {
+            id: change.after.id(),
+            parent: change.parent.then(|| relation(&parent)),
+            owner: change.owner.then(|| relation(&|it| it.owner())),
+            leaders_came: pids(&change.leaders_came),
+            leaders_went: pids(&change.leaders_went),
+            holders_came: change.holders_came.iter().map(|it| (*it).into()).collect(),
+            holders_went: change.holders_went.iter().map(|it| (*it).into()).collect(),
+        }
+    }
+}
+
+fn pids(processes: &[Process<'_>]) -> Vec<Pid> {
+    processes.iter().map(|process| process.pid()).collect()
+}

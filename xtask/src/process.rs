@@ -1,12 +1,12 @@
 //! Running a program with a time limit, together with everything that it started.
 //!
-//! The output goes to a file, not to a pipe: a grandchild that outlives its parent keeps a pipe
+//! The output goes to files, not to pipes: a grandchild that outlives its parent keeps a pipe
 //! open, and then the reader hangs instead of the test.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -20,18 +20,42 @@ pub(crate) enum End {
     TimedOut,
 }
 
-/// Runs a command in a process group of its own with both outputs in `output`, and ends the whole
-/// group when the command exits or `limit` has passed.
+/// The files with what a program wrote.
+#[derive(Debug)]
+pub(crate) struct Output {
+    stdout: PathBuf,
+    stderr: PathBuf,
+}
+
+impl Output {
+    /// Two files in `folder`.
+    pub(crate) fn in_folder(folder: &Path) -> Self {
+        Self {
+            stdout: folder.join("stdout"),
+            stderr: folder.join("stderr"),
+        }
+    }
+
+    pub(crate) fn stdout(&self) -> io::Result<String> {
+        Ok(String::from_utf8_lossy(&fs::read(&self.stdout)?).into_owned())
+    }
+
+    pub(crate) fn stderr(&self) -> io::Result<String> {
+        Ok(String::from_utf8_lossy(&fs::read(&self.stderr)?).into_owned())
+    }
+}
+
+/// Runs a command in a process group of its own, and ends the whole group when the command exits
+/// or `limit` has passed.
 pub(crate) fn run_limited(
     command: &mut Command,
-    output: &Path,
+    output: &Output,
     limit: Duration,
 ) -> io::Result<End> {
-    let file = File::create(output)?;
     let mut child = command
         .stdin(Stdio::null())
-        .stdout(file.try_clone()?)
-        .stderr(file)
+        .stdout(File::create(&output.stdout)?)
+        .stderr(File::create(&output.stderr)?)
         .process_group(0)
         .spawn()?;
     let pid = Pid::from_child(&child);
@@ -67,27 +91,35 @@ fn wait_for_exit(pid: Pid, limit: Duration) -> io::Result<bool> {
 mod tests {
     use super::*;
 
-    fn shell(script: &str, limit: Duration) -> (End, String) {
-        let output = std::env::temp_dir().join(format!(
+    fn shell(script: &str, limit: Duration) -> (End, String, String) {
+        let name = format!(
             "xtask-{}-{:?}",
             std::process::id(),
             std::thread::current().id()
-        ));
-        let end =
-            run_limited(Command::new("/bin/sh").args(["-c", script]), &output, limit).unwrap();
-        let text = std::fs::read_to_string(&output).unwrap();
-        std::fs::remove_file(&output).unwrap();
-        (end, text)
+        );
+        let folder = std::env::temp_dir().join(name);
+        fs::create_dir(&folder).unwrap();
+        let output = Output::in_folder(&folder);
+        let end = run_limited(Command::new("/bin/sh").args(["-c", script]), &output, limit);
+        let result = (
+            end.unwrap(),
+            output.stdout().unwrap(),
+            output.stderr().unwrap(),
+        );
+        fs::remove_dir_all(folder).unwrap();
+        result
     }
 
     #[test]
     fn an_exit_is_reported_with_both_outputs() {
-        let (end, text) = shell("echo out; echo err >&2; exit 3", Duration::from_secs(60));
+        let (end, stdout, stderr) =
+            shell("echo out; echo err >&2; exit 3", Duration::from_secs(60));
         let End::Exited(status) = end else {
             panic!("{end:?}")
         };
         assert_eq!(status.code(), Some(3));
-        assert_eq!(text, "out\nerr\n");
+        assert_eq!(stdout, "out\n");
+        assert_eq!(stderr, "err\n");
     }
 
     #[test]
@@ -100,10 +132,10 @@ mod tests {
 
     #[test]
     fn nothing_is_left_behind() {
-        let (_, text) = shell("sleep 1000 & echo $!", Duration::from_secs(60));
+        let (_, stdout, _) = shell("sleep 1000 & echo $!", Duration::from_secs(60));
         // A signal is on its way before it has arrived: wait for the grandchild's end, if it is
         // there at all.
-        let grandchild = Pid::from_raw(text.trim().parse().unwrap()).unwrap();
+        let grandchild = Pid::from_raw(stdout.trim().parse().unwrap()).unwrap();
         assert!(wait_for_exit(grandchild, Duration::from_secs(60)).unwrap_or(true));
     }
 }

@@ -11,7 +11,6 @@ pub(crate) mod report;
 pub(crate) mod stage;
 pub(crate) mod suite;
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -21,7 +20,7 @@ use self::libtest::Verdict;
 use self::report::{Counts, Identity, Outcome, Report, TestResult};
 use self::stage::Stage;
 use self::suite::Suite;
-use crate::process::{End, run_limited};
+use crate::process::{End, Output, run_limited};
 use crate::workspace::Workspace;
 
 /// How long a single test binary may take; none should need a quarter of it.
@@ -93,7 +92,7 @@ pub(crate) fn run_one(
 }
 
 fn run_doctests(workspace: &Workspace, stage: &Stage) -> Result<Vec<TestResult>> {
-    let output = stage.scratch().join("output");
+    let output = Output::in_folder(&stage.scratch());
     let end = run_limited(
         workspace.cargo().args([
             "test",
@@ -106,8 +105,8 @@ fn run_doctests(workspace: &Workspace, stage: &Stage) -> Result<Vec<TestResult>>
         DOCTEST_LIMIT,
     )
     .context("cannot start cargo test --doc")?;
-    let text = String::from_utf8_lossy(&fs::read(&output)?).into_owned();
-    let mut results: Vec<TestResult> = libtest::all_verdicts(&text)
+    let stdout = output.stdout()?;
+    let mut results: Vec<TestResult> = libtest::doctest_verdicts(&stdout)
         .into_iter()
         .map(|(name, verdict)| TestResult {
             test: format!("doctest {name}"),
@@ -123,10 +122,10 @@ fn run_doctests(workspace: &Workspace, stage: &Stage) -> Result<Vec<TestResult>>
     let succeeded = matches!(end, End::Exited(status) if status.success());
     if !succeeded {
         println!("---- doctests ----");
-        for line in text.lines().filter(|line| !libtest::is_pass(line)) {
+        for line in stdout.lines().filter(|line| !libtest::is_pass(line)) {
             println!("{line}");
         }
-        println!("----");
+        println!("{}\n----", output.stderr()?.trim_end());
         if Counts::of(&results).failed == 0 {
             let reason = match end {
                 End::Exited(status) => format!("cargo test --doc failed ({status})"),

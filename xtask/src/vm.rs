@@ -73,10 +73,17 @@ fn run_matrix(workspace: &Workspace, wanted: &[String], report: &mut Report) -> 
     let accelerator = Accelerator::choose(&machine(first));
     println!("vm: run in {}", accelerator.name());
     let mut rows = side_by_side(&kernels, |kernel| {
-        Row::of(
-            &kernel.0,
-            machine(kernel).boot(accelerator, guest::RUN, LIMIT),
-        )
+        let machine = machine(kernel);
+        let boot = || machine.boot(accelerator, guest::RUN, LIMIT);
+        let run = match boot() {
+            Ok(run) if run.is_stillborn() => {
+                println!("vm: {}: did not boot, once more", kernel.0.series);
+                show_console(&run.console);
+                boot()
+            }
+            run => run,
+        };
+        Row::of(&kernel.0, run)
     });
     ensure!(
         rows.len() == kernels.len(),
@@ -154,7 +161,10 @@ impl Row {
                 let problem = match run.end {
                     _ if complete => None,
                     End::TimedOut => Some("did not end in time".to_owned()),
-                    End::Exited(status) => Some(format!("ended before its tests ({status})")),
+                    End::Exited(status) => Some(format!(
+                        "ended before its tests ({status}) {}",
+                        run.complaint.trim()
+                    )),
                 };
                 if problem.is_some() || Counts::of(&row.results).failed > 0 {
                     show_console(&run.console);

@@ -25,22 +25,12 @@ pub(crate) fn listed(output: &str) -> BTreeSet<String> {
 
 /// The verdicts on the `names` in the output of a run.
 pub(crate) fn verdicts(output: &str, names: &BTreeSet<String>) -> BTreeMap<String, Verdict> {
-    output
-        .lines()
-        .filter_map(verdict_in)
-        .filter(|(name, _)| names.contains(*name))
-        .map(|(name, verdict)| (name.to_owned(), verdict))
-        .collect()
+    read(output, |name| names.contains(name))
 }
 
-/// All verdicts in the output of a run whose names nobody knows beforehand (doctests).
-pub(crate) fn all_verdicts(output: &str) -> BTreeMap<String, Verdict> {
-    output
-        .lines()
-        .filter(|line| line.starts_with("test "))
-        .filter_map(verdict_in)
-        .map(|(name, verdict)| (name.to_owned(), verdict))
-        .collect()
+/// The verdicts on doctests, whose names nobody knows beforehand.
+pub(crate) fn doctest_verdicts(output: &str) -> BTreeMap<String, Verdict> {
+    read(output, |name| name.contains(" (line "))
 }
 
 /// The tests of which libtest said that they take suspiciously long: where a run that had to be
@@ -61,26 +51,44 @@ pub(crate) fn is_pass(line: &str) -> bool {
     line.starts_with("test ") && line.ends_with(" ... ok")
 }
 
-/// Reads `test NAME ... VERDICT`. Something that a child process of a test wrote without a line
-/// feed may stand before it, or follow.
-fn verdict_in(line: &str) -> Option<(&str, Verdict)> {
-    let (before, after) = line.rsplit_once(" ... ")?;
-    let name = before
-        .strip_prefix("test ")
-        .or_else(|| Some(before.rsplit_once("test ")?.1))?;
-    // Libtest says how a test is expected to end, rustdoc how an example is to be compiled.
-    let name = [" - should panic", " - compile", " - compile fail"]
-        .iter()
-        .find_map(|suffix| name.strip_suffix(suffix))
-        .unwrap_or(name);
-    let verdict = [
-        ("ok", Verdict::Ok),
-        ("FAILED", Verdict::Failed),
-        ("ignored", Verdict::Ignored),
-    ]
-    .into_iter()
-    .find_map(|(text, verdict)| after.starts_with(text).then_some(verdict))?;
-    Some((name, verdict))
+/// Reads `test NAME ... VERDICT` for known names. Something that a child process of a test wrote
+/// may stand before it or follow. It may even come in the middle, since libtest writes the name
+/// and the verdict one after the other: then the verdict starts a line of its own.
+fn read(output: &str, is_known: impl Fn(&str) -> bool) -> BTreeMap<String, Verdict> {
+    let mut verdicts = BTreeMap::new();
+    let mut pending = None;
+    for line in output.lines() {
+        if let Some((name, rest)) = announced_in(line, &is_known) {
+            match VERDICTS.iter().find(|(text, _)| rest.starts_with(text)) {
+                Some((_, verdict)) => _ = verdicts.insert(name.to_owned(), *verdict),
+                None => pending = Some(name),
+            }
+        } else if let Some((_, verdict)) = VERDICTS.iter().find(|(text, _)| line == *text)
+            && let Some(name) = pending.take()
+        {
+            verdicts.insert(name.to_owned(), *verdict);
+        }
+    }
+    verdicts
+}
+
+const VERDICTS: [(&str, Verdict); 3] = [
+    ("ok", Verdict::Ok),
+    ("FAILED", Verdict::Failed),
+    ("ignored", Verdict::Ignored),
+];
+
+/// The known test that a line announces the verdict on, and what follows.
+fn announced_in(line: &str, is_known: impl Fn(&str) -> bool) -> Option<(&str, &str)> {
+    line.match_indices("test ").find_map(|(at, test)| {
+        let (name, rest) = line.get(at + test.len()..)?.split_once(" ... ")?;
+        // Libtest says how a test is expected to end, rustdoc what it does with an example.
+        let name = [" - should panic", " - compile", " - compile fail"]
+            .iter()
+            .find_map(|suffix| name.strip_suffix(suffix))
+            .unwrap_or(name);
+        is_known(name).then_some((name, rest))
+    })
 }
 
 #[cfg(test)]
@@ -88,9 +96,12 @@ mod tests {
     use super::*;
 
     const RUN: &str = "
-running 5 tests
+running 7 tests
 test a::passes ... ok
 some noisetest a::after_noise ... ok
+test a::around_noise ... a test that ... makes noise
+ok
+ok
 test b::breaks ... FAILED
 test b::panics - should panic ... ok
 test c::later ... ignored, needs a moon
@@ -109,6 +120,7 @@ test d::hangs has been running for over 60 seconds
         let names = [
             "a::passes",
             "a::after_noise",
+            "a::around_noise",
             "b::breaks",
             "b::panics",
             "c::later",
@@ -123,6 +135,7 @@ test d::hangs has been running for over 60 seconds
                 .collect::<Vec<_>>(),
             [
                 ("a::after_noise", Verdict::Ok),
+                ("a::around_noise", Verdict::Ok),
                 ("a::passes", Verdict::Ok),
                 ("b::breaks", Verdict::Failed),
                 ("b::panics", Verdict::Ok),
@@ -135,7 +148,7 @@ test d::hangs has been running for over 60 seconds
     fn doctests_are_found_without_a_list() {
         let output = "test crates/a/src/lib.rs - (line 7) ... ok\nnot a test x ... ok\n";
         assert_eq!(
-            all_verdicts(output),
+            doctest_verdicts(output),
             BTreeMap::from([("crates/a/src/lib.rs - (line 7)".to_owned(), Verdict::Ok)])
         );
     }

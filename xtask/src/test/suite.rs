@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 use super::libtest::{self, Verdict};
 use super::needs;
 use super::report::{Identity, Outcome, TestResult};
-use crate::process::{End, run_limited};
+use crate::process::{End, Output, run_limited};
 
 /// The user and the group of the unprivileged run.
 const NOBODY: u32 = 65534;
@@ -46,19 +46,21 @@ impl Suite {
         folder: &Path,
         identity: Identity,
     ) -> Result<Vec<TestResult>> {
-        let output = self.scratch.join("output");
+        let output = Output::in_folder(&self.scratch);
         let command = || self.command(binary, folder, identity);
 
         let listing = run_limited(command().arg("--list"), &output, self.limit)
             .with_context(|| format!("cannot start {name}"))?;
-        let listing_text = read(&output)?;
         let End::Exited(status) = listing else {
             bail!("{name} hangs when asked for its tests")
         };
         if !status.success() {
-            bail!("{name} does not list its tests ({status}): {listing_text}");
+            bail!(
+                "{name} does not list its tests ({status}): {}",
+                output.stderr()?
+            );
         }
-        let names = libtest::listed(&listing_text);
+        let names = libtest::listed(&output.stdout()?);
         if names.is_empty() {
             return Ok(Vec::new());
         }
@@ -75,16 +77,17 @@ impl Suite {
             &output,
             self.limit,
         )?;
-        let text = read(&output)?;
-        let outcomes = judge(&names, &text, &read(&skips)?, end);
+        let stdout = output.stdout()?;
+        let outcomes = judge(&names, &stdout, &read(&skips)?, end);
         if outcomes
             .values()
             .any(|outcome| matches!(outcome, Outcome::Failed(_)))
         {
             println!("---- {name} as {identity} ----");
-            for line in text.lines().filter(|line| !libtest::is_pass(line)) {
+            for line in stdout.lines().filter(|line| !libtest::is_pass(line)) {
                 println!("{line}");
             }
+            println!("{}", output.stderr()?.trim_end());
             println!("----");
         }
         Ok(outcomes

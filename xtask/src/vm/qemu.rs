@@ -9,9 +9,15 @@ use anyhow::{Context, Result};
 
 use super::guest::{INIT, PROBE};
 use super::record;
-use crate::process::{End, run_limited};
+use crate::process::{End, Output, run_limited};
 
 const QEMU: &str = "qemu-system-x86_64";
+
+/// What the kernel is told. It is not to check that the timer ticks as fast as it should: where the
+/// emulator has to share its processor, it does not. After a panic it is to end, without a firmware
+/// that has to be asked.
+const COMMAND_LINE: &str =
+    "console=ttyS0 loglevel=4 no_timer_check panic=-1 reboot=t random.trust_cpu=on";
 
 /// How long a machine may take to show that an accelerator works.
 const PROBE_LIMIT: Duration = Duration::from_secs(30);
@@ -81,6 +87,8 @@ pub(super) struct Machine {
 pub(super) struct Run {
     pub(super) end: End,
     pub(super) results: String,
+    /// What the emulator itself had to say.
+    pub(super) complaint: String,
     pub(super) console: PathBuf,
     pub(super) took: Duration,
 }
@@ -89,6 +97,12 @@ impl Run {
     /// Whether everything inside came to its end.
     fn complete(&self) -> bool {
         record::read(&self.results, "").1
+    }
+
+    /// Whether the machine died before there was anything to run: a matter of the emulator, which
+    /// has its moods on a busy host, not of the tests.
+    pub(super) fn is_stillborn(&self) -> bool {
+        self.results.is_empty() && self.end != End::TimedOut
     }
 }
 
@@ -104,6 +118,7 @@ impl Machine {
         let log = |name: &str| self.logs.join(name);
         let (console, results) = (log("console.log"), log("results.log"));
         fs::write(&results, "")?;
+        let output = Output::in_folder(&self.logs);
         let start = Instant::now();
         let end = run_limited(
             Command::new(QEMU)
@@ -115,20 +130,19 @@ impl Machine {
                 .arg("-initrd")
                 .arg(&self.initramfs)
                 .arg("-append")
-                .arg(format!(
-                    "console=ttyS0 loglevel=4 panic=-1 reboot=t random.trust_cpu=on rdinit={INIT} -- {task}"
-                ))
+                .arg(format!("{COMMAND_LINE} rdinit={INIT} -- {task}"))
                 .arg("-serial")
                 .arg(format!("file:{}", console.display()))
                 .arg("-serial")
                 .arg(format!("file:{}", results.display())),
-            &log("qemu.log"),
+            &output,
             limit,
         )
         .with_context(|| format!("cannot start {QEMU}"))?;
         let results = String::from_utf8_lossy(&fs::read(&results)?).into_owned();
         Ok(Run {
             end,
+            complaint: output.stderr()?,
             results,
             console,
             took: start.elapsed(),

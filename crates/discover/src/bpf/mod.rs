@@ -5,8 +5,10 @@
 //! Reading the namespaces of a process from `/proc` takes a dozen system calls, 20 µs and more.
 //! The kernel's BPF iterators (since Linux 5.8, see [`lxkns_ops::bpf`]) run a small program of ours
 //! for each task, or each open file, and collect what it writes: a quarter of a microsecond per
-//! task, without opening anything, without the privileges of ptrace(2). Setting up costs about as
-//! much as reading 70 processes from `/proc` (from Linux 6.16 on; 250 before).
+//! task, without opening anything, without the privileges of ptrace(2). Setting both up takes about
+//! 2 ms, as long as reading 100 processes from `/proc`: half of it to find our way through the
+//! kernel's type information, half for its verifier. Before Linux 6.16, which lets that information
+//! be mapped into memory, it is 6 ms. An iterator can be kept, and read any number of times.
 //!
 //! # The program
 //!
@@ -22,12 +24,14 @@
 //! a fault), or copies from addresses with a helper that fails softly. No lock is taken: a task that
 //! changes namespaces meanwhile could show some of the old and some of the new ones, or a stale
 //! object. The program therefore looks twice, and marks what did not stay the same: see
-//! [`Task::settled`].
+//! [`Task::settled`]. Of 100,000 records of a process that did nothing but switch between two
+//! namespaces, 600 were so marked, and none of the others was wrong.
 //!
-//! From Linux 6.2 to 6.18, the verifier searches the names of all of the kernel's types, several
-//! times over, for each pointer that a program follows from a *trusted* pointer, which makes 80 % of
-//! the set-up. Passing the task through `bpf_rdonly_cast` first takes that trust away, and the
-//! searches with it. Where that function is missing or refused, the program is loaded without.
+//! Since Linux 6.2, and until it learned binary search (7.3 has it, 6.19 has not), the verifier walks
+//! through the names of all of the kernel's types, several times over, for each pointer that a
+//! program follows from a *trusted* one: 4 to 8 ms. Passing the task through `bpf_rdonly_cast` first
+//! takes that trust away, and the walks with it. Where that function is missing or refused, the
+//! program is loaded without.
 //!
 //! # When it cannot be had
 //!

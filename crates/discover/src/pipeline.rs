@@ -48,6 +48,8 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     for source in OF_MACHINE {
         source(&scan, &mut sightings);
     }
+    ask_again(&scan, &sightings.processes);
+    let alive = sightings.explained(&scan.resolver);
     let Sightings {
         mut processes,
         holders,
@@ -56,7 +58,6 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
         ..
     } = sightings;
     processes.sort_by_key(|process| process.pid);
-    ask_again(&scan, &processes);
     if options.scope().details == Details::Leaders {
         describe_leaders(&scan, &mut processes);
     }
@@ -71,7 +72,14 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     let is_initial = initial(&scan, &processes);
 
     let Scan { resolver, gaps, .. } = scan;
-    let mut namespaces = resolver.into_facts(&gaps);
+    let mut namespaces = resolver.into_facts(&alive, &gaps);
+    for (id, holder) in holders {
+        let namespace = namespaces
+            .entry(id)
+            .or_insert_with(|| NamespaceFacts::new(id));
+        namespace.holders.push(holder);
+    }
+    let mut namespaces: Vec<NamespaceFacts> = namespaces.into_values().collect();
     let mut names = None;
     for namespace in &mut namespaces {
         if let Some(creator) = namespace.creator {
@@ -83,10 +91,6 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
             namespace.gid_map = Some(gids.clone());
         }
     }
-    namespaces.extend(holders.into_iter().map(|(id, holder)| NamespaceFacts {
-        holders: vec![holder],
-        ..NamespaceFacts::new(id)
-    }));
     for namespace in &mut namespaces {
         namespace.initial = is_initial(namespace.id, namespace.unique_id);
     }

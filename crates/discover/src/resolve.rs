@@ -164,24 +164,33 @@ impl Resolver {
         resolved.collect()
     }
 
-    /// All namespaces that are some other one's parent or owner.
-    pub(crate) fn parents_and_owners(&self) -> HashSet<NamespaceId> {
+    /// Adds to a set of namespaces all that keep these in being: their parents and owners, and
+    /// theirs, and so on.
+    pub(crate) fn with_relations(&self, mut set: HashSet<NamespaceId>) -> HashSet<NamespaceId> {
         let known = self.known();
-        let resolved = known.values().flat_map(|entry| match entry {
-            Entry::Resolved(facts) => [facts.parent.known(), facts.owner],
-            Entry::Asking | Entry::Failed(_) => [None, None],
-        });
-        resolved.flatten().collect()
+        let mut fresh: Vec<NamespaceId> = set.iter().copied().collect();
+        while let Some(id) = fresh.pop() {
+            if let Some(Entry::Resolved(facts)) = known.get(&id) {
+                let above = [facts.parent.known(), facts.owner].into_iter().flatten();
+                fresh.extend(above.filter(|id| set.insert(*id)));
+            }
+        }
+        set
     }
 
-    /// All that has been found out. What could not be, and was wanted, becomes a gap.
-    pub(crate) fn into_facts(self, gaps: &Gaps) -> Vec<NamespaceFacts> {
+    /// All that has been found out about the `alive` ones. What could not be, and was wanted,
+    /// becomes a gap. The others have gone while they were looked at.
+    pub(crate) fn into_facts(
+        self,
+        alive: &HashSet<NamespaceId>,
+        gaps: &Gaps,
+    ) -> HashMap<NamespaceId, NamespaceFacts> {
         let known = self
             .known
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        let mut all = Vec::with_capacity(known.len());
-        for (id, entry) in known {
+        let mut all = HashMap::with_capacity(alive.len());
+        for (id, entry) in known.into_iter().filter(|(id, _)| alive.contains(id)) {
             let (facts, why) = match entry {
                 Entry::Resolved(facts) => (*facts, Reason::Denied),
                 Entry::Failed(why) => (NamespaceFacts::new(id), why),
@@ -197,7 +206,7 @@ impl Resolver {
             if self.asks && self.parents && facts.parent == Relation::Unknown {
                 gaps.add(Missing::Parents, why, id.to_string());
             }
-            all.push(facts);
+            all.insert(id, facts);
         }
         all
     }

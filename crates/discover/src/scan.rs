@@ -60,6 +60,20 @@ impl Sightings {
     }
 }
 
+impl Sightings {
+    /// The namespaces of which it is known why they are alive.
+    pub(crate) fn explained(&self, resolver: &Resolver) -> HashSet<NamespaceId> {
+        let mut sighted: HashSet<NamespaceId> = self.holders.iter().map(|(id, _)| *id).collect();
+        for process in &self.processes {
+            sighted.extend(process.namespaces.iter());
+            for thread in &process.threads {
+                sighted.extend(thread.namespaces.iter());
+            }
+        }
+        resolver.with_relations(sighted)
+    }
+}
+
 impl<'o> Scan<'o> {
     pub(crate) fn new(options: &'o Options, proc: Procfs) -> Scan<'o> {
         let uids = UidView::of_scanner(&proc);

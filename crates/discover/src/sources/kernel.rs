@@ -10,7 +10,6 @@ use std::collections::HashSet;
 
 use lxkns_model::{Holder, Missing, Part, Reason};
 use lxkns_ops::{Namespace, listns, may_see_all, mounts};
-use lxkns_species::NamespaceId;
 
 use crate::gaps::reason;
 use crate::scan::{Scan, Sightings};
@@ -67,23 +66,10 @@ pub(crate) fn after(scan: &Scan<'_>, sightings: &mut Sightings) {
             }
         }
     }
-    let explained = explained(scan, sightings);
+    let explained = sightings.explained(&scan.resolver);
     for (id, unique_id) in scan.resolver.unique_ids() {
         if still.contains(&unique_id) && !explained.contains(&id) {
             sightings.holders.push((id, Holder::Unseen));
         }
     }
-}
-
-/// The namespaces of which it is known why they are alive.
-fn explained(scan: &Scan<'_>, sightings: &Sightings) -> HashSet<NamespaceId> {
-    let mut explained = scan.resolver.parents_and_owners();
-    explained.extend(sightings.holders.iter().map(|(id, _)| *id));
-    for process in &sightings.processes {
-        explained.extend(process.namespaces.iter());
-        for thread in &process.threads {
-            explained.extend(thread.namespaces.iter());
-        }
-    }
-    explained
 }

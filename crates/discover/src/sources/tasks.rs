@@ -190,6 +190,8 @@ impl Reading<'_> {
         }) {
             all.append(seen);
         }
+        // Each worker's were in order, but not those of all.
+        all.processes.sort_unstable_by_key(|process| process.pid);
         all
     }
 

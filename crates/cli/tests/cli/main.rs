@@ -13,5 +13,6 @@ mod fixtures;
 mod golden;
 mod help;
 mod pipes;
+mod terminal;
 mod tool;
 mod usage;

@@ -1,11 +1,13 @@
 //! Fixed snapshots of machines that were never there.
 
 mod containers;
+mod held;
 mod hostile;
 mod restricted;
 mod small;
 
 pub(crate) use containers::containers;
+pub(crate) use held::held;
 pub(crate) use hostile::hostile;
 pub(crate) use restricted::restricted;
 pub(crate) use small::small;

@@ -6,9 +6,11 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a test that cannot be set up has failed"
 )]
 
+mod diff;
 mod fixtures;
 mod golden;
 mod help;
@@ -16,3 +18,4 @@ mod pipes;
 mod terminal;
 mod tool;
 mod usage;
+mod why;

@@ -116,7 +116,8 @@ fn thing(gap: &Gap) -> String {
     }
 }
 
-fn in_full(gap: &Gap) -> String {
+/// One thing that could not be seen, with examples.
+pub(crate) fn in_full(gap: &Gap) -> String {
     let mut text = format!("{} ({})", thing(gap), gap.why);
     let examples: Vec<_> = gap
         .examples

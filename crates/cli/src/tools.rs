@@ -1,5 +1,6 @@
 //! The tools: for each an argument struct and a run function.
 
+mod diff;
 mod dumpns;
 mod lsallns;
 mod lspidns;
@@ -7,6 +8,7 @@ mod lsuns;
 mod nscaps;
 mod pidtree;
 mod snapshot;
+mod why;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
@@ -39,7 +41,7 @@ pub(crate) struct Entry {
 }
 
 /// All tools, those first that are also programs of their own.
-pub(crate) static ENTRIES: [Entry; 7] = [
+pub(crate) static ENTRIES: [Entry; 9] = [
     Entry {
         name: "lsallns",
         about: "List all namespaces of this machine in one flat table",
@@ -111,6 +113,26 @@ Example: how do I look at a machine from afar?
         augment: snapshot::Snapshot::augment_args,
         run: run::<snapshot::Snapshot>,
     },
+    Entry {
+        name: "why",
+        about: "Tell who keeps a namespace alive, and what it takes for it to go away",
+        example: "\
+Example: why is this network namespace still there?
+    sudo lxkns why /run/netns/blue",
+        more: WHY,
+        augment: why::Why::augment_args,
+        run: run::<why::Why>,
+    },
+    Entry {
+        name: "diff",
+        about: "Show what has changed between two snapshots, or between one and now",
+        example: "\
+Example: which namespaces did this leave behind?
+    sudo lxkns snapshot > before.json; ./this; sudo lxkns diff before.json",
+        more: DIFF,
+        augment: diff::Diff::augment_args,
+        run: run::<diff::Diff>,
+    },
 ];
 
 const LSALLNS: &str = "\
@@ -153,6 +175,24 @@ join a user namespace with setns(2) has all capabilities in there.
 
 A NAMESPACE is any of: net:[4026532281]; net:4026532281; 4026532281, if no other namespace has this \
 inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/netns/blue.";
+
+const WHY: &str = "\
+The steps are the least that has to happen, as far as can be seen: leave out one, and the namespace \
+stays. What else is to be ended along is named; namespaces nested in this one or owned by it hold \
+it, so they go first. An unmount may propagate into other mount namespaces, and so take care of \
+several steps at once.
+
+A NAMESPACE is any of: net:[4026532281]; net:4026532281; 4026532281, if no other namespace has this \
+inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/netns/blue.";
+
+const DIFF: &str = "\
+A line begins with - for a namespace that went, + for one that came, ~ for one that has changed. \
+Namespaces are told apart by the kernel's 64-bit ids where it has any (Linux 6.18), else by who is in \
+them and what holds them; so an inode that was given to another namespace is seen as such. What \
+only one of the snapshots looked for is not compared.
+
+The exit code is 0 if nothing has changed, 1 if something has, and 2 in case of trouble, as with \
+snapshots of two boots.";
 
 impl Entry {
     pub(crate) fn named(name: &str) -> Option<&'static Entry> {

@@ -138,16 +138,22 @@ impl Labels {
 
     /// Why a namespace is alive that no process is joined to.
     pub(crate) fn reason(self, snapshot: &Snapshot, namespace: Namespace<'_>) -> Line {
+        let own = snapshot.host().scanner_namespaces.get(NamespaceType::Mnt);
+        let holders = namespace.holders().iter();
+        match holders.min_by_key(|holder| precedence(holder, own)) {
+            Some(holder) => self.holder(snapshot, holder),
+            None => {
+                let mut line = Line::default();
+                line.push(Role::Unknown, "(hidden)");
+                line
+            }
+        }
+    }
+
+    /// One reason why a namespace is alive.
+    pub(crate) fn holder(self, snapshot: &Snapshot, holder: &Holder) -> Line {
         let mut line = Line::default();
         let own = snapshot.host().scanner_namespaces.get(NamespaceType::Mnt);
-        let Some(holder) = namespace
-            .holders()
-            .iter()
-            .min_by_key(|holder| precedence(holder, own))
-        else {
-            line.push(Role::Unknown, "(hidden)");
-            return line;
-        };
         let of = |line: &mut Line, before: &str, pid: Pid, tid: Option<Pid>| {
             line.plain(before);
             match tid {
@@ -200,7 +206,8 @@ impl Labels {
         }
     }
 
-    fn process_by_pid(self, snapshot: &Snapshot, pid: Pid) -> Line {
+    /// The same, of a process that may not be in the snapshot.
+    pub(crate) fn process_by_pid(self, snapshot: &Snapshot, pid: Pid) -> Line {
         match snapshot.process(pid) {
             Some(process) => self.process(process),
             None => named(None, pid),
@@ -208,7 +215,7 @@ impl Labels {
     }
 
     /// `thread "worker" (814) of process "server" (812)`.
-    fn thread(self, snapshot: &Snapshot, pid: Pid, tid: Pid) -> Line {
+    pub(crate) fn thread(self, snapshot: &Snapshot, pid: Pid, tid: Pid) -> Line {
         let threads = snapshot
             .process(pid)
             .map(Process::threads)

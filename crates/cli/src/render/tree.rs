@@ -129,8 +129,14 @@ pub(crate) fn write<F: Forest>(
     Ok(())
 }
 
-/// Writes a line, or several if it does not fit.
-fn indented(screen: &mut Screen<'_>, line: Line, first: &str, next: &str) -> io::Result<()> {
+/// Writes a line, or several if it does not fit: `first` stands before the first one, `next` before
+/// the others.
+pub(crate) fn indented(
+    screen: &mut Screen<'_>,
+    line: Line,
+    first: &str,
+    next: &str,
+) -> io::Result<()> {
     let room = screen.width.map(|width| width.saturating_sub(next.width()));
     let lines = match room {
         Some(room) if room >= LEAST_WIDTH => line.wrap_to(room),

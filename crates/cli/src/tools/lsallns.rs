@@ -217,7 +217,7 @@ impl Col {
             Col::Command => ("COMMAND", false, Some(12)),
             Col::Cgroup => ("CGROUP", false, Some(12)),
             Col::Creator => ("CREATOR", false, Some(10)),
-            Col::Comment => ("COMMENT", false, Some(15)),
+            Col::Comment => ("COMMENT", false, Some(14)),
         };
         Column {
             heading,

@@ -13,6 +13,8 @@ fn each_tool_explains_itself() {
         "nscaps",
         "dumpns",
         "lxkns snapshot",
+        "lxkns why",
+        "lxkns diff",
     ];
     for tool in tools {
         for (flag, length) in [("-h", "short"), ("--help", "long")] {

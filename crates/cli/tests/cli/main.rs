@@ -6,12 +6,16 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::indexing_slicing,
     reason = "a test that cannot be set up has failed"
 )]
 
+mod diff;
 mod fixtures;
 mod golden;
 mod help;
 mod pipes;
+mod terminal;
 mod tool;
 mod usage;
+mod why;

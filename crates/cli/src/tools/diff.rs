@@ -1,0 +1,219 @@
+//! `lxkns diff`: what has changed between two snapshots, or between one and now.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use lxkns_discover::{Options, discover};
+use lxkns_model::diff::{Change, Ignore};
+use lxkns_model::wire::snapshot::DiffDoc;
+use lxkns_model::{Details, Diff as Difference, Holder, Namespace, Part, Process, Snapshot};
+
+use super::Run;
+use crate::args::noise::Volume;
+use crate::args::{Noise, Show};
+use crate::failure::{Exit, Usage};
+use crate::render::label::Labels;
+use crate::render::line::Line;
+use crate::render::screen::Screen;
+use crate::render::tree::indented;
+use crate::{document, notes};
+
+/// What `lxkns diff` is asked for.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Diff {
+    /// The earlier snapshot: a file, or - for standard input
+    #[arg(required_unless_present = "dump_theme", value_hint = clap::ValueHint::FilePath)]
+    a: Option<PathBuf>,
+
+    /// The later snapshot [default: this machine as it is now]
+    #[arg(value_hint = clap::ValueHint::FilePath)]
+    b: Option<PathBuf>,
+
+    /// What is no change: who else holds a namespace, who else leads it (comma-separated)
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    ignore: Vec<Ignorable>,
+
+    /// Print JSON: an object with "came", "went" and "changed"
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    show: Show,
+    #[command(flatten)]
+    noise: Noise,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Ignorable {
+    Holders,
+    Leaders,
+}
+
+impl Run for Diff {
+    fn volume(&self) -> Volume {
+        self.noise.volume()
+    }
+
+    fn show(&self) -> Option<&Show> {
+        Some(&self.show)
+    }
+
+    /// Ends as diff(1) does: with 0 if nothing has changed, 1 if something has, 2 if that cannot
+    /// be told.
+    fn run(self) -> anyhow::Result<()> {
+        match self.compare() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Exit::with(1).into()),
+            Err(error) => Err(Exit::after(error, 2).into()),
+        }
+    }
+}
+
+impl Diff {
+    /// Shows the differences, and tells whether there are none.
+    fn compare(&self) -> anyhow::Result<bool> {
+        let a = self.a.as_deref();
+        let a = a.ok_or_else(|| Usage::new("which snapshot?"))?;
+        if a == Path::new("-") && self.b.as_deref() == Some(a) {
+            return Err(Usage::new("only one snapshot can come from standard input").into());
+        }
+        let before = document::read(a)?;
+        let after = match &self.b {
+            Some(b) => document::read(b)?,
+            None => now(&before)?,
+        };
+        let ignores = |what| self.ignore.contains(&what);
+        let ignore = Ignore {
+            holders: ignores(Ignorable::Holders),
+            leaders: ignores(Ignorable::Leaders),
+        };
+        let diff = Difference::between(&before, &after, ignore)?;
+        if self.json {
+            document::object(&DiffDoc::from(&diff))?;
+        } else {
+            let writer = Writer {
+                before: &before,
+                after: &after,
+                labels: self.show.labels(),
+            };
+            self.show.on_stdout(|screen| writer.write(&diff, screen))?;
+        }
+        warn_of(&diff);
+        notes::tell(&before, false, self.volume());
+        notes::tell(&after, self.b.is_none(), self.volume());
+        Ok(diff.is_empty())
+    }
+}
+
+/// A snapshot of now, of whatever the other one looked for.
+fn now(before: &Snapshot) -> anyhow::Result<Snapshot> {
+    let scope = before.scope();
+    let mut options = Options::everything().types(scope.types);
+    for part in Part::ALL {
+        if !scope.parts.contains(part) {
+            options = options.without(part);
+        }
+    }
+    discover(&options.details(Details::Leaders)).context("nothing to compare with")
+}
+
+fn warn_of(diff: &Difference<'_>) {
+    if !diff.same_boot {
+        tracing::warn!("nothing tells whether both snapshots are of the same boot");
+    }
+    let parts = diff.uncompared.iter().map(|part| part.name().to_owned());
+    let types = diff.uncompared_types.iter();
+    let types = types.map(|it| format!("{it} namespaces"));
+    let uncompared: Vec<_> = types.chain(parts).collect();
+    if !uncompared.is_empty() {
+        let uncompared = uncompared.join(", ");
+        tracing::warn!("not compared, for only one snapshot has them: {uncompared}");
+    }
+}
+
+struct Writer<'s> {
+    before: &'s Snapshot,
+    after: &'s Snapshot,
+    labels: Labels,
+}
+
+impl<'s> Writer<'s> {
+    /// All that is different, in the order of namespaces; of those with one id, what went first.
+    fn write(&self, diff: &Difference<'s>, screen: &mut Screen<'_>) -> io::Result<()> {
+        enum Entry<'d, 's> {
+            Went(Namespace<'s>),
+            Came(Namespace<'s>),
+            Changed(&'d Change<'s>),
+        }
+        let went = diff.went.iter().map(|it| (it.id(), Entry::Went(*it)));
+        let came = diff.came.iter().map(|it| (it.id(), Entry::Came(*it)));
+        let changed = diff.changed.iter();
+        let changed = changed.map(|it| (it.after.id(), Entry::Changed(it)));
+        let mut entries: Vec<_> = went.chain(came).chain(changed).collect();
+        entries.sort_by_key(|(id, _)| *id);
+        for (_, entry) in entries {
+            match entry {
+                Entry::Went(it) => {
+                    let line = self.labels.namespace(self.before, it);
+                    indented(screen, line, "- ", "  ")?;
+                }
+                Entry::Came(it) => {
+                    let line = self.labels.namespace(self.after, it);
+                    indented(screen, line, "+ ", "  ")?;
+                }
+                Entry::Changed(change) => self.change(change, screen)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&self, change: &Change<'s>, screen: &mut Screen<'_>) -> io::Result<()> {
+        let line = self.labels.namespace(self.after, change.after);
+        indented(screen, line, "~ ", "  ")?;
+        let mut properties: Vec<(char, Line)> = Vec::new();
+        if change.parent {
+            let parent = |namespace: Namespace<'s>| namespace.parent().known();
+            properties.push(('-', self.above("child of ", parent(change.before))));
+            properties.push(('+', self.above("child of ", parent(change.after))));
+        }
+        if change.owner {
+            properties.push(('-', self.above("owned by ", change.before.owner())));
+            properties.push(('+', self.above("owned by ", change.after.owner())));
+        }
+        let leaders = |list: &[Process<'s>], sign| {
+            let lines = list.iter().map(|it| (sign, self.leader(*it)));
+            lines.collect::<Vec<_>>()
+        };
+        properties.extend(leaders(&change.leaders_went, '-'));
+        properties.extend(leaders(&change.leaders_came, '+'));
+        let holders = |list: &[&Holder], snapshot, sign| {
+            let lines = list.iter();
+            let lines = lines.map(|it| (sign, self.labels.holder(snapshot, it)));
+            lines.collect::<Vec<_>>()
+        };
+        properties.extend(holders(&change.holders_went, self.before, '-'));
+        properties.extend(holders(&change.holders_came, self.after, '+'));
+        for (sign, line) in properties {
+            indented(screen, line, &format!("    {sign} "), "      ")?;
+        }
+        Ok(())
+    }
+
+    fn leader(&self, leader: Process<'_>) -> Line {
+        let mut line = Line::default();
+        line.plain("led by process ")
+            .append(self.labels.process(leader));
+        line
+    }
+
+    fn above(&self, how: &str, above: Option<Namespace<'_>>) -> Line {
+        let mut line = Line::default();
+        line.plain(how);
+        match above {
+            Some(above) => line.append(self.labels.id(above.id())),
+            None => line.plain("none"),
+        };
+        line
+    }
+}

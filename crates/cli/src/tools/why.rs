@@ -1,0 +1,192 @@
+//! `lxkns why`: who keeps a namespace alive, and what has to happen for it to go away.
+
+mod holders;
+mod plan;
+
+use std::io;
+
+use anyhow::bail;
+use lxkns_discover::Options;
+use lxkns_model::wire::snapshot::WhyDoc;
+use lxkns_model::{Process, Snapshot, Text, Why as Answer};
+use lxkns_species::{NamespaceType, Pid};
+
+use super::Run;
+use crate::args::noise::Volume;
+use crate::args::{Look, NamespaceArg, Noise, Show};
+use crate::failure::Usage;
+use crate::render::escape::{one_line, quoted};
+use crate::render::label::Labels;
+use crate::render::line::{Line, Role};
+use crate::render::screen::Screen;
+use crate::render::tree::indented;
+use crate::{document, notes};
+
+/// What `lxkns why` is asked for.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Why {
+    /// The namespace that does not go away
+    #[arg(required_unless_present = "dump_theme")]
+    namespace: Option<NamespaceArg>,
+
+    /// Print JSON: the namespace with its holders, and in "steps" what has to happen
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    look: Look,
+    #[command(flatten)]
+    show: Show,
+    #[command(flatten)]
+    noise: Noise,
+}
+
+impl Run for Why {
+    fn volume(&self) -> Volume {
+        self.noise.volume()
+    }
+
+    fn show(&self) -> Option<&Show> {
+        Some(&self.show)
+    }
+
+    fn run(self) -> anyhow::Result<()> {
+        let namespace = self.namespace.as_ref();
+        let namespace = namespace.ok_or_else(|| Usage::new("which namespace?"))?;
+        let snapshot = self.look.snapshot(Options::everything())?;
+        let id = namespace.find(&snapshot, self.look.is_live())?.id();
+        let Some(why) = snapshot.why(id) else {
+            bail!("there is no namespace {id}");
+        };
+        if self.json {
+            document::object(&WhyDoc::from(&why))?;
+            return Ok(());
+        }
+        let namer = Namer {
+            snapshot: &snapshot,
+            labels: self.show.labels(),
+        };
+        self.show.on_stdout(|screen| {
+            holders::write(&namer, &why, screen)?;
+            plan::write(&namer, &why, screen)?;
+            doubts(&why, screen)
+        })?;
+        Ok(())
+    }
+}
+
+/// What may be missing from the answer. That is part of it, so it stands there, too.
+fn doubts(why: &Answer<'_>, screen: &mut Screen<'_>) -> io::Result<()> {
+    let mut doubts: Vec<String> = why.gaps.iter().map(|gap| notes::in_full(gap)).collect();
+    let skipped: Vec<_> = why.skipped.iter().map(|part| part.name()).collect();
+    if !skipped.is_empty() {
+        doubts.push(format!("not looked for: {}", skipped.join(", ")));
+    }
+    let types: Vec<_> = why.skipped_types.iter().map(NamespaceType::name).collect();
+    if !types.is_empty() {
+        let types = types.join(", ");
+        doubts.push(format!("not looked for: namespaces of type {types}"));
+    }
+    if why.namespace.namespace_type() == NamespaceType::User {
+        doubts.push(
+            "open files (by the credentials of who opened them) and mounted file systems may hold \
+             a user namespace; no kernel tells which"
+                .into(),
+        );
+    }
+    section(screen, "more may hold it, unseen", doubts.len())?;
+    for doubt in doubts {
+        entry(screen, "", said(one_line(&doubt)))?;
+    }
+    Ok(())
+}
+
+/// `3, 5, 8`, and `…` if there are many more.
+fn listed(numbers: impl ExactSizeIterator<Item = impl ToString>) -> String {
+    const ENOUGH: usize = 8;
+    let is_more = numbers.len() > ENOUGH;
+    let mut words: Vec<_> = numbers.take(ENOUGH).map(|it| it.to_string()).collect();
+    if is_more {
+        words.push("…".into());
+    }
+    words.join(", ")
+}
+
+fn said(text: impl std::fmt::Display) -> Line {
+    let mut line = Line::default();
+    line.plain(text);
+    line
+}
+
+/// The heading of a list, unless there is nothing in it.
+fn section(screen: &mut Screen<'_>, heading: &str, length: usize) -> io::Result<()> {
+    if length > 0 {
+        writeln!(screen.out, "{heading}:")?;
+    }
+    Ok(())
+}
+
+/// Something in a list; `mark` is what stands before it.
+fn entry(screen: &mut Screen<'_>, mark: &str, line: Line) -> io::Result<()> {
+    let next = " ".repeat(4 + mark.len());
+    indented(screen, line, &format!("    {mark}"), &next)
+}
+
+/// Names things such that people recognise them.
+struct Namer<'s> {
+    snapshot: &'s Snapshot,
+    labels: Labels,
+}
+
+impl Namer<'_> {
+    /// `process "server" (812)`.
+    fn process(&self, pid: Pid) -> Line {
+        let mut line = said("process ");
+        line.append(self.labels.process_by_pid(self.snapshot, pid));
+        line
+    }
+
+    /// ` running "server --port 80" controlled by "/system.slice/server.service"`.
+    fn details(&self, process: Process<'_>) -> Line {
+        let mut line = Line::default();
+        if let Some(cmdline) = cmdline(process) {
+            line.plain(" running ").append(cmdline);
+        }
+        if let Some(cgroup) = self.labels.cgroup(process) {
+            line.plain(" controlled by ").append(cgroup);
+        }
+        line
+    }
+
+    /// The process, or the thread of it.
+    fn task(&self, pid: Pid, tid: Option<Pid>) -> Line {
+        match tid {
+            Some(tid) => self.labels.thread(self.snapshot, pid, tid),
+            None => self.process(pid),
+        }
+    }
+
+    fn details_of(&self, pid: Pid) -> Line {
+        let process = self.snapshot.process(pid);
+        process.map_or_else(Line::default, |process| self.details(process))
+    }
+}
+
+/// The beginning of a command line, where it says more than the process's name.
+fn cmdline(process: Process<'_>) -> Option<Line> {
+    const ENOUGH: usize = 60;
+    let cmdline = process.cmdline()?;
+    let arguments: Vec<&[u8]> = cmdline.arguments.iter().map(Text::as_bytes).collect();
+    let joined = arguments.join(&b' ');
+    let name = process.comm().map(Text::as_bytes);
+    if joined.is_empty() || name == Some(&joined) {
+        return None;
+    }
+    let mut line = Line::default();
+    line.push(Role::Process, quoted(&joined));
+    if line.width() > ENOUGH {
+        line = line.cut_to(ENOUGH);
+        line.push(Role::Process, '"');
+    }
+    Some(line)
+}

@@ -4,7 +4,7 @@
 //!
 //! Reading the namespaces of a process from `/proc` takes a dozen system calls, 20 µs and more.
 //! The kernel's BPF iterators (since Linux 5.8, see [`lxkns_ops::bpf`]) run a small program of ours
-//! for each task, or each open file, and collect what it writes: a quarter of a microsecond per
+//! for each task, or each open file, and collect what it writes: half a microsecond per
 //! task, without opening anything, without the privileges of ptrace(2). Setting both up takes about
 //! 2 ms, as long as reading 100 processes from `/proc`: half of it to find our way through the
 //! kernel's type information, half for its verifier. Before Linux 6.16, which lets that information
@@ -43,7 +43,7 @@
 //!
 //! - The comm of kernel threads: `/proc` appends what a kworker is working for.
 //! - Processes hidden by `hidepid` or a security module are seen. Conversely, a hardened kernel may
-//!   hide processes from BPF (met: PID 1 of a sandbox): what `/proc` lists and the iterator did not
+//!   hide processes from BPF: what `/proc` lists and the iterator did not
 //!   show is there all the same, and to be read from `/proc`.
 //! - The PID namespace for children is reported as soon as it was made by unshare(2); `/proc` has
 //!   its link only once the first process lives there.

@@ -6,6 +6,7 @@ mod lsallns;
 mod lspidns;
 mod lsuns;
 mod nscaps;
+mod pid;
 mod pidtree;
 mod snapshot;
 mod why;
@@ -41,7 +42,7 @@ pub(crate) struct Entry {
 }
 
 /// All tools, those first that are also programs of their own.
-pub(crate) static ENTRIES: [Entry; 9] = [
+pub(crate) static ENTRIES: [Entry; 10] = [
     Entry {
         name: "lsallns",
         about: "List all namespaces of this machine in one flat table",
@@ -133,6 +134,16 @@ Example: which namespaces did this leave behind?
         augment: diff::Diff::augment_args,
         run: run::<diff::Diff>,
     },
+    Entry {
+        name: "pid",
+        about: "Show the PIDs that a process has in all of its PID namespaces",
+        example: "\
+Example: my container speaks of its process 7; which one is that outside?
+    lxkns pid 7 --from pid@812",
+        more: PID,
+        augment: pid::Whereabouts::augment_args,
+        run: run::<pid::Whereabouts>,
+    },
 ];
 
 const LSALLNS: &str = "\
@@ -158,6 +169,14 @@ them in this order.
 A child in another PID namespace than its parent stands below that namespace. Processes may enter a \
 PID namespace from several places; then it is shown where it is come across first, and referred to \
 elsewhere.";
+
+const PID: &str = "\
+A process has a PID in its own PID namespace and in each one above it, up to the initial one; it has \
+none anywhere else. They are listed from the PID namespace of the scan down to its own; pid:[?] is a \
+namespace that could not be read, and ? a PID that could not be.
+
+A NAMESPACE is any of: pid:[4026532281]; pid:4026532281; 4026532281; pid@812, that of process 812; a \
+path such as /proc/812/ns/pid.";
 
 const NSCAPS: &str = "\
 The verdict on each namespace: ⛔ no capabilities; ⛛ those that are effective in the process's own \

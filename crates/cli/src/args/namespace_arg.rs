@@ -81,6 +81,35 @@ impl NamespaceArg {
             NamespaceArg::Path(path) => at_path(snapshot, path),
         }
     }
+
+    /// Likewise, where this option takes PID namespaces only.
+    pub(crate) fn find_pid_namespace<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+        live: bool,
+        option: &str,
+    ) -> anyhow::Result<Namespace<'s>> {
+        let named = match self {
+            NamespaceArg::Id(id) => Some(id.namespace_type()),
+            NamespaceArg::OfProcess(namespace_type, _) => Some(*namespace_type),
+            NamespaceArg::Inode(_) | NamespaceArg::Path(_) => None,
+        };
+        let wrong = |namespace_type| {
+            Usage::new(format!(
+                "{option} takes a PID namespace, such as pid:[4026531836], not a {namespace_type} \
+                 namespace"
+            ))
+        };
+        // Others have not even been looked for, perhaps.
+        if let Some(other) = named.filter(|named| *named != NamespaceType::Pid) {
+            return Err(wrong(other).into());
+        }
+        let namespace = self.find(snapshot, live)?;
+        match namespace.namespace_type() {
+            NamespaceType::Pid => Ok(namespace),
+            other => Err(wrong(other).into()),
+        }
+    }
 }
 
 fn known(snapshot: &Snapshot, id: NamespaceId) -> anyhow::Result<Namespace<'_>> {

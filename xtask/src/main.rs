@@ -9,6 +9,7 @@
     reason = "a program that reports to a person"
 )]
 
+mod bench;
 mod lint;
 mod process;
 mod test;
@@ -49,6 +50,8 @@ enum Task {
         #[arg(long = "kernel", value_name = "SERIES")]
         kernels: Vec<String>,
     },
+    /// Measure the tools on a machine full of namespaces, next to lsns and to the least possible
+    Bench(bench::Options),
     /// Be the init of a virtual machine and run the tests in it
     #[command(hide = true)]
     GuestInit,
@@ -87,6 +90,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
                 vm::run(&workspace, kernels, &mut report);
             }
         }
+        Task::Bench(options) => return bench::run(options),
         Task::GuestInit => return vm::guest::init(true),
         Task::GuestProbe => return vm::guest::init(false),
         Task::GuestRun => return vm::guest::run().map(|()| true),

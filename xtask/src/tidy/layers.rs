@@ -60,7 +60,10 @@ const ARROWS: &[(&str, &[&str])] = &[
             "lxkns-species",
         ],
     ),
-    ("xtask", &["lxkns-cli", "lxkns-model", "lxkns-species"]),
+    (
+        "xtask",
+        &["lxkns-cli", "lxkns-model", "lxkns-nstest", "lxkns-species"],
+    ),
 ];
 
 /// The support for tests, that tests of any crate which touches the system may use.

@@ -1,0 +1,72 @@
+//! What the machine is filled with: processes, and namespaces without any.
+
+use anyhow::Result;
+use lxkns_nstest::{Child, Dir, Script};
+use lxkns_species::NamespaceType::{Mnt, Net, Uts};
+
+use super::Options;
+
+/// Part of the load, until it is dropped.
+pub(super) struct Load {
+    _processes: Option<Child>,
+    _mounts: Option<Dir>,
+}
+
+impl Load {
+    /// So many processes, in groups that have mount and UTS namespaces of their own.
+    pub(super) fn of_processes(options: &Options, processes: usize) -> Result<Load> {
+        let groups = match options.groups {
+            Some(groups) => groups * processes / options.processes.max(1),
+            None => processes / 5,
+        };
+        let processes = processes.max(1);
+        let groups = groups.clamp(1, processes);
+        let members = (processes / groups).max(1);
+        let group = at_rest(Script::new().unshare([Mnt, Uts]), "leader", options);
+        let member = at_rest(Script::new(), "member", options);
+        let lone = at_rest(Script::new(), "lone", options);
+        let script = Script::new()
+            .forks("group", groups, group.forks("member", members - 1, member))
+            .forks("lone", processes - groups * members, lone);
+        Ok(Load {
+            _processes: Some(script.spawn()?),
+            _mounts: None,
+        })
+    }
+
+    /// So many mount namespaces that are only bind-mounted, and in each of them a bind mount of a
+    /// network namespace.
+    pub(super) fn of_processless(count: usize) -> Result<Load> {
+        const PASSING: i32 = 3;
+        let dir = Dir::new()?;
+        let inside = dir.join("net");
+        let mut script = Script::new().private_mount_point(&dir).touch(&inside);
+        for number in 0..count {
+            script = script
+                .in_new(Mnt, |mnt| {
+                    mnt.in_new(Net, |net| net.bind("/proc/thread-self/ns/net", &inside))
+                        .open_namespace(Mnt, PASSING)
+                })
+                .bind_fd(PASSING, dir.join(format!("mnt-{number}")))
+                .close(PASSING);
+        }
+        script.spawn()?.finish();
+        Ok(Load {
+            _processes: None,
+            _mounts: Some(dir),
+        })
+    }
+}
+
+/// Gives a process the files and threads that each of them is to have.
+fn at_rest(mut script: Script, label: &str, options: &Options) -> Script {
+    // Instead of the standard ones; what its orders come through makes three.
+    script = script.close(0).close(1).close(2);
+    for fd in 3..i32::from(options.fds) {
+        script = script.open("/dev/null", fd);
+    }
+    for number in 1..options.threads.get() {
+        script = script.thread(&format!("{label}'s thread {number}"), Script::new());
+    }
+    script
+}

@@ -1,0 +1,66 @@
+//! How many system calls a run of a program makes, where strace is installed.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+/// Counts the system calls of all threads and children; `None` without strace.
+pub(super) fn count(command: &Command) -> Result<Option<u64>> {
+    let file = std::env::temp_dir().join(format!("xtask-bench-{}", std::process::id()));
+    let tracing = Command::new("strace")
+        .args(["-c", "-f", "-o"])
+        .arg(&file)
+        .arg(command.get_program())
+        .args(command.get_args())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let Ok(status) = tracing else {
+        return Ok(None);
+    };
+    let text = fs::read_to_string(&file);
+    let _ = fs::remove_file(&file);
+    ensure!(status.success(), "strace failed ({status})");
+    total(&text?).context("strace has not counted").map(Some)
+}
+
+/// The sum of the column `calls`: numbers end where the heading ends.
+fn total(table: &str) -> Option<u64> {
+    let end = table.lines().next()?.find("calls")? + "calls".len();
+    let line = table.lines().find(|line| line.ends_with(" total"))?;
+    line.get(..end)?
+        .split_whitespace()
+        .next_back()?
+        .parse()
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_total_is_found_whether_or_not_there_were_errors() {
+        let table = |total: &str| {
+            format!(
+                "% time     seconds  usecs/call     calls    errors syscall\n\
+                 ------ ----------- ----------- --------- --------- ----------------\n\
+                 100.00    0.000100           2        34        13 openat\n\
+                 ------ ----------- ----------- --------- --------- ----------------\n\
+                 {total}\n"
+            )
+        };
+        let check = |line: &str, expected| assert_eq!(total(&table(line)), expected, "{line}");
+        check(
+            "100.00    0.000100           2       144        19 total",
+            Some(144),
+        );
+        check(
+            "100.00    0.000100           2   1670144           total",
+            Some(1_670_144),
+        );
+        check("", None);
+    }
+}

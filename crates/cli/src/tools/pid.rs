@@ -203,6 +203,7 @@ fn table(
         heading,
         right,
         least: None,
+        spare: false,
     };
     let row = |(namespace, pid): Level<'_>| {
         let (mut number, mut place) = (Line::default(), Line::default());

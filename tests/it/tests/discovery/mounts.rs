@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use lxkns_it::{assert_owner, everywhere, gap, held};
+use lxkns_discover::{Options, Tier};
+use lxkns_it::{assert_owner, everywhere, gap, held, scan_with};
 use lxkns_model::{Holder, Missing, Reason, Snapshot, Text};
 use lxkns_nstest::{Dir, Script, need, own_namespace};
 use lxkns_species::NamespaceId;
@@ -285,4 +286,27 @@ fn a_procfs_whose_processes_are_all_gone_is_a_gap() {
         let gap = gap(snapshot, Missing::ProcMounts, Reason::NobodyToAsk);
         assert!(gap.is_some_and(|gap| gap.count > 0), "{gap:?}");
     });
+}
+
+#[test]
+fn a_covered_root_directory_hides_nothing() {
+    need!(userns);
+    let dir = Dir::new().unwrap();
+    // Who comes into the mount namespace stands on the new file system; its process does not.
+    let child = Script::new()
+        .user_namespace()
+        .unshare([Mnt])
+        .mount("tmpfs", &dir, "")
+        .in_new(Net, |net| {
+            net.note("net", Net).bind_namespace(Net, dir.join("net"))
+        })
+        .mount("tmpfs", "/", "")
+        .spawn()
+        .unwrap();
+    let check = |snapshot: &Snapshot| {
+        let holder = bind_mount(child.namespace(Mnt), dir.join("net"));
+        assert_covered(snapshot, child.noted("net"), holder, child.namespace(User));
+    };
+    everywhere(check);
+    check(&scan_with(&Options::everything().tier(Tier::Proc)));
 }

@@ -42,6 +42,8 @@ struct Target {
     members: Vec<Pid>,
     /// Threads joined to it and file descriptors on it.
     handles: Vec<Holder>,
+    /// A member that may stand on another root directory than who comes in from outside.
+    witness: Option<Pid>,
 }
 
 pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
@@ -75,6 +77,7 @@ fn targets(scan: &Scan<'_>, sightings: &Sightings) -> Vec<Target> {
             id,
             members: Vec::new(),
             handles: Vec::new(),
+            witness: None,
         };
         let target = targets.entry(id).or_insert_with(new);
         target.members.extend(member);
@@ -103,6 +106,17 @@ fn targets(scan: &Scan<'_>, sightings: &Sightings) -> Vec<Target> {
     for (id, holder) in &sightings.holders {
         if id.namespace_type() == NamespaceType::Mnt {
             target(*id, None, Some(holder));
+        }
+    }
+    // Kernel threads stand on a root directory that nobody else sees any more.
+    for process in sightings
+        .processes
+        .iter()
+        .filter(|process| !process.kernel_thread)
+    {
+        let joined = process.namespaces.get(NamespaceType::Mnt);
+        if let Some(target) = joined.and_then(|id| targets.get_mut(&id)) {
+            target.witness = target.witness.or(Some(process.pid));
         }
     }
     let mut targets: Vec<Target> = targets.into_values().collect();
@@ -261,7 +275,11 @@ impl Walk<'_> {
         let start = Instant::now();
         let opened = open_in(root, &path, limit);
         opened.map_err(|error| {
-            let why = error.errno().map_or(Reason::Failed, reason);
+            let why = match error.errno() {
+                // The table lists it, and the way leads elsewhere.
+                Some(Errno::NOENT | Errno::NOTDIR) => Reason::Covered,
+                errno => errno.map_or(Reason::Failed, reason),
+            };
             if why == Reason::TimedOut {
                 let mut shared = self.shared();
                 shared.patience = shared.patience.saturating_sub(start.elapsed());
@@ -302,7 +320,12 @@ impl Walk<'_> {
         let mut why = Reason::Gone;
         for opened in self.handles(target) {
             match opened.and_then(|namespace| Place::of(self.scan, namespace)) {
-                Ok(place) => return Ok(place),
+                Ok(mut place) => {
+                    if let Some(witness) = target.witness {
+                        place.add_unreachable(self.scan, witness);
+                    }
+                    return Ok(place);
+                }
                 Err(failure) => why = failure,
             }
             if why != Reason::Gone {

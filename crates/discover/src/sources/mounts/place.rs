@@ -16,6 +16,7 @@ use lxkns_ops::mounts::{self, NSFS_MAGIC, Of, PROC_MAGIC};
 use lxkns_ops::visit::MountView;
 use lxkns_ops::{Error, Namespace};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use rustix::fs::{AtFlags, StatxFlags, statx};
 use rustix::io::Errno;
 
 use crate::gaps::reason;
@@ -41,6 +42,13 @@ pub(super) struct Entry {
     pub(super) path: Vec<u8>,
     /// The namespace that is mounted; `None` for a procfs.
     pub(super) namespace: Option<NamespaceId>,
+}
+
+impl Entry {
+    /// What is mounted, wherever.
+    fn what(&self) -> (u64, Option<NamespaceId>) {
+        (self.device, self.namespace)
+    }
 }
 
 /// The root directory of a mount namespace.
@@ -111,6 +119,29 @@ impl Place {
         }
         let root = root.map_or(Root::Unreachable, Root::Open);
         Ok(Place::from_table(scan, id, root, &table, cut))
+    }
+
+    /// Adds what only this member sees, if it stands on another root directory than a visitor does.
+    ///
+    /// A file system may have been mounted over the root directory. Then a visitor comes to stand
+    /// on that, and what it sees ends there, while those who were there before go on below it.
+    pub(super) fn add_unreachable(&mut self, scan: &Scan<'_>, member: Pid) {
+        // Where the kernel has listed the mounts, it has listed all of them.
+        let Root::Open(root) = &self.root else { return };
+        let task = scan.proc.process(member);
+        let Ok(members) = task.and_then(|task| task.root()) else {
+            return;
+        };
+        if mount_id(root) == mount_id(&members) {
+            return;
+        }
+        let Ok(place) = Place::of_member(scan, self.id, member) else {
+            return;
+        };
+        let known: Vec<_> = self.entries.as_slice().iter().map(Entry::what).collect();
+        let more = place.entries.filter(|entry| !known.contains(&entry.what()));
+        let entries: Vec<Entry> = std::mem::take(&mut self.entries).chain(more).collect();
+        self.entries = entries.into_iter();
     }
 
     fn from_table(scan: &Scan<'_>, id: NamespaceId, root: Root, table: &[u8], cut: bool) -> Place {
@@ -184,6 +215,13 @@ fn of_proc(scan: &Scan<'_>, device: u64, path: Vec<u8>) -> Option<Entry> {
         path,
         namespace: None,
     })
+}
+
+/// Which mount a directory is in (Linux 5.8).
+fn mount_id(directory: &OwnedFd) -> Option<u64> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let stat = statx(directory, c"", flags, StatxFlags::MNT_ID).ok()?;
+    (stat.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(stat.stx_mnt_id)
 }
 
 /// Looks into a mount namespace with the help of a child.

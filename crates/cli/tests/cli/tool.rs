@@ -15,17 +15,7 @@ pub(crate) struct Outcome {
 
 /// The command for a tool, with an empty environment: no theme file, no wishes about colour.
 pub(crate) fn command(name: &str) -> Command {
-    let path = match name {
-        "lxkns" => env!("CARGO_BIN_EXE_lxkns"),
-        "lsallns" => env!("CARGO_BIN_EXE_lsallns"),
-        "lsuns" => env!("CARGO_BIN_EXE_lsuns"),
-        "lspidns" => env!("CARGO_BIN_EXE_lspidns"),
-        "pidtree" => env!("CARGO_BIN_EXE_pidtree"),
-        "nscaps" => env!("CARGO_BIN_EXE_nscaps"),
-        "dumpns" => env!("CARGO_BIN_EXE_dumpns"),
-        other => panic!("there is no tool {other}"),
-    };
-    let mut command = Command::new(path);
+    let mut command = lxkns_nstest::tool(name);
     command.env_clear();
     command
 }

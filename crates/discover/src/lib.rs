@@ -38,6 +38,8 @@ mod sources;
 mod users;
 mod workers;
 
+pub mod reexec;
+
 pub use error::Error;
 pub use options::{Bpf, Options, Tier};
 pub use pipeline::discover;

@@ -32,6 +32,7 @@ use std::thread::{self, Builder};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{parent_process_death_signal, set_parent_process_death_signal};
 use rustix::thread::move_into_link_name_space;
 
 use crate::sys::enter as sys;
@@ -277,9 +278,12 @@ pub fn for_good(namespaces: &[&Namespace], f: impl FnOnce(Result<(), Error>) -> 
 fn enter_for_good(namespaces: &[&Namespace]) -> Result<(), Error> {
     let failed = |what| move |source| Error::Call { what, source };
     sys::is_only_thread().map_err(failed("enter namespaces with other threads around"))?;
+    // Forgotten when a user namespace is entered.
+    let death_signal = parent_process_death_signal().unwrap_or(None);
     enter(namespaces)?;
     if any(namespaces, NamespaceType::User) {
         sys::become_root().map_err(failed("become root of a user namespace"))?;
+        let _ = set_parent_process_death_signal(death_signal);
     }
     if any(namespaces, NamespaceType::Pid) {
         sys::go_on_in_child().map_err(failed("start a child process"))?;

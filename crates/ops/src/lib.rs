@@ -41,5 +41,5 @@ pub use error::Error;
 pub use feature::{Feature, Support};
 pub use namespace::Namespace;
 pub use portable::{Fact, Portable};
-pub use privilege::may_see_all;
+pub use privilege::{is_secure_execution, may_see_all};
 pub use reference::Reference;

@@ -1,8 +1,10 @@
-//! What the caller is allowed to see.
+//! What the caller is allowed to see, and what it should not do.
 
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::fs::{CWD, readlinkat_raw};
 use rustix::thread::{CapabilitySet, capabilities};
+
+use crate::sys::process;
 
 /// Whether the kernel lets the calling thread see all namespaces, by [`listns`](crate::listns) and
 /// the walk through [`mounts`](crate::mounts): it must be in the initial PID namespace, and have
@@ -21,4 +23,19 @@ pub fn may_see_all() -> bool {
     capabilities(None).is_ok_and(|own| own.effective.contains(CapabilitySet::SYS_ADMIN))
         && is_initial(NamespaceType::User)
         && is_initial(NamespaceType::Pid)
+}
+
+/// Whether the program runs in secure-execution mode: with more privileges than the user who has
+/// started it, by a set-user-ID or set-group-ID bit, by file capabilities, or as a security module
+/// says.
+///
+/// Nothing that the user controls (environment, paths, standard files) should decide then what is
+/// done with these privileges. See `AT_SECURE` in getauxval(3).
+///
+/// ```
+/// assert!(!lxkns_ops::is_secure_execution());
+/// ```
+#[doc(alias = "AT_SECURE")]
+pub fn is_secure_execution() -> bool {
+    process::is_secure_execution()
 }

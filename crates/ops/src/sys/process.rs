@@ -1,4 +1,4 @@
-//! Looking into other processes: pidfds, and kcmp(2).
+//! Looking into processes: pidfds, kcmp(2), and how the own one was started.
 #![expect(unsafe_code, reason = "system calls and ioctls that rustix lacks")]
 
 use std::ffi::c_void;
@@ -67,4 +67,10 @@ pub(crate) fn share_files(one: u32, other: u32) -> Result<bool> {
     // SAFETY: takes numbers, touches no memory of ours.
     let result = unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_FILES, 0usize, 0usize) };
     checked(result).map(|order| order == 0)
+}
+
+/// `AT_SECURE`.
+pub(crate) fn is_secure_execution() -> bool {
+    // SAFETY: reads a number out of what the kernel has given to this process.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }

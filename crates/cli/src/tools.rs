@@ -2,6 +2,7 @@
 
 mod diff;
 mod dumpns;
+mod features;
 mod lsallns;
 mod lspidns;
 mod lsuns;
@@ -42,7 +43,7 @@ pub(crate) struct Entry {
 }
 
 /// All tools, those first that are also programs of their own.
-pub(crate) static ENTRIES: [Entry; 10] = [
+pub(crate) static ENTRIES: [Entry; 11] = [
     Entry {
         name: "lsallns",
         about: "List all namespaces of this machine in one flat table",
@@ -113,6 +114,16 @@ Example: how do I look at a machine from afar?
         more: "",
         augment: snapshot::Snapshot::augment_args,
         run: run::<snapshot::Snapshot>,
+    },
+    Entry {
+        name: "features",
+        about: "Show what this kernel and these privileges allow",
+        example: "\
+Example: what would lxkns see if I were root here?
+    lxkns features",
+        more: FEATURES,
+        augment: features::Features::augment_args,
+        run: run::<features::Features>,
     },
     Entry {
         name: "why",
@@ -203,6 +214,11 @@ several steps at once.
 
 A NAMESPACE is any of: net:[4026532281]; net:4026532281; 4026532281, if no other namespace has this \
 inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/netns/blue.";
+
+const FEATURES: &str = "\
+Each feature is found out by trying it on what is the caller's own. \"denied\" means that it could \
+not even be tried, maybe by a sandbox that knows nothing of it. The tier is the best one that a \
+scan can make use of, see --tier; it says nothing about privileges.";
 
 const DIFF: &str = "\
 A line begins with - for a namespace that went, + for one that came, ~ for one that has changed. \

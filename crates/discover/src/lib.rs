@@ -28,6 +28,7 @@
 mod bpf;
 mod describe;
 mod error;
+pub mod features;
 mod gaps;
 mod options;
 mod pipeline;

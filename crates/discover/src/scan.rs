@@ -130,14 +130,9 @@ impl<'o> Scan<'o> {
 
     /// The best tier that the scan makes use of.
     pub(crate) fn tier(&self) -> Tier {
-        let ids = self.options.tier_cap() >= Tier::Ids
-            && Feature::UniqueIds.supported() == Support::Supported;
-        match () {
-            () if self.has_kernel_list => Tier::Listns,
-            () if ids => Tier::Ids,
-            () if self.lists_mounts => Tier::Mounts,
-            () => Tier::Proc,
-        }
+        let used = |tier: &Tier| *tier <= self.options.tier_cap() && tier.is_supported();
+        let best = Tier::ALL.into_iter().rfind(used);
+        best.filter(|_| self.proc.is_ours()).unwrap_or(Tier::Proc)
     }
 
     pub(crate) fn wants_type(&self, namespace_type: NamespaceType) -> bool {

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::time::SystemTime;
 
 use lxkns_model::{
-    Details, Facts, Host, IdMapping, Missing, NamespaceFacts, Part, ProcessFacts, Reason, Snapshot,
+    Details, Facts, Holder, Host, IdMapping, Missing, NamespaceFacts, Part, ProcessFacts, Reason,
+    Snapshot,
 };
 use lxkns_ops::Namespace;
 use lxkns_species::{Capabilities, Capability, NamespaceId, NamespaceType, NamespaceTypes, Pid};
@@ -49,7 +50,10 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
         source(&scan, &mut sightings);
     }
     ask_again(&scan, &sightings.processes);
-    let alive = sightings.explained(&scan.resolver);
+    let mut alive = sightings.explained(&scan.resolver);
+    // Where something is mounted has been there, even if what explains it came later or went.
+    alive.extend(places(&sightings.holders));
+    let alive = scan.resolver.with_relations(alive);
     let Sightings {
         mut processes,
         holders,
@@ -104,6 +108,19 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     };
     restrict(&mut facts);
     Ok(Snapshot::assemble(facts))
+}
+
+/// The mount namespaces in which something of interest is mounted.
+fn places(holders: &[(NamespaceId, Holder)]) -> impl Iterator<Item = NamespaceId> {
+    holders.iter().filter_map(|(_, holder)| match holder {
+        Holder::BindMount {
+            mount_namespace, ..
+        }
+        | Holder::ProcMount {
+            mount_namespace, ..
+        } => *mount_namespace,
+        _ => None,
+    })
 }
 
 /// A namespace that could not be opened where it was first seen, because that process was just

@@ -89,26 +89,26 @@ impl NamespaceArg {
         live: bool,
         option: &str,
     ) -> anyhow::Result<Namespace<'s>> {
-        let named = match self {
-            NamespaceArg::Id(id) => Some(id.namespace_type()),
-            NamespaceArg::OfProcess(namespace_type, _) => Some(*namespace_type),
-            NamespaceArg::Inode(_) | NamespaceArg::Path(_) => None,
-        };
-        let wrong = |namespace_type| {
+        let wrong = |what: String| {
             Usage::new(format!(
-                "{option} takes a PID namespace, such as pid:[4026531836], not a {namespace_type} \
-                 namespace"
+                "{option} takes a PID namespace, such as pid:[4026531836]; {what} is none"
             ))
         };
-        // Others have not even been looked for, perhaps.
-        if let Some(other) = named.filter(|named| *named != NamespaceType::Pid) {
-            return Err(wrong(other).into());
+        // Those of other types have not even been looked for, perhaps.
+        match self {
+            NamespaceArg::Id(id) if id.namespace_type() != NamespaceType::Pid => {
+                return Err(wrong(id.to_string()).into());
+            }
+            NamespaceArg::OfProcess(other, pid) if *other != NamespaceType::Pid => {
+                return Err(wrong(format!("{other}@{pid}")).into());
+            }
+            _ => {}
         }
         let namespace = self.find(snapshot, live)?;
-        match namespace.namespace_type() {
-            NamespaceType::Pid => Ok(namespace),
-            other => Err(wrong(other).into()),
+        if namespace.namespace_type() != NamespaceType::Pid {
+            return Err(wrong(namespace.id().to_string()).into());
         }
+        Ok(namespace)
     }
 }
 

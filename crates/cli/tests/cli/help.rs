@@ -15,6 +15,9 @@ fn each_tool_explains_itself() {
         "lxkns snapshot",
         "lxkns why",
         "lxkns diff",
+        "lxkns pid",
+        "lxkns why",
+        "lxkns diff",
     ];
     for tool in tools {
         for (flag, length) in [("-h", "short"), ("--help", "long")] {

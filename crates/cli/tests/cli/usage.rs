@@ -91,11 +91,28 @@ fn things_that_are_not_there() {
         &["no process 301 in pid:[4026532202]"],
     );
     check("pidtree -p 1 -n pid:[7]", &["no namespace pid:[7]"]);
-    check(
-        "pidtree -p 1 -n 4026532201",
-        &["mnt:[4026532201]", "--ns takes a PID namespace"],
-    );
     check("nscaps -p 4711 net@1", &["no process 4711"]);
+}
+
+#[test]
+fn a_namespace_of_another_type_than_needed() {
+    let snapshot = fixtures::containers();
+    for line in [
+        "pidtree -p 1 -n net:[4026532203]",
+        "pidtree -p 1 -n 4026532203",
+        "nscaps -p 1 -n net:4026532203 net@1",
+        "lxkns pid 1 --to net:[4026532203]",
+    ] {
+        let parts = ["net:[4026532203] is none", "pid:[4026531836]"];
+        check(line, &run_on(&snapshot, line), 2, &parts);
+    }
+    let line = "pidtree -p 1 -n net@1";
+    check(
+        line,
+        &run_on(&snapshot, line),
+        2,
+        &["--ns", "net@1 is none"],
+    );
 }
 
 #[test]

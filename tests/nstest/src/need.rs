@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 type Probe = fn() -> bool;
 
 /// What can be needed, and how to find out. Each stands in the documentation of `need!`.
-static NEEDS: [(&str, Probe); 20] = [
+static NEEDS: [(&str, Probe); 21] = [
     ("root", probe::root),
     ("userns", probe::user_namespaces),
     ("timens", probe::time_namespaces),
@@ -34,6 +34,7 @@ static NEEDS: [(&str, Probe); 20] = [
     ("lsns", || probe::program("lsns")),
     ("sh", || probe::program("sh")),
     ("unshare", || probe::program("unshare")),
+    ("alone", || std::env::var_os("LXKNS_ALONE").is_some()),
     ("never", || false),
 ];
 
@@ -58,6 +59,7 @@ static NEEDS: [(&str, Probe); 20] = [
 /// | `nshandles` | file handles of namespaces (6.18) |
 /// | `listns` | listns(2) (6.19) |
 /// | `lsns`, `sh`, `unshare` | this program in PATH |
+/// | `alone` | a machine on which nothing else runs: `LXKNS_ALONE` is set |
 /// | `never` | never there; for tests of this very gate |
 ///
 /// A test that ends here prints `skipped: …` to stderr, and adds a line to the file named by the

@@ -178,6 +178,7 @@ pub(crate) fn run() -> Result<()> {
         environment: vec![
             ("INSTA_WORKSPACE_ROOT", home.join("sources").into()),
             ("LXKNS_SCALE", "small".into()),
+            ("LXKNS_ALONE", "1".into()),
             ("PROPTEST_CASES", "16".into()),
         ],
     };

@@ -12,4 +12,5 @@ mod processes;
 mod restricted;
 mod sockets;
 mod threads;
+mod unseen;
 mod ways;

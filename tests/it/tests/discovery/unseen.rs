@@ -1,0 +1,75 @@
+//! Namespaces that are alive without anything visible that holds them.
+
+use lxkns_discover::{Options, Tier};
+use lxkns_it::scan_with;
+use lxkns_model::Holder;
+use lxkns_nstest::{Script, need};
+use lxkns_species::NamespaceId;
+use lxkns_species::NamespaceType::{self, Mnt, Net, Uts};
+
+/// Sends the only descriptor of a new namespace into a socket from which nobody receives.
+fn in_flight(namespace_type: NamespaceType) -> Script {
+    Script::new()
+        .in_new(namespace_type, |script| {
+            script
+                .note("in flight", namespace_type)
+                .open_namespace(namespace_type, 3)
+        })
+        .send_fd(3, (4, 5))
+        .close(3)
+}
+
+fn holders(options: &Options, id: NamespaceId) -> Option<Vec<Holder>> {
+    let snapshot = scan_with(options);
+    snapshot
+        .namespace(id)
+        .map(|namespace| namespace.holders().to_vec())
+}
+
+#[test]
+fn a_mount_namespace_in_flight_is_met_by_walking() {
+    need!(root, mntns_walk);
+    let child = in_flight(Mnt).spawn().unwrap();
+    let id = child.noted("in flight");
+    let everything = Options::everything();
+    assert_eq!(holders(&everything, id), Some(vec![Holder::Unseen]));
+    let snapshot = scan_with(&everything.clone().tier(Tier::Mounts));
+    let namespace = snapshot.namespace(id).unwrap();
+    assert_eq!(namespace.holders(), [Holder::Unseen]);
+    assert!(namespace.owner().is_some() && namespace.unique_id().is_some());
+    // Without asking the kernel nobody can know.
+    assert_eq!(holders(&everything.tier(Tier::Proc), id), None);
+    drop(child);
+    assert_eq!(holders(&Options::everything(), id), None);
+}
+
+#[test]
+fn namespaces_in_flight_are_in_the_kernels_list() {
+    need!(root, listns);
+    for namespace_type in [Net, Uts] {
+        let child = in_flight(namespace_type).spawn().unwrap();
+        let id = child.noted("in flight");
+        let snapshot = scan_with(&Options::everything());
+        let namespace = snapshot.namespace(id).unwrap();
+        assert_eq!(namespace.holders(), [Holder::Unseen]);
+        assert!(namespace.owner().is_some() && namespace.unique_id().is_some());
+        assert_eq!(holders(&Options::everything().tier(Tier::Ids), id), None);
+    }
+}
+
+#[test]
+fn what_was_created_during_the_scan_is_not_unseen() {
+    need!(root, mntns_walk);
+    let child = Script::new()
+        .fork("storm", Script::new().churn([Mnt]))
+        .spawn()
+        .unwrap();
+    for _ in 0..20 {
+        let snapshot = scan_with(&Options::everything());
+        let made_up = snapshot.namespaces_of(Mnt).filter(|namespace| {
+            namespace.processes().len() > 0 && namespace.holders().contains(&Holder::Unseen)
+        });
+        assert_eq!(made_up.count(), 0);
+    }
+    drop(child);
+}

@@ -22,10 +22,21 @@ impl Load {
         let processes = processes.max(1);
         let groups = groups.clamp(1, processes);
         let members = (processes / groups).max(1);
-        let group = at_rest(Script::new().unshare([Mnt, Uts]), "leader", options);
-        let member = at_rest(Script::new(), "member", options);
-        let lone = at_rest(Script::new(), "lone", options);
-        let script = Script::new()
+        let threads = |script: Script, label: &str| {
+            (1..options.threads.get()).fold(script, |script, number| {
+                script.thread(&format!("{label}'s thread {number}"), Script::new())
+            })
+        };
+        let member = threads(Script::new(), "member");
+        let group = threads(Script::new().unshare([Mnt, Uts]), "leader");
+        let lone = threads(Script::new(), "lone");
+        // All inherit what the first one has open. Instead of the standard three there are those
+        // that their orders come through.
+        let script = (3..i32::from(options.fds))
+            .fold(Script::new().close(0).close(1).close(2), |script, fd| {
+                script.open("/dev/null", fd)
+            });
+        let script = script
             .forks("group", groups, group.forks("member", members - 1, member))
             .forks("lone", processes - groups * members, lone);
         Ok(Load {
@@ -56,17 +67,4 @@ impl Load {
             _mounts: Some(dir),
         })
     }
-}
-
-/// Gives a process the files and threads that each of them is to have.
-fn at_rest(mut script: Script, label: &str, options: &Options) -> Script {
-    // Instead of the standard ones; what its orders come through makes three.
-    script = script.close(0).close(1).close(2);
-    for fd in 3..i32::from(options.fds) {
-        script = script.open("/dev/null", fd);
-    }
-    for number in 1..options.threads.get() {
-        script = script.thread(&format!("{label}'s thread {number}"), Script::new());
-    }
-    script
 }

@@ -23,12 +23,16 @@ pub(super) fn count(command: &Command) -> Result<Option<u64>> {
     let text = fs::read_to_string(&file);
     let _ = fs::remove_file(&file);
     ensure!(status.success(), "strace failed ({status})");
-    total(&text?).context("strace has not counted").map(Some)
+    let text = text?;
+    let calls = total(&text).with_context(|| format!("strace has not counted: {text}"))?;
+    Ok(Some(calls))
 }
 
 /// The sum of the column `calls`: numbers end where the heading ends.
 fn total(table: &str) -> Option<u64> {
-    let end = table.lines().next()?.find("calls")? + "calls".len();
+    // Whatever strace has to say besides.
+    let heading = table.lines().find(|line| line.starts_with("% time"))?;
+    let end = heading.find("calls")? + "calls".len();
     let line = table.lines().find(|line| line.ends_with(" total"))?;
     line.get(..end)?
         .split_whitespace()

@@ -1,7 +1,5 @@
 //! The whole machine at every tier: the same, where nobody else is there to change it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use lxkns_discover::{Bpf, Options, Tier, discover};
 use lxkns_nstest::{Script, differences, need};
 use lxkns_species::NamespaceType::{Cgroup, Ipc, Mnt, Net, Pid, User, Uts};

@@ -26,7 +26,6 @@ const SYSTEM: &[&str] = &["fs", "net", "process"];
 
 /// What may stand in no file: the text, which has to start at a word's start, and why.
 const NOWHERE: &[(&str, &str)] = &[
-    ("#[ignore", "an ignored test is a test that nobody runs"),
     ("todo!", "finish it"),
     ("unimplemented!", "finish it"),
     ("dbg!", "a left-over of debugging"),
@@ -40,6 +39,7 @@ pub(super) fn check(path: &Path, source: &str) -> Vec<Finding> {
     findings.extend(opening(path, source));
     findings.extend(unsafe_code(path, &code));
     findings.extend(system(path, &code));
+    findings.extend(ignored(path, source));
     for (text, why) in NOWHERE {
         findings.extend(
             code.match_indices(text)
@@ -70,11 +70,29 @@ fn length(path: &Path, source: &str) -> Option<Finding> {
     }
 }
 
-/// A module says what it is before anything else.
+/// A test is ignored only if another one runs it, and says so.
+fn ignored(path: &Path, source: &str) -> Vec<Finding> {
+    let attributes = source
+        .lines()
+        .enumerate()
+        .map(|(at, line)| (at + 1, line.trim()));
+    attributes
+        .filter(|(_, line)| line.starts_with("#[ignore") && !line.contains("\"run by "))
+        .map(|(at, _)| {
+            Finding::new(
+                path,
+                at,
+                "`#[ignore`: an ignored test is a test that nobody runs",
+            )
+        })
+        .collect()
+}
+
+/// A module says what it is before anything else but its licence.
 fn opening(path: &Path, source: &str) -> Option<Finding> {
     let first = source
         .lines()
-        .find(|line| !line.trim().is_empty())
+        .find(|line| !line.trim().is_empty() && !line.starts_with("// SPDX-"))
         .unwrap_or_default();
     let is_module = path.components().any(|part| part.as_os_str() == "src");
     (is_module && !first.starts_with("//!")).then(|| {
@@ -194,10 +212,21 @@ mod tests {
     }
 
     #[test]
+    fn what_another_test_runs_may_be_ignored() {
+        let source = "//! x\n    #[ignore = \"run by the next one\"]\n";
+        check_file("tests/nstest/tests/need.rs", source, &[]);
+    }
+
+    #[test]
     fn a_module_opens_with_a_paragraph() {
         let finding = (1, "a module opens with a paragraph `//!` on what it is");
         check_file("crates/cli/src/lib.rs", "use x;\n//! late\n", &[finding]);
         check_file("crates/cli/src/lib.rs", "\n//! in time\n", &[]);
+        check_file(
+            "crates/cli/src/lib.rs",
+            "// SPDX-License-Identifier: MIT\n//! x\n",
+            &[],
+        );
         check_file("tests/it/tests/s1.rs", "use x;\n", &[]);
     }
 

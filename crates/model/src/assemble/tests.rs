@@ -1,3 +1,5 @@
+//! Assembly, from literals.
+
 use super::*;
 use crate::{Joined, Missing, Reason, Text, ThreadFacts};
 

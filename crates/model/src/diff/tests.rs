@@ -1,3 +1,5 @@
+//! Differences, from literals.
+
 use lxkns_species::NamespaceType;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! References, from literals.
+
 use super::*;
 use crate::{Facts, Joined, NamespaceFacts, ProcessFacts, Snapshot};
 

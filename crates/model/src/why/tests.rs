@@ -1,3 +1,5 @@
+//! Reasons and release plans, from literals.
+
 use lxkns_species::NamespaceType;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! PID maps as documents.
+
 use lxkns_species::NamespaceId;
 
 use super::*;

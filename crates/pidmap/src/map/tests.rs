@@ -1,3 +1,5 @@
+//! Translation, from literals and in simulated machines.
+
 use lxkns_model::{Facts, Host, Joined, NamespaceFacts, ProcessFacts, Relation};
 use proptest::prelude::*;
 

@@ -18,12 +18,15 @@ struct Seen {
 }
 
 impl Gaps {
-    /// Adds one thing that could not be seen; `example` names it.
+    /// Adds one thing that could not be seen; `example` names it, if it has a name.
     pub(crate) fn add(&self, what: Missing, why: Reason, example: impl Into<Text>) {
         let mut gaps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = gaps.entry((what, why)).or_default();
         seen.count += 1;
         let example = example.into();
+        if example.is_empty() {
+            return;
+        }
         let place = seen
             .examples
             .binary_search(&example)

@@ -171,7 +171,7 @@ impl Walk<'_> {
                 continue;
             }
             self.scan.resolver.meet_open(&namespace);
-            match Place::of(self.scan, namespace) {
+            match Place::of(self.scan, namespace, None) {
                 Ok(place) => self.walk(place, held),
                 Err(Reason::Gone) => {}
                 Err(why) => self.scan.gaps.add(Missing::Mounts, why, id.to_string()),
@@ -231,7 +231,7 @@ impl Walk<'_> {
                 if !unseen {
                     return None;
                 }
-                match Place::of(self.scan, namespace) {
+                match Place::of(self.scan, namespace, None) {
                     Ok(inner) => return Some(inner),
                     Err(why) => self.scan.gaps.add(Missing::Mounts, why, id.to_string()),
                 }
@@ -318,8 +318,9 @@ impl Walk<'_> {
 
     fn look_into(&self, target: &Target) -> Result<Place, Reason> {
         let mut why = Reason::Gone;
+        let member = target.members.first().copied();
         for opened in self.handles(target) {
-            match opened.and_then(|namespace| Place::of(self.scan, namespace)) {
+            match opened.and_then(|namespace| Place::of(self.scan, namespace, member)) {
                 Ok(mut place) => {
                     if let Some(witness) = target.witness {
                         place.add_unreachable(self.scan, witness);

@@ -55,7 +55,12 @@ impl Entry {
 enum Root {
     Open(OwnedFd),
     /// Not needed so far: most namespaces that are mounted somewhere have been met elsewhere.
-    Unvisited(Namespace, OnceCell<Result<OwnedFd, Reason>>),
+    Unvisited {
+        namespace: Namespace,
+        /// Somebody who is joined to it: the way in for who may not visit it.
+        member: Option<Pid>,
+        root: OnceCell<Result<OwnedFd, Reason>>,
+    },
     Unreachable,
 }
 
@@ -64,21 +69,39 @@ impl Place {
     pub(super) fn root(&self, scan: &Scan<'_>) -> Result<&OwnedFd, Reason> {
         match &self.root {
             Root::Open(root) => Ok(root),
-            Root::Unvisited(namespace, root) => root
-                .get_or_init(|| view(scan, namespace).map(|view| view.root))
+            Root::Unvisited {
+                namespace,
+                member,
+                root,
+            } => root
+                .get_or_init(|| {
+                    let visited = view(scan, namespace).map(|view| view.root);
+                    visited.or_else(|why| {
+                        let lent = member.map(|pid| root_of(scan, namespace.id(), pid));
+                        lent.and_then(Result::ok).ok_or(why)
+                    })
+                })
                 .as_ref()
                 .map_err(Clone::clone),
             Root::Unreachable => Err(Reason::Denied),
         }
     }
 
-    /// The mount namespace that is open here.
-    pub(super) fn of(scan: &Scan<'_>, namespace: Namespace) -> Result<Place, Reason> {
+    /// The mount namespace that is open here, and that maybe a process is known to be joined to.
+    pub(super) fn of(
+        scan: &Scan<'_>,
+        namespace: Namespace,
+        member: Option<Pid>,
+    ) -> Result<Place, Reason> {
         let id = namespace.id();
         if scan.lists_mounts {
             match listed(scan, &namespace) {
                 Ok(Some(entries)) => {
-                    let root = Root::Unvisited(namespace, OnceCell::new());
+                    let root = Root::Unvisited {
+                        namespace,
+                        member,
+                        root: OnceCell::new(),
+                    };
                     return Ok(Place {
                         id,
                         root,
@@ -103,16 +126,11 @@ impl Place {
     /// The mount namespace that this process is joined to, as it sees it.
     pub(super) fn of_member(scan: &Scan<'_>, id: NamespaceId, member: Pid) -> Result<Place, Errno> {
         let task = scan.proc.process(member)?;
-        let is_here = |task: &TaskDir| match task.namespace(NamespaceType::Mnt) {
-            Ok(now) if now == id => Ok(()),
-            Ok(_) => Err(Errno::SRCH),
-            Err(errno) => Err(errno),
-        };
-        is_here(&task)?;
+        is_joined(&task, id)?;
         let (table, cut) = read_all(task.as_fd(), c"mountinfo", TABLE_LIMIT)?;
         let is_tree = scan.proc.kind() == Kind::Tree;
         let root = if is_tree { None } else { task.root().ok() };
-        is_here(&task)?;
+        is_joined(&task, id)?;
         if !mountinfo::parse(&table).any(|mount| *mount.mount_point == *b"/") {
             // Chrooted to a plain directory.
             return Err(Errno::SRCH);
@@ -224,6 +242,23 @@ fn mount_id(directory: &OwnedFd) -> Option<u64> {
     (stat.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(stat.stx_mnt_id)
 }
 
+/// The root directory of a process, if that is joined to this mount namespace.
+fn root_of(scan: &Scan<'_>, id: NamespaceId, member: Pid) -> Result<OwnedFd, Errno> {
+    let task = scan.proc.process(member)?;
+    is_joined(&task, id)?;
+    let root = task.root()?;
+    is_joined(&task, id)?;
+    Ok(root)
+}
+
+fn is_joined(task: &TaskDir, id: NamespaceId) -> Result<(), Errno> {
+    if task.namespace(NamespaceType::Mnt)? == id {
+        Ok(())
+    } else {
+        Err(Errno::SRCH)
+    }
+}
+
 /// Looks into a mount namespace with the help of a child.
 fn view(scan: &Scan<'_>, namespace: &Namespace) -> Result<MountView, Reason> {
     if !scan.proc.is_ours() {
@@ -232,8 +267,10 @@ fn view(scan: &Scan<'_>, namespace: &Namespace) -> Result<MountView, Reason> {
     let plain = MountView::of(namespace, None, &scan.proc);
     let view = plain.or_else(|denied| {
         // As the owner of a child user namespace one may enter that first.
-        let owner = namespace.owner().map_err(|_| denied)?;
-        MountView::of(namespace, Some(owner.as_fd()), &scan.proc)
+        let Ok(owner) = namespace.owner() else {
+            return Err(denied);
+        };
+        MountView::of(namespace, Some(owner.as_fd()), &scan.proc).map_err(|_| denied)
     });
     view.map_err(|error| error.errno().map_or(Reason::Failed, reason))
 }

@@ -13,6 +13,7 @@ mod place;
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,20 +51,22 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
     if !scan.wants(Part::Mounts) {
         return;
     }
-    let targets = targets(scan, sightings);
-    let walk = Walk {
+    let mut targets = targets(scan, sightings);
+    let mut walk = Walk {
         scan,
         with_handles: targets.iter().map(|target| target.id).collect(),
+        only: None,
         shared: Mutex::new(Shared {
             patience: TOTAL_PATIENCE,
             ..Shared::default()
         }),
     };
-    let workers = scan.options.worker_count();
-    for held in share_out(&targets, workers, |target, held| {
-        walk.begin_at(target, held)
-    }) {
-        sightings.holders.extend(held);
+    walk.begin_at_all(&targets, &mut sightings.holders);
+    let missed = walk.missed();
+    if !missed.is_empty() {
+        targets.retain(|target| !missed.contains(&target.id));
+        walk.only = Some(missed);
+        walk.begin_at_all(&targets, &mut sightings.holders);
     }
     if scan.wants(Part::Kernel) && scan.walks_mount_namespaces {
         walk.all_others(&mut sightings.holders);
@@ -129,6 +132,8 @@ struct Walk<'s> {
     scan: &'s Scan<'s>,
     /// The mount namespaces with which the walk begins: they need no bind mount to get there.
     with_handles: HashSet<NamespaceId>,
+    /// If it is a second walk: where these are mounted, and nothing else.
+    only: Option<HashSet<NamespaceId>>,
     shared: Mutex<Shared>,
 }
 
@@ -137,6 +142,10 @@ struct Walk<'s> {
 struct Shared {
     /// Mount namespaces found on the way and looked into.
     seen: HashSet<NamespaceId>,
+    /// Mount namespaces whose handles were gone when they were needed.
+    lost: HashSet<NamespaceId>,
+    /// Mount namespaces met on the way and left alone, because they have handles.
+    passed: HashSet<NamespaceId>,
     /// Which PID namespace a procfs shows, by its device number.
     proc_shows: HashMap<u64, NamespaceId>,
     /// The time left for waiting for file servers.
@@ -150,15 +159,39 @@ impl Walk<'_> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn begin_at_all(&self, targets: &[Target], held: &mut Held) {
+        let workers = self.scan.options.worker_count();
+        for found in share_out(targets, workers, |target, held| self.begin_at(target, held)) {
+            held.extend(found);
+        }
+    }
+
     fn begin_at(&self, target: &Target, held: &mut Held) {
         match self.look_into(target) {
-            Ok(place) => self.walk(place, held),
-            Err(Reason::Gone) => {}
+            Ok(mut place) => {
+                if let Some(only) = &self.only {
+                    place.keep_only(only);
+                }
+                self.walk(place, held);
+            }
+            Err(Reason::Gone) => _ = self.shared().lost.insert(target.id),
+            Err(_) if self.only.is_some() => {}
             Err(why) => self
                 .scan
                 .gaps
                 .add(Missing::Mounts, why, target.id.to_string()),
         }
+    }
+
+    /// The mount namespaces that are mounted somewhere, but were left alone for the sake of handles
+    /// that have gone. From now on they count as having none.
+    fn missed(&mut self) -> HashSet<NamespaceId> {
+        let (lost, passed) = {
+            let mut shared = self.shared();
+            (mem::take(&mut shared.lost), mem::take(&mut shared.passed))
+        };
+        self.with_handles.retain(|id| !lost.contains(id));
+        lost.intersection(&passed).copied().collect()
     }
 
     /// Those that nothing leads to: the kernel knows them all.
@@ -219,9 +252,7 @@ impl Walk<'_> {
                 path,
             },
         ));
-        let unseen = id.namespace_type() == NamespaceType::Mnt
-            && !self.with_handles.contains(&id)
-            && self.shared().seen.insert(id);
+        let unseen = id.namespace_type() == NamespaceType::Mnt && self.is_new(id);
         if self.scan.resolver.has(id) && !unseen {
             return None;
         }
@@ -246,6 +277,16 @@ impl Walk<'_> {
             }
         }
         None
+    }
+
+    /// Whether a mount namespace is to be looked into, now that it has been met.
+    fn is_new(&self, id: NamespaceId) -> bool {
+        let mut shared = self.shared();
+        if self.with_handles.contains(&id) {
+            shared.passed.insert(id);
+            return false;
+        }
+        shared.seen.insert(id)
     }
 
     fn gap(&self, what: Missing, why: Reason, place: &Place, entry: &Entry) {

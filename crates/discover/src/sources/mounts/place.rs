@@ -9,6 +9,8 @@
 //!    goes: a chrooted one hides the rest, and only sometimes shows that it does.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
+use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 
 use lxkns_model::{Missing, Reason};
@@ -139,6 +141,13 @@ impl Place {
         Ok(Place::from_table(scan, id, root, &table, cut))
     }
 
+    /// Forgets all mounts but those of these namespaces.
+    pub(super) fn keep_only(&mut self, namespaces: &HashSet<NamespaceId>) {
+        let wanted = |entry: &Entry| entry.namespace.is_some_and(|id| namespaces.contains(&id));
+        let entries: Vec<Entry> = mem::take(&mut self.entries).filter(wanted).collect();
+        self.entries = entries.into_iter();
+    }
+
     /// Adds what only this member sees, if it stands on another root directory than a visitor does.
     ///
     /// A file system may have been mounted over the root directory. Then a visitor comes to stand
@@ -158,7 +167,7 @@ impl Place {
         };
         let known: Vec<_> = self.entries.as_slice().iter().map(Entry::what).collect();
         let more = place.entries.filter(|entry| !known.contains(&entry.what()));
-        let entries: Vec<Entry> = std::mem::take(&mut self.entries).chain(more).collect();
+        let entries: Vec<Entry> = mem::take(&mut self.entries).chain(more).collect();
         self.entries = entries.into_iter();
     }
 

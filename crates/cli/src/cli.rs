@@ -71,7 +71,7 @@ fn end_of_parsing(tool: Tool, error: &Error) -> ExitCode {
         return end_with(printed.map_err(Into::into));
     }
     complain(&usage_error(tool, error));
-    ExitCode::from(2)
+    ExitCode::from(named_subcommand(tool).map_or(2, Entry::usage_code))
 }
 
 /// The essence of what clap has to say: its first paragraph, its tip, and where to read on.
@@ -90,12 +90,17 @@ fn usage_error(tool: Tool, error: &Error) -> String {
     if let Some(tip) = tip {
         message = format!("{message}; {tip}");
     }
-    let subcommand = std::env::args().nth(1).and_then(|name| Entry::named(&name));
-    let help = match (tool, subcommand) {
-        (Tool::Lxkns, Some(subcommand)) => format!("lxkns {}", subcommand.name),
-        _ => tool.name().to_owned(),
+    let help = match named_subcommand(tool) {
+        Some(subcommand) => format!("lxkns {}", subcommand.name),
+        None => tool.name().to_owned(),
     };
     format!("{message}; see '{help} --help'")
+}
+
+/// The subcommand of a command line that could not be understood.
+fn named_subcommand(tool: Tool) -> Option<&'static Entry> {
+    let name = std::env::args().nth(1).filter(|_| tool == Tool::Lxkns)?;
+    Entry::named(&name)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub(crate) mod label;
 pub(crate) mod line;
 pub(crate) mod palette;
 pub(crate) mod screen;
+pub(crate) mod shell;
 pub(crate) mod theme;
 pub(crate) mod theme_file;
 pub(crate) mod tree;

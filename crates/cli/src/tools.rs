@@ -2,6 +2,7 @@
 
 mod diff;
 mod dumpns;
+mod exec;
 mod features;
 mod lsallns;
 mod lspidns;
@@ -43,7 +44,7 @@ pub(crate) struct Entry {
 }
 
 /// All tools, those first that are also programs of their own.
-pub(crate) static ENTRIES: [Entry; 11] = [
+pub(crate) static ENTRIES: [Entry; 12] = [
     Entry {
         name: "lsallns",
         about: "List all namespaces of this machine in one flat table",
@@ -136,6 +137,16 @@ Example: why is this network namespace still there?
         run: run::<why::Why>,
     },
     Entry {
+        name: "exec",
+        about: "Run a command inside namespaces, also such that no process is in",
+        example: "\
+Example: which interfaces are there in this network namespace?
+    sudo lxkns exec net:[4026532281] -- ip link",
+        more: EXEC,
+        augment: exec::Exec::augment_args,
+        run: run::<exec::Exec>,
+    },
+    Entry {
         name: "diff",
         about: "Show what has changed between two snapshots, or between one and now",
         example: "\
@@ -220,6 +231,21 @@ Each feature is found out by trying it on what is the caller's own. \"denied\" m
 not even be tried, maybe by a sandbox that knows nothing of it. The tier is the best one that a \
 scan can make use of, see --tier; it says nothing about privileges.";
 
+const EXEC: &str = "\
+A namespace that no process is in is opened through whatever holds it: a file descriptor or a socket \
+of somebody's, a bind mount in any mount namespace, a namespace below it, or by its 64-bit id (Linux \
+6.18).
+
+In a user namespace the command runs as its root, if it has one, without supplementary groups. In a \
+PID namespace it is a child of lxkns, and ends if lxkns does. Namespaces that lxkns is in already are \
+not entered.
+
+The exit code is that of the command, 128+n if signal n has ended it; 127 if the command was not \
+found, 126 if it could not be run, 125 if lxkns failed.
+
+A NAMESPACE is any of: net:[4026532281]; net:4026532281; 4026532281, if no other namespace has this \
+inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/netns/blue.";
+
 const DIFF: &str = "\
 A line begins with - for a namespace that went, + for one that came, ~ for one that has changed. \
 Namespaces are told apart by the kernel's 64-bit ids where it has any (Linux 6.18), else by who is in \
@@ -232,6 +258,15 @@ snapshots of two boots.";
 impl Entry {
     pub(crate) fn named(name: &str) -> Option<&'static Entry> {
         ENTRIES.iter().find(|entry| entry.name == name)
+    }
+
+    /// How the tool ends if its command line makes no sense.
+    pub(crate) fn usage_code(&self) -> u8 {
+        match self.name {
+            // Everything below is the command's.
+            "exec" => exec::FAILED,
+            _ => 2,
+        }
     }
 
     /// The definition of the tool's command line.

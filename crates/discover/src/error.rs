@@ -1,11 +1,13 @@
-//! The one way in which a discovery can fail.
+//! The few ways in which this library can fail.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why there is no snapshot at all.
+use lxkns_species::NamespaceId;
+
+/// Why there is no snapshot at all, or no way to one of its namespaces.
 ///
-/// Everything else that goes wrong is a [`lxkns_model::Gap`] in the snapshot.
+/// Everything else that goes wrong in a discovery is a [`lxkns_model::Gap`] in the snapshot.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -16,5 +18,13 @@ pub enum Error {
         path: PathBuf,
         /// Why it could not be read.
         source: io::Error,
+    },
+    /// None of those who hold a namespace could be asked for it.
+    #[error("nothing that holds {id} could be made use of to open it")]
+    Unreachable {
+        /// Which one.
+        id: NamespaceId,
+        /// What the last attempt failed with, if there was any.
+        source: Option<lxkns_ops::Error>,
     },
 }

@@ -30,6 +30,7 @@ mod describe;
 mod error;
 pub mod features;
 mod gaps;
+mod open;
 mod options;
 mod pipeline;
 mod procfs;
@@ -42,5 +43,6 @@ mod workers;
 pub mod reexec;
 
 pub use error::Error;
+pub use open::open;
 pub use options::{Bpf, Options, Tier};
 pub use pipeline::discover;

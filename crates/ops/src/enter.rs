@@ -28,6 +28,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::thread::{self, Builder};
+use std::time::Duration;
 
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
@@ -268,27 +269,63 @@ fn start(namespaces: &[&Namespace], mut command: Command) -> Result<Child, Error
 /// # ; #[allow(unreachable_code)] Ok::<(), lxkns_ops::Error>(())
 /// ```
 pub fn for_good(namespaces: &[&Namespace], f: impl FnOnce(Result<(), Error>) -> i32) -> ! {
+    for_good_as(Credentials::Root, namespaces, f)
+}
+
+/// Who to be after entering a user namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Credentials {
+    /// Its root (UID and GID 0, no supplementary groups), as far as it has one.
+    #[default]
+    Root,
+    /// The same user and groups as before, whatever they are called in there. Programs executed
+    /// then have no capabilities, unless that is root.
+    Own,
+}
+
+/// As [`for_good`], and as somebody in particular, if a user namespace is entered.
+pub fn for_good_as(
+    credentials: Credentials,
+    namespaces: &[&Namespace],
+    f: impl FnOnce(Result<(), Error>) -> i32,
+) -> ! {
     /// What a program that panics ends with.
     const PANICKED: i32 = 101;
     // Unwinding would lead back into the caller.
-    let inside = AssertUnwindSafe(|| f(enter_for_good(namespaces)));
+    let inside = AssertUnwindSafe(|| f(enter_for_good(credentials, namespaces)));
     std::process::exit(catch_unwind(inside).unwrap_or(PANICKED))
 }
 
-fn enter_for_good(namespaces: &[&Namespace]) -> Result<(), Error> {
+fn enter_for_good(credentials: Credentials, namespaces: &[&Namespace]) -> Result<(), Error> {
     let failed = |what| move |source| Error::Call { what, source };
-    sys::is_only_thread().map_err(failed("enter namespaces with other threads around"))?;
+    be_only_thread().map_err(failed("enter namespaces with other threads around"))?;
     // Forgotten when a user namespace is entered.
     let death_signal = parent_process_death_signal().unwrap_or(None);
     enter(namespaces)?;
     if any(namespaces, NamespaceType::User) {
-        sys::become_root().map_err(failed("become root of a user namespace"))?;
+        if credentials == Credentials::Root {
+            sys::become_root().map_err(failed("become root of a user namespace"))?;
+        }
         let _ = set_parent_process_death_signal(death_signal);
     }
     if any(namespaces, NamespaceType::Pid) {
         sys::go_on_in_child().map_err(failed("start a child process"))?;
     }
     Ok(())
+}
+
+/// Waits for threads that have been joined, but not left the process yet.
+fn be_only_thread() -> rustix::io::Result<()> {
+    const TRIES: usize = 1000;
+    const PAUSE: Duration = Duration::from_micros(100);
+    let alone = (1..TRIES).any(|_| {
+        let alone = sys::is_only_thread().is_ok();
+        if !alone {
+            thread::sleep(PAUSE);
+        }
+        alone
+    });
+    if alone { Ok(()) } else { sys::is_only_thread() }
 }
 
 fn any(namespaces: &[&Namespace], wanted: NamespaceType) -> bool {

@@ -41,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "lxkns-discover",
             "lxkns-model",
+            "lxkns-ops",
             "lxkns-pidmap",
             "lxkns-species",
         ],
@@ -210,8 +211,8 @@ mod tests {
         ];
         assert_eq!(of("lxkns-discover", &dependencies), [""; 0]);
         assert_eq!(
-            of("lxkns-cli", &dependencies),
-            ["3: lxkns-cli may not depend on lxkns-ops"]
+            of("lxkns-pidmap", &dependencies),
+            ["3: lxkns-pidmap may not depend on lxkns-ops"]
         );
     }
 

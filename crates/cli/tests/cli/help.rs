@@ -13,11 +13,11 @@ fn each_tool_explains_itself() {
         "nscaps",
         "dumpns",
         "lxkns snapshot",
-        "lxkns why",
-        "lxkns diff",
         "lxkns pid",
         "lxkns why",
         "lxkns diff",
+        "lxkns exec",
+        "lxkns features",
     ];
     for tool in tools {
         for (flag, length) in [("-h", "short"), ("--help", "long")] {

@@ -7,9 +7,10 @@ use lxkns_model::why::{Action, Never, OpenFile, Plan, Release, Step};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use super::{Answer, Namer, entry, listed, said, section};
-use crate::render::escape::{is_visible, quoted};
+use crate::render::escape::quoted;
 use crate::render::line::Line;
 use crate::render::screen::Screen;
+use crate::render::shell;
 
 pub(super) fn write(
     namer: &Namer<'_>,
@@ -142,34 +143,8 @@ fn unmount(namer: &Namer<'_>, mount_namespace: Option<NamespaceId>, path: &Text)
         }
         _ => String::new(),
     };
-    if let Some(path) = in_shell(path) {
+    if let Some(path) = shell::word(path.as_bytes()) {
         line.plain(format_args!(": {enter}umount {path}"));
     }
     line
-}
-
-/// The path as a word of a shell's, if it can be shown as what it is.
-fn in_shell(path: &Text) -> Option<String> {
-    let path = path.to_str()?;
-    let is_harmless = |c: char| c.is_ascii_alphanumeric() || "/._-+:@,%".contains(c);
-    if path.chars().all(is_harmless) {
-        return Some(path.to_owned());
-    }
-    let can_be_shown = path.chars().all(|c| c == ' ' || is_visible(c));
-    can_be_shown.then(|| format!("'{}'", path.replace('\'', r"'\''")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_words_of_a_shell() {
-        let check = |path: &str, expected| assert_eq!(in_shell(&path.into()).as_deref(), expected);
-        check("/run/netns/blue", Some("/run/netns/blue"));
-        check("/a b/$(x)", Some("'/a b/$(x)'"));
-        check("/it's", Some(r"'/it'\''s'"));
-        check("/\u{1b}[2J", None);
-        assert_eq!(in_shell(&Text::from(&b"/\xff"[..])), None);
-    }
 }

@@ -1,0 +1,206 @@
+//! Opening what a discovery has found, also where no process is in it and no path leads to it.
+//!
+//! A snapshot tells who holds a namespace, and each holder is a way to get at it: directly, by
+//! duplicating somebody's socket, through a mount namespace that itself has to be opened first, or
+//! by asking a namespace below for the one above. The kernel's handles need no holder at all, where
+//! there are any (Linux 6.18). Whatever is opened is believed only if it is what was looked for:
+//! since the snapshot was taken, numbers may have changed hands.
+
+use std::collections::HashSet;
+use std::ffi::CString;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::time::Duration;
+
+use lxkns_model::{Holder, Namespace, Snapshot, Text};
+use lxkns_ops::visit::{MountView, open_in};
+use lxkns_ops::{Error as OpsError, Namespace as Open, Reference, pidfd, socket};
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+
+use crate::Error;
+
+/// So many processes are asked for a namespace that they are joined to.
+const MEMBERS: usize = 3;
+
+/// So deep mount namespaces are opened within mount namespaces, and parents through their children.
+const MAX_DEPTH: usize = 16;
+
+/// So long a path may take if it leads over a file server that does not answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Opens a namespace of a snapshot of this machine that was taken just now, whoever holds it.
+///
+/// It is looked up in the procfs at `/proc`.
+///
+/// # Errors
+///
+/// [`Error::Unreachable`] if it is not in the snapshot, gone meanwhile, held by nothing that can be
+/// opened, or if the caller lacks the privileges.
+///
+/// ```
+/// use lxkns_discover::{Options, discover, open};
+/// use lxkns_species::NamespaceType;
+///
+/// let snapshot = discover(&Options::everything())?;
+/// let own = snapshot.host().scanner_namespaces.get(NamespaceType::Net).unwrap();
+/// assert_eq!(open(&snapshot, own)?.id(), own);
+/// # Ok::<(), lxkns_discover::Error>(())
+/// ```
+pub fn open(snapshot: &Snapshot, id: NamespaceId) -> Result<Open, Error> {
+    let mut search = Search {
+        snapshot,
+        met: HashSet::new(),
+        depth: 0,
+        failure: None,
+    };
+    search.open(id).ok_or(Error::Unreachable {
+        id,
+        source: search.failure,
+    })
+}
+
+struct Search<'s> {
+    snapshot: &'s Snapshot,
+    /// What has been tried, or is being.
+    met: HashSet<NamespaceId>,
+    depth: usize,
+    failure: Option<OpsError>,
+}
+
+impl Search<'_> {
+    fn open(&mut self, id: NamespaceId) -> Option<Open> {
+        let namespace = self.snapshot.namespace(id)?;
+        if self.depth >= MAX_DEPTH || !self.met.insert(id) {
+            return None;
+        }
+        self.depth += 1;
+        let opened = self
+            .by_handle(namespace)
+            .or_else(|| self.by_members(namespace))
+            .or_else(|| self.by_holders(namespace))
+            .or_else(|| self.by_those_below(namespace));
+        self.depth -= 1;
+        opened
+    }
+
+    /// Takes what was opened, if it is the right one.
+    fn right(&mut self, id: NamespaceId, opened: Result<Open, OpsError>) -> Option<Open> {
+        match opened {
+            Ok(open) if open.id() == id => Some(open),
+            Ok(_) => None,
+            Err(error) => {
+                self.failure = Some(error);
+                None
+            }
+        }
+    }
+
+    fn by_handle(&mut self, namespace: Namespace<'_>) -> Option<Open> {
+        let id = namespace.id();
+        Open::by_unique_id(namespace.unique_id()?, Some(id)).ok()
+    }
+
+    fn by_members(&mut self, namespace: Namespace<'_>) -> Option<Open> {
+        let id = namespace.id();
+        let members = namespace.leaders().chain(namespace.processes());
+        members.take(MEMBERS).find_map(|process| {
+            let opened = Open::of_process(process.pid(), id.namespace_type());
+            self.right(id, opened)
+        })
+    }
+
+    fn by_holders(&mut self, namespace: Namespace<'_>) -> Option<Open> {
+        let id = namespace.id();
+        namespace.holders().iter().find_map(|holder| {
+            let opened = match holder {
+                Holder::Thread { pid, tid } => Open::of_thread(*pid, *tid, id.namespace_type()),
+                Holder::PendingChildren { pid, tid } => {
+                    let file = id.namespace_type().proc_file_for_children()?;
+                    Open::at_path(format!("{}/{file}", task(*pid, *tid)))
+                }
+                Holder::Fd { pid, tid, fd } => {
+                    Open::at_path(format!("{}/fd/{fd}", task(*pid, *tid)))
+                }
+                Holder::Socket { pid, tid, fd } | Holder::Tun { pid, tid, fd } => {
+                    of_socket(*pid, *tid, *fd)
+                }
+                Holder::BindMount {
+                    mount_namespace,
+                    path,
+                } => self.mounted((*mount_namespace)?, path)?,
+                _ => return None,
+            };
+            self.right(id, opened)
+        })
+    }
+
+    /// A namespace that is bind-mounted in a mount namespace, perhaps in one without processes.
+    fn mounted(
+        &mut self,
+        mount_namespace: NamespaceId,
+        path: &Text,
+    ) -> Option<Result<Open, OpsError>> {
+        let path = CString::new(path.as_bytes()).ok()?;
+        let own = &self.snapshot.host().scanner_namespaces;
+        let root = if own.get(NamespaceType::Mnt) == Some(mount_namespace) {
+            directory("/")
+        } else {
+            let there = self.open(mount_namespace)?;
+            directory("/proc").and_then(|proc| {
+                MountView::of(&there, None, &proc)
+                    .or_else(|_| {
+                        // An unprivileged owner has to go there first.
+                        let owner = there.owner()?;
+                        MountView::of(&there, Some(owner.as_fd()), &proc)
+                    })
+                    .map(|view| view.root)
+            })
+        };
+        let place = root.and_then(|root| open_in(root, &path, PATIENCE));
+        Some(place.and_then(|place| {
+            // Opened for its place only; a namespace has to be opened for real.
+            Open::at_path(format!("/proc/self/fd/{}", place.as_raw_fd()))
+        }))
+    }
+
+    fn by_those_below(&mut self, namespace: Namespace<'_>) -> Option<Open> {
+        let id = namespace.id();
+        for child in namespace.children() {
+            let parent = self.open(child.id()).map(|child| child.parent());
+            if let Some(open) = parent.and_then(|parent| self.right(id, parent)) {
+                return Some(open);
+            }
+        }
+        for owned in namespace.owned() {
+            let owner = self.open(owned.id()).map(|owned| owned.owner());
+            if let Some(open) = owner.and_then(|owner| self.right(id, owner)) {
+                return Some(open);
+            }
+        }
+        None
+    }
+}
+
+fn of_socket(pid: Pid, tid: Option<Pid>, fd: u32) -> Result<Open, OpsError> {
+    let process = match tid {
+        Some(tid) => pidfd::of_thread(tid)?,
+        None => pidfd::of_process(pid)?,
+    };
+    socket::network_namespace(pidfd::get_fd(process, fd)?)
+}
+
+fn directory(path: &str) -> Result<OwnedFd, OpsError> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(CWD, path, flags, Mode::empty()).map_err(|source: Errno| OpsError::Open {
+        reference: Reference::Path(path.into()),
+        source,
+    })
+}
+
+fn task(pid: Pid, tid: Option<Pid>) -> String {
+    match tid {
+        Some(tid) => format!("/proc/{pid}/task/{tid}"),
+        None => format!("/proc/{pid}"),
+    }
+}

@@ -1,0 +1,201 @@
+//! `lxkns exec`: commands in namespaces of all types, whoever holds them, and how they end.
+
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+use std::process::Output;
+
+use lxkns_discover::{Options, discover, open};
+use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace, tool};
+use lxkns_species::NamespaceType::{Cgroup, Ipc, Mnt, Net, Pid, Time, User, Uts};
+use lxkns_species::{NamespaceId, NamespaceType};
+
+fn exec(arguments: &[&str], command: &[&str]) -> Output {
+    tool("lxkns")
+        .arg("exec")
+        .args(arguments)
+        .arg("--")
+        .args(command)
+        .output()
+        .unwrap()
+}
+
+/// Checks in which namespace of this type a command finds itself.
+#[track_caller]
+fn check_inside(arguments: &[&str], expected: NamespaceId) {
+    let link = format!("/proc/self/{}", expected.namespace_type().proc_file());
+    let output = exec(arguments, &["readlink", &link]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let link = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(link.trim_end(), expected.to_string());
+}
+
+/// A process in new namespaces of all types.
+fn elsewhere() -> Child {
+    let inside = Script::new()
+        .user_namespace_with(IdMap::Everything)
+        .unshare([Cgroup, Ipc, Mnt, Net, Uts, Pid, Time])
+        .fork("inside", Script::new().mount("proc", "/proc", ""));
+    Script::new().fork("outside", inside).spawn().unwrap()
+}
+
+#[test]
+fn all_types_can_be_entered() {
+    need!(root, timens, sh);
+    let child = elsewhere();
+    let pid = child.pid_of("inside");
+    for ns_type in NamespaceType::ALL {
+        let id = child.namespace_of("inside", ns_type);
+        assert_ne!(id, own_namespace(ns_type));
+        // The /proc of the PID namespace shows the command only if that was entered as well.
+        let with_proc = match ns_type {
+            Mnt => vec![format!("pid@{pid}")],
+            Pid => vec![format!("mnt@{pid}")],
+            _ => vec![],
+        };
+        for named in [format!("{ns_type}@{pid}"), id.to_string()] {
+            let mut arguments: Vec<&str> = with_proc.iter().map(String::as_str).collect();
+            arguments.push(&named);
+            check_inside(&arguments, id);
+        }
+        check_inside(&["--of", &pid.to_string()], id);
+    }
+}
+
+#[test]
+fn what_only_an_fd_a_socket_or_a_nested_mount_holds() {
+    need!(root, sh);
+    let dir = Dir::new().unwrap();
+    let child = Script::new()
+        .in_new(Net, |net| net.note("fd", Net).open_namespace(Net, 3))
+        .in_new(Net, |net| net.note("socket", Net).tcp_socket(4))
+        .in_new(Mnt, |outer| {
+            outer
+                .note("outer", Mnt)
+                .mount("tmpfs", &dir, "")
+                .in_new(Net, |net| {
+                    net.note("mounted", Net)
+                        .bind_namespace(Net, dir.join("a net"))
+                })
+                .open_namespace(Mnt, 5)
+        })
+        .in_new(User, |user| {
+            user.note("hidden", User)
+                .unshare([Uts])
+                .open_namespace(Uts, 6)
+        })
+        .spawn()
+        .unwrap();
+    for label in ["fd", "socket", "mounted", "outer", "hidden"] {
+        let id = child.noted(label);
+        check_inside(&[&id.to_string()], id);
+    }
+}
+
+#[test]
+fn everything_found_can_be_opened() {
+    need!(root);
+    let dir = Dir::new().unwrap();
+    let child = Script::new()
+        .in_new(Mnt, |outer| {
+            outer
+                .mount("tmpfs", &dir, "")
+                .in_new(Net, |net| {
+                    net.note("mounted", Net)
+                        .bind_namespace(Net, dir.join("net"))
+                })
+                .open_namespace(Mnt, 5)
+        })
+        .in_new(Net, |net| net.note("socket", Net).tcp_socket(4))
+        .in_new(User, |user| {
+            user.note("owner", User)
+                .unshare([Uts])
+                .open_namespace(Uts, 6)
+        })
+        .spawn()
+        .unwrap();
+    // Without the kernel's handles, each has to be reached through what holds it.
+    let options = Options::everything().tier(lxkns_discover::Tier::Mounts);
+    let snapshot = discover(&options).unwrap();
+    for label in ["mounted", "socket", "owner"] {
+        let id = child.noted(label);
+        assert_eq!(open(&snapshot, id).unwrap().id(), id, "{label}");
+    }
+    let gone = NamespaceId::new(Net, 1).unwrap();
+    let error = open(&snapshot, gone).unwrap_err();
+    assert!(error.to_string().contains("net:[1]"), "{error}");
+}
+
+#[test]
+fn it_ends_as_the_command_does() {
+    need!(root, sh);
+    let child = elsewhere();
+    let pid = child.pid_of("inside").to_string();
+    for arguments in [
+        vec![format!("net@{pid}")],
+        vec![format!("pid@{pid}")],
+        vec!["--of".to_owned(), pid],
+    ] {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let run = |command: &[&str]| exec(&arguments, command).status;
+        assert_eq!(run(&["sh", "-c", "exit 42"]).code(), Some(42));
+        assert_eq!(run(&["/no/such/program"]).code(), Some(127));
+        assert_eq!(run(&["/"]).code(), Some(126));
+        // A shell calls this 128+15.
+        let killed = run(&["sh", "-c", "kill -TERM $$"]);
+        let signal = std::os::unix::process::ExitStatusExt::signal(&killed);
+        // The first process of a PID namespace cannot be ended by its own signals; this is another.
+        assert_eq!(signal, Some(15), "{killed}");
+    }
+}
+
+#[test]
+fn its_own_failures_have_a_code_of_their_own() {
+    need!(sh);
+    let check = |arguments: &[&str], says: &str| {
+        let output = exec(arguments, &["true"]);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(125), "{stderr}");
+        assert!(stderr.starts_with("error: "), "{stderr}");
+        assert!(stderr.contains(says), "{stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    };
+    check(&["net:[1]"], "net:[1]");
+    check(&["foo:[1]"], "unknown namespace type");
+    check(&["/etc/passwd"], "/etc/passwd");
+    check(&["--of", "4194305"], "4194305");
+    check(&[], "required");
+}
+
+#[test]
+fn the_same_with_nsenter() {
+    need!(root);
+    let child = elsewhere();
+    let pid = child.pid_of("inside");
+    let output = tool("lxkns")
+        .args(["exec", "--show", "--preserve-credentials"])
+        .args([format!("net@{pid}"), format!("mnt@{pid}")])
+        .args(["--", "echo", "it's"])
+        .output()
+        .unwrap();
+    let expected = format!(
+        "nsenter --net=/proc/{pid}/ns/net --mount=/proc/{pid}/ns/mnt --preserve-credentials -- \
+         echo 'it'\\''s'\n"
+    );
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+}
+
+#[test]
+fn credentials_in_a_user_namespace() {
+    need!(userns, sh);
+    let child = Script::new().user_namespace().spawn().unwrap();
+    let user = format!("user@{}", child.pid());
+    let id = |arguments: &[&str]| {
+        let output = exec(arguments, &["id", "-u"]);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(id(&[&user]), "0\n");
+    // Whoever runs this is root in there anyway, if nobody else is mapped.
+    assert_eq!(id(&["--preserve-credentials", &user]), "0\n");
+}

@@ -54,6 +54,7 @@ pub(crate) fn build(workspace: &Workspace, selection: Selection<'_>) -> Result<B
                 .args(packages.iter().flat_map(|package| ["--package", package]))
                 .args(["--target", STATIC_TARGET])
                 .env("RUSTFLAGS", "-C target-feature=+crt-static")
+                .env("CARGO_INCREMENTAL", "0")
                 .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
                 .env("CARGO_PROFILE_DEV_DEBUG", "false")
                 .env("CARGO_PROFILE_DEV_STRIP", "symbols");

@@ -5,9 +5,11 @@
 //! whoever else may hold it for a moment (other tests' scans do).
 
 mod look;
+mod outcome;
 mod question;
 mod scale;
 
 pub use look::{everywhere, invariants, ordinary, scan, scan_with, snapshot_of, tool_snapshot};
+pub use outcome::{assert_failure, json, stdout};
 pub use question::{assert_held, assert_owner, gap, held, owner};
 pub use scale::scaled;

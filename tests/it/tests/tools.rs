@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::collections::BTreeSet;
-use std::process::{Command, Output};
+use std::process::Command;
 
-use lxkns_it::{ordinary, scaled, snapshot_of, tool_snapshot};
+use lxkns_it::{assert_failure, json, ordinary, scaled, snapshot_of, stdout, tool_snapshot};
 use lxkns_model::wire;
 use lxkns_nstest::{Child, Dir, Script, assert_same_namespaces, linked, need, own_namespace, tool};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, Time, User, Uts};
@@ -15,32 +15,6 @@ use serde_json::Value;
 fn with<const N: usize>(mut command: Command, arguments: [&str; N]) -> Command {
     command.args(arguments);
     command
-}
-
-/// What a tool that must succeed has printed.
-#[track_caller]
-fn stdout(output: &Output) -> &str {
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {complaints}", output.status);
-    str::from_utf8(&output.stdout).unwrap()
-}
-
-#[track_caller]
-fn json(output: &Output) -> Value {
-    serde_json::from_str(stdout(output)).unwrap()
-}
-
-/// Checks that a tool ends with this exit code and one line on stderr, which says all of this.
-#[track_caller]
-fn check_failure(output: &Output, code: i32, parts: &[&str]) {
-    let stderr = str::from_utf8(&output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(code), "{stderr}");
-    assert_eq!(stderr.lines().count(), 1, "{stderr}");
-    assert!(stderr.starts_with("error: "), "{stderr}");
-    for part in parts {
-        assert!(stderr.contains(part), "{part:?} in {stderr:?}");
-    }
-    assert!(output.stdout.is_empty());
 }
 
 /// A network namespace that an fd holds, in a user namespace without processes.
@@ -280,24 +254,24 @@ fn without_any_proc_there_is_nothing_to_show() {
         .spawn()
         .unwrap();
     for label in ["lxkns", "dumpns", "snapshot"] {
-        check_failure(child.output(label), 1, &["procfs", "/proc"]);
+        assert_failure(child.output(label), 1, &["procfs", "/proc"]);
     }
     let empty = dir.path().to_str().unwrap();
     let output = with(tool("lxkns"), ["--proc-root", empty])
         .output()
         .unwrap();
-    check_failure(&output, 1, &["procfs", empty]);
+    assert_failure(&output, 1, &["procfs", empty]);
     let output = with(tool("lxkns"), ["--proc-root", "/does/not/exist"])
         .output()
         .unwrap();
-    check_failure(&output, 1, &["procfs", "/does/not/exist"]);
+    assert_failure(&output, 1, &["procfs", "/does/not/exist"]);
 }
 
 #[test]
 fn nonsense_is_refused() {
     let check = |name: &str, arguments: &[&str], code: i32, part: &str| {
         let output = tool(name).args(arguments).output().unwrap();
-        check_failure(&output, code, &[part]);
+        assert_failure(&output, code, &[part]);
     };
     check("lsallns", &["pid:"], 2, "pid:");
     check("lsallns", &["net:[x]"], 2, "net:[x]");

@@ -3,7 +3,7 @@
 use std::os::fd::AsFd;
 
 use lxkns_model::{Cmdline, Missing, Part, ProcessFacts, Text};
-use lxkns_species::NamespaceType;
+use lxkns_species::{Capabilities, NamespaceType, Pid, Uid};
 use rustix::io::Errno;
 
 use crate::gaps::reason;
@@ -33,6 +33,14 @@ pub(crate) fn credentials(
     if !scan.wants(Part::Credentials) && !wants_pids {
         return Ok(());
     }
+    if at_home
+        && scan.proc.is_ours()
+        && let Some((euid, effective)) = asked_credentials(dir, process.pid)
+    {
+        process.euid = scan.uids.known(euid);
+        process.effective_capabilities = Some(effective);
+        return Ok(());
+    }
     let mut buffer = [0; 4096];
     match dir.read(c"status", &mut buffer) {
         Ok(text) => {
@@ -47,6 +55,16 @@ pub(crate) fn credentials(
         }
         Err(errno) => unread(scan, process, errno),
     }
+}
+
+/// Effective UID and capabilities by two cheap questions: `status` holds much else, and takes the
+/// kernel several times as long to write down.
+fn asked_credentials(dir: &TaskDir, pid: Pid) -> Option<(Uid, Capabilities)> {
+    let number = rustix::process::Pid::from_raw(pid.0.try_into().ok()?)?;
+    let effective = rustix::thread::capabilities(Some(number)).ok()?.effective;
+    // That was asked by number. If the process is still there, it was this one.
+    let euid = dir.effective_uid().ok()?;
+    Some((euid, Capabilities::from_bits(effective.bits())))
 }
 
 /// Reads command line and cgroup, as far as they are wanted.
@@ -112,7 +130,32 @@ fn cmdline(text: &[u8], cut: bool) -> Cmdline {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::procfs::Procfs;
+
+    #[test]
+    fn credentials_asked_for_are_those_in_status() {
+        let proc = Procfs::open(Path::new("/proc")).unwrap();
+        let own = Pid(std::process::id());
+        let in_status = |dir: &TaskDir| {
+            let mut buffer = [0; 4096];
+            let status = status::parse(dir.read(c"status", &mut buffer).ok()?);
+            status.euid.zip(status.effective)
+        };
+        let mut compared = Vec::new();
+        for pid in proc.pids().unwrap() {
+            let Ok(dir) = proc.process(pid) else { continue };
+            let (before, asked) = (in_status(&dir), asked_credentials(&dir, pid));
+            // Others may end, or change, at any time, or be out of bounds.
+            if before == in_status(&dir) && (asked.is_some() || pid == own) {
+                assert_eq!(asked, before, "pid {pid}");
+                compared.push(pid);
+            }
+        }
+        assert!(compared.contains(&own));
+    }
 
     #[test]
     fn command_lines_are_split_at_nul() {

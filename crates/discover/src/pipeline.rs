@@ -18,6 +18,7 @@ use crate::procfs::{Kind, Procfs, number, stat};
 use crate::scan::{Scan, Sightings};
 use crate::sources::OF_MACHINE;
 use crate::users;
+use crate::workers::share_out;
 
 /// Looks for the namespaces of this machine.
 ///
@@ -141,24 +142,41 @@ fn ask_again(scan: &Scan<'_>, processes: &[ProcessFacts]) {
 }
 
 /// Reads the details of those who lead some namespace: whose parent is not in all the same ones.
+/// They are sorted by PID.
 fn describe_leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
+    if !scan.wants(Part::Cmdline) && !scan.wants(Part::Cgroup) {
+        return;
+    }
     let joined: HashMap<Pid, _> = processes
         .iter()
         .map(|process| (process.pid, process.namespaces))
         .collect();
-    for process in processes {
-        let parent = process.ppid.and_then(|ppid| joined.get(&ppid));
-        if parent == Some(&process.namespaces) && process.threads.is_empty() {
-            continue;
-        }
-        // The PID may have been reused since; then the details are somebody else's.
-        let Ok(dir) = scan.proc.process(process.pid) else {
-            continue;
+    let leaders: Vec<&ProcessFacts> = processes
+        .iter()
+        .filter(|process| {
+            let parent = process.ppid.and_then(|ppid| joined.get(&ppid));
+            parent != Some(&process.namespaces) || !process.threads.is_empty()
+        })
+        .collect();
+    let describe = |leader: &&ProcessFacts, described: &mut Vec<ProcessFacts>| {
+        let Ok(dir) = scan.proc.process(leader.pid) else {
+            return;
         };
+        // The PID may have been reused since; then the details are somebody else's.
         let mut buffer = [0; 1024];
         let now = dir.read(c"stat", &mut buffer).ok().and_then(stat::parse);
-        if now.is_some_and(|now| Some(now.start_time) == process.start_time) {
-            let _ = describe::command_and_cgroup(scan, &dir, process);
+        if now.is_some_and(|now| Some(now.start_time) == leader.start_time) {
+            let mut leader = (*leader).clone();
+            let _ = describe::command_and_cgroup(scan, &dir, &mut leader);
+            described.push(leader);
+        }
+    };
+    let workers = scan.options.worker_count();
+    let described = share_out(&leaders, workers, describe).concat();
+    for leader in described {
+        let place = processes.binary_search_by_key(&leader.pid, |process| process.pid);
+        if let Some(process) = place.ok().and_then(|place| processes.get_mut(place)) {
+            *process = leader;
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes};
+use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Uid};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
 
@@ -123,6 +123,15 @@ impl TaskDir {
             OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
             Mode::empty(),
         )
+    }
+
+    /// The effective UID of a process, as seen from the scanner's user namespace.
+    ///
+    /// It owns those directories of the process that everybody may look into, whether or not the
+    /// process is dumpable, see proc_pid(5).
+    pub(crate) fn effective_uid(&self) -> Result<Uid, Errno> {
+        let stat = statat(&self.0, c"task", AtFlags::empty())?;
+        Ok(Uid(stat.st_uid))
     }
 
     /// Whether the task is still there, be it as a zombie.

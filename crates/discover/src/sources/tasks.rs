@@ -164,9 +164,12 @@ impl Reading<'_> {
         };
         let open = || -> Result<OwnedFd, Errno> {
             let (pid, tid) = (task.pid, task.tid);
-            self.scan
-                .proc
-                .open_file(&format!("{pid}/task/{tid}/{file}"))
+            // The shorter way is the cheaper one: the kernel makes up what lies on it.
+            let path = match pid == tid {
+                true => format!("{pid}/{file}"),
+                false => format!("{pid}/task/{tid}/{file}"),
+            };
+            self.scan.proc.open_file(&path)
         };
         self.scan.resolver.meet(id, open);
     }

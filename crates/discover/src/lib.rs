@@ -30,6 +30,7 @@ mod describe;
 mod error;
 pub mod features;
 mod gaps;
+mod leak_check;
 mod open;
 mod options;
 mod pipeline;
@@ -43,6 +44,7 @@ mod workers;
 pub mod reexec;
 
 pub use error::Error;
+pub use leak_check::{LeakCheck, Leaks};
 pub use open::open;
 pub use options::{Bpf, Options, Tier};
 pub use pipeline::discover;

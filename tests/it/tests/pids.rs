@@ -279,5 +279,9 @@ fn a_pid_that_there_is_not_is_an_error() {
         &["has no PID in", &inner, "it is in", &outer],
     );
     check(&[&third, "--to", "pid:[1]"], 1, &["no namespace pid:[1]"]);
-    check(&[&third, "--from", "net@1"], 2, &["--from", "not a net"]);
+    check(
+        &[&third, "--from", "net@1"],
+        2,
+        &["--from", "net@1 is none"],
+    );
 }

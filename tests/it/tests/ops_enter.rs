@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
@@ -30,20 +31,43 @@ fn all(namespaces: &[Namespace]) -> Vec<&Namespace> {
     namespaces.iter().collect()
 }
 
-/// A shell that waits inside, until its standard input is closed.
-fn waiting() -> Command {
-    let mut command = Command::new("sh");
-    command.args(["-c", "echo $$; read line"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+/// A program to be run inside: one of the tests here, which does as it is told.
+fn program(what: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--ignored", "--exact", "is_a_program_inside"]);
+    command.env("OPS_ENTER", what).stdout(Stdio::null());
     command
 }
 
-/// What the shell has written at first: by then it is where it should be.
-fn first_line(child: &mut std::process::Child) -> String {
+#[test]
+#[ignore = "run by other tests, as the program inside"]
+fn is_a_program_inside() {
+    match std::env::var("OPS_ENTER").unwrap().as_str() {
+        "wait" => {
+            _ = writeln!(std::io::stderr(), "{}", std::process::id());
+            std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+        }
+        "be terminated" => {
+            let own = rustix::process::getpid();
+            rustix::process::kill_process(own, rustix::process::Signal::TERM).unwrap();
+        }
+        status => std::process::exit(status.parse().unwrap()),
+    }
+}
+
+/// A program that waits inside, until its standard input is closed.
+fn waiting() -> Command {
+    let mut command = program("wait");
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// The PID as the waiting program sees it: once it has told it, it is where it should be.
+fn told_pid(child: &mut std::process::Child) -> u32 {
     let mut line = String::new();
-    let stdout = child.stdout.as_mut().unwrap();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(stdout), &mut line).unwrap();
-    line.trim().to_owned()
+    let stderr = child.stderr.as_mut().unwrap();
+    BufReader::new(stderr).read_line(&mut line).unwrap();
+    line.trim().parse().unwrap()
 }
 
 #[test]
@@ -168,7 +192,7 @@ fn contained(map: impl FnOnce(Script) -> Script) -> Child {
 
 #[test]
 fn a_program_runs_in_namespaces_of_all_types() {
-    need!(root, timens, sh);
+    need!(root, timens);
     let child = contained(Script::user_namespace);
     let inside = child.pid_of("inside");
     // PID before user: no process in between. User last: root needs no help.
@@ -176,7 +200,7 @@ fn a_program_runs_in_namespaces_of_all_types() {
     let namespaces = opened(inside, &order);
     let before = own_namespaces();
     let mut program = enter::command(&all(&namespaces), waiting()).unwrap();
-    first_line(&mut program);
+    told_pid(&mut program);
     let pid = lxkns_species::Pid(program.id());
     for ns_type in NamespaceType::ALL {
         assert_eq!(
@@ -203,13 +227,13 @@ fn a_program_runs_in_namespaces_of_all_types() {
 
 #[test]
 fn an_owner_enters_the_user_namespace_first() {
-    need!(userns, timens, sh);
+    need!(userns, timens);
     let child = contained(Script::user_namespace);
     let inside = child.pid_of("inside");
     let order = [User, Pid, Time, Cgroup, Ipc, Net, Uts, Mnt];
     let namespaces = opened(inside, &order);
     let mut program = enter::command(&all(&namespaces), waiting()).unwrap();
-    let pid_inside: u32 = first_line(&mut program).parse().unwrap();
+    let pid_inside = told_pid(&mut program);
     let go_between = lxkns_species::Pid(program.id());
     assert_eq!(namespace_of(go_between, User), child.namespace(User));
     let children =
@@ -242,7 +266,7 @@ fn an_owner_enters_the_user_namespace_first() {
 
 #[test]
 fn the_end_of_a_program_is_passed_on() {
-    need!(userns, sh);
+    need!(userns);
     let child = Script::new()
         .user_namespace()
         .unshare([Pid])
@@ -250,32 +274,27 @@ fn the_end_of_a_program_is_passed_on() {
         .spawn()
         .unwrap();
     let namespaces = opened(child.pid_of("inside"), &[User, Pid]);
-    let end_of = |script: &str| {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        enter::command(&all(&namespaces), command)
-            .unwrap()
-            .wait()
-            .unwrap()
+    let end_of = |what: &str| {
+        let mut inside = enter::command(&all(&namespaces), program(what)).unwrap();
+        inside.wait().unwrap()
     };
-    assert_eq!(end_of("exit 7").code(), Some(7));
-    assert_eq!(end_of("exit 0").code(), Some(0));
-    assert_eq!(end_of("kill -TERM $$").signal(), Some(15));
+    assert_eq!(end_of("7").code(), Some(7));
+    assert_eq!(end_of("0").code(), Some(0));
+    assert_eq!(end_of("be terminated").signal(), Some(15));
 }
 
 #[test]
 fn a_child_inherits_standard_files_only() {
-    need!(sh);
     let (read, _write) = rustix::pipe::pipe().unwrap(); // Not closed at exec.
     let mut program = enter::command(&[], waiting()).unwrap();
-    first_line(&mut program);
+    told_pid(&mut program);
     let pid = program.id();
     let files = std::fs::read_dir(format!("/proc/{pid}/fd"))
         .unwrap()
         .count();
     assert_eq!(files, 3);
     drop((program.stdin.take(), read));
-    assert!(!program.wait().unwrap().success());
+    assert!(program.wait().unwrap().success());
 }
 
 #[test]

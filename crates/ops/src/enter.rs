@@ -254,7 +254,7 @@ fn start(namespaces: &[&Namespace], mut command: Command) -> Result<Child, Error
 /// if this one is. After entering a user namespace the process is root in there, if there is a root.
 ///
 /// This is for programs, or copies of programs, whose whole purpose is to do something elsewhere. No
-/// destructors of the caller run.
+/// destructors of the caller run. If the closure panics, the process ends with status 101.
 ///
 /// ```no_run
 /// use lxkns_ops::{Namespace, enter};

@@ -14,6 +14,8 @@
 //!
 //! Left out: mount options, propagation, and changing anything.
 
+mod walk;
+
 use std::fmt;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -21,13 +23,13 @@ use linux_raw_sys::general::{
     STATMOUNT_FS_TYPE, STATMOUNT_MNT_BASIC, STATMOUNT_MNT_POINT, STATMOUNT_MNT_ROOT,
     STATMOUNT_SB_BASIC,
 };
-use lxkns_species::NamespaceType;
 use rustix::fs::makedev;
 use rustix::io::Errno;
 
+use crate::Error;
 use crate::sys::mounts::{Answer, HEAD_ONLY, Request, listmount, statmount};
-use crate::sys::nsfs::{self, Neighbour};
-use crate::{Error, Namespace};
+
+pub use walk::{Info, Walk, info, next, previous, walk};
 
 /// `LSMT_ROOT`: all that is below the root.
 const ROOT: u64 = u64::MAX;
@@ -37,7 +39,7 @@ const ROOT: u64 = u64::MAX;
 pub enum Of<'fd> {
     /// That of the calling thread, as far as it is below its root directory. Minimum kernel: 6.8.
     Own,
-    /// The one with this 64-bit id, see [`Namespace::unique_id`]. Minimum kernel: 6.11. Needs
+    /// The one with this 64-bit id, see [`Namespace::unique_id`](crate::Namespace::unique_id). Minimum kernel: 6.11. Needs
     /// `CAP_SYS_ADMIN` in the user namespace that owns it.
     Id(u64),
     /// The one that is open here. Minimum kernel: 6.18. Needs no more than that to list; to
@@ -179,6 +181,19 @@ pub fn superblock(of: Of<'_>, mount: MountId) -> Result<Superblock, Error> {
 /// # Errors
 ///
 /// [`Error::Call`]: ENOENT if the mount is gone; and as [`list`].
+///
+/// ```
+/// use lxkns_ops::mounts::{self, NSFS_MAGIC, Of};
+///
+/// // All bind mounts of namespaces.
+/// for id in mounts::list(Of::Own).unwrap_or_default() {
+///     if mounts::superblock(Of::Own, id).is_ok_and(|superblock| superblock.magic == NSFS_MAGIC)
+///         && let Ok(mount) = mounts::describe(Of::Own, id)
+///     {
+///         println!("{} at {:?}", mount.root.escape_ascii(), mount.point);
+///     }
+/// }
+/// ```
 #[doc(alias = "statmount")]
 pub fn describe(of: Of<'_>, mount: MountId) -> Result<Mount, Error> {
     const WANTED: u32 = STATMOUNT_SB_BASIC
@@ -259,147 +274,4 @@ fn mount_in(answer: &Answer<'_>) -> Result<Mount, Errno> {
         root: text(STATMOUNT_MNT_ROOT, head.mnt_root).unwrap_or_default(),
         point: text(STATMOUNT_MNT_POINT, head.mnt_point),
     })
-}
-
-/// What the kernel tells of a mount namespace as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Info {
-    /// Its 64-bit id, as [`Namespace::unique_id`].
-    pub unique_id: u64,
-    /// How many mounts it has.
-    pub mounts: u32,
-}
-
-fn info_from(info: nsfs::MountNamespaceInfo) -> Info {
-    Info {
-        unique_id: info.id,
-        mounts: info.mounts,
-    }
-}
-
-/// Asks a mount namespace for its id and the number of its mounts.
-///
-/// Minimum kernel: 6.12.
-///
-/// # Errors
-///
-/// [`Error::Ask`]; EINVAL for the other types, [`Error::is_unsupported`] on older kernels.
-///
-/// ```
-/// use lxkns_ops::{Namespace, mounts};
-/// use lxkns_species::NamespaceType;
-///
-/// match mounts::info(&Namespace::of_self(NamespaceType::Mnt)?) {
-///     Ok(info) => assert!(info.mounts > 0),
-///     Err(error) => assert!(error.is_unsupported()),
-/// }
-/// # Ok::<(), lxkns_ops::Error>(())
-/// ```
-#[doc(alias = "NS_MNT_GET_INFO")]
-pub fn info(mount_namespace: &Namespace) -> Result<Info, Error> {
-    nsfs::mount_namespace_info(mount_namespace)
-        .map(info_from)
-        .map_err(|source| Error::Ask {
-            what: "number of mounts",
-            id: mount_namespace.id(),
-            source,
-        })
-}
-
-/// The mount namespace with the next higher id among those that the caller may see, in whatever way
-/// it is held; `None` at the last one.
-///
-/// Minimum kernel: 6.12. One may see those owned by a user namespace in which one has
-/// `CAP_SYS_ADMIN`; newer kernels want `CAP_SYS_ADMIN` in the initial user namespace, and the initial
-/// PID namespace, and else answer EPERM: see [`may_see_all`](crate::may_see_all).
-///
-/// # Errors
-///
-/// [`Error::Ask`]; [`Error::is_unsupported`] on older kernels.
-#[doc(alias = "NS_MNT_GET_NEXT")]
-pub fn next(mount_namespace: &Namespace) -> Result<Option<(Namespace, Info)>, Error> {
-    neighbour(mount_namespace, Neighbour::Next)
-}
-
-/// As [`next()`], in the other direction.
-///
-/// # Errors
-///
-/// As [`next()`].
-#[doc(alias = "NS_MNT_GET_PREV")]
-pub fn previous(mount_namespace: &Namespace) -> Result<Option<(Namespace, Info)>, Error> {
-    neighbour(mount_namespace, Neighbour::Previous)
-}
-
-fn neighbour(
-    mount_namespace: &Namespace,
-    which: Neighbour,
-) -> Result<Option<(Namespace, Info)>, Error> {
-    match nsfs::neighbour(mount_namespace, which) {
-        Ok((fd, info)) => {
-            let namespace =
-                Namespace::of_type(fd, NamespaceType::Mnt).map_err(|source| Error::Call {
-                    what: "open the neighbour",
-                    source,
-                })?;
-            Ok(Some((namespace, info_from(info))))
-        }
-        Err(Errno::NOENT) => Ok(None),
-        Err(source) => Err(Error::Ask {
-            what: match which {
-                Neighbour::Next => "next mount namespace",
-                Neighbour::Previous => "previous mount namespace",
-            },
-            id: mount_namespace.id(),
-            source,
-        }),
-    }
-}
-
-/// All mount namespaces that the caller may see, each open while it is in the caller's hands, in
-/// ascending order of their 64-bit ids. On Linux 6.18 that is not the order of their creation.
-///
-/// One that is created meanwhile may be missed. After an error the walk ends.
-///
-/// Minimum kernel and privileges: see [`next()`].
-///
-/// # Errors
-///
-/// As [`next()`].
-///
-/// ```
-/// use lxkns_ops::mounts;
-///
-/// for (namespace, info) in mounts::walk().into_iter().flatten().flatten() {
-///     println!("{}: {} mounts", namespace.id(), info.mounts);
-/// }
-/// ```
-pub fn walk() -> Result<Walk, Error> {
-    let own = Namespace::of_self(NamespaceType::Mnt)?;
-    let mut first = (info(&own)?, own);
-    while let Some((before, info)) = previous(&first.1)? {
-        first = (info, before);
-    }
-    Ok(Walk {
-        upcoming: Some(Ok((first.1, first.0))),
-    })
-}
-
-/// See [`walk`].
-#[derive(Debug)]
-pub struct Walk {
-    upcoming: Option<Result<(Namespace, Info), Error>>,
-}
-
-impl Iterator for Walk {
-    type Item = Result<(Namespace, Info), Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let current = self.upcoming.take()?;
-        if let Ok((namespace, _)) = &current {
-            self.upcoming = next(namespace).transpose();
-        }
-        Some(current)
-    }
 }

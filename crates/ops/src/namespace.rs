@@ -32,6 +32,15 @@ impl Namespace {
     /// # Errors
     ///
     /// [`Error::Open`], [`Error::NotNamespace`].
+    ///
+    /// ```
+    /// use lxkns_ops::{Error, Namespace};
+    ///
+    /// println!("{}", Namespace::at_path("/proc/self/ns/net")?.id());
+    /// let error = Namespace::at_path("/dev/null").unwrap_err();
+    /// assert!(matches!(error, Error::NotNamespace { .. }));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn at_path(path: impl AsRef<Path>) -> Result<Namespace, Error> {
         Reference::Path(path.as_ref().into()).open()
     }
@@ -41,6 +50,16 @@ impl Namespace {
     /// # Errors
     ///
     /// [`Error::Open`]: gone; or denied, without `PTRACE_MODE_READ_FSCREDS` over it, see ptrace(2).
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::{NamespaceType, Pid};
+    ///
+    /// match Namespace::of_process(Pid(1), NamespaceType::Net) {
+    ///     Ok(net) => println!("process 1 is in {}", net.id()),
+    ///     Err(error) => assert!(error.is_denied() || error.is_gone()),
+    /// }
+    /// ```
     pub fn of_process(pid: Pid, namespace_type: NamespaceType) -> Result<Namespace, Error> {
         Reference::Process(pid, namespace_type).open()
     }
@@ -98,7 +117,7 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// [`Error::NotNamespace`] if it is not on nsfs; [`Error::Ask`] if it was opened with `O_PATH`.
+    /// [`Error::NotNamespace`] if it is not on nsfs, [`Error::Open`] if it was opened with `O_PATH`.
     pub fn from_fd(fd: OwnedFd) -> Result<Namespace, Error> {
         let number = fd.as_raw_fd();
         Namespace::checked(fd, || Reference::Fd(number))
@@ -223,6 +242,21 @@ impl Namespace {
     ///
     /// [`Error::Without`] for the initial ones, and for the other types; [`Error::Beyond`] if the
     /// parent is not the caller's own PID or user namespace or below that.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// let mut user = Namespace::of_self(NamespaceType::User)?;
+    /// let error = loop {
+    ///     match user.parent() {
+    ///         Ok(parent) => user = parent,
+    ///         Err(error) => break error,
+    ///     }
+    /// };
+    /// assert!(error.is_none() || error.is_denied(), "at the top, or at the end of the view");
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     #[doc(alias = "NS_GET_PARENT")]
     pub fn parent(&self) -> Result<Namespace, Error> {
         nsfs::parent(&self.fd)

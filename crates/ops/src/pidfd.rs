@@ -21,6 +21,13 @@ use crate::{Error, Namespace};
 /// # Errors
 ///
 /// [`Error::Call`]; [`Error::is_gone`] if there is no such process.
+///
+/// ```
+/// use lxkns_species::Pid;
+///
+/// assert!(lxkns_ops::pidfd::of_process(Pid(std::process::id())).is_ok());
+/// assert!(lxkns_ops::pidfd::of_process(Pid(u32::MAX)).unwrap_err().is_gone());
+/// ```
 #[doc(alias = "pidfd_open")]
 pub fn of_process(pid: Pid) -> Result<OwnedFd, Error> {
     let failed = |source| Error::Call {
@@ -118,6 +125,16 @@ fn still_lives(pidfd: BorrowedFd<'_>) -> Result<(), Errno> {
 /// # Errors
 ///
 /// [`Error::Call`]: EBADF if the process has no such descriptor, denied without the permission.
+///
+/// ```
+/// use lxkns_ops::pidfd;
+/// use lxkns_species::Pid;
+///
+/// let myself = pidfd::of_process(Pid(std::process::id()))?;
+/// let error = pidfd::get_fd(&myself, 999_999).unwrap_err();
+/// println!("{error}: {:?}", error.errno());
+/// # Ok::<(), lxkns_ops::Error>(())
+/// ```
 #[doc(alias = "pidfd_getfd")]
 pub fn get_fd(pidfd: impl AsFd, fd: u32) -> Result<OwnedFd, Error> {
     let failed = |source| Error::Call {
@@ -135,6 +152,16 @@ pub fn get_fd(pidfd: impl AsFd, fd: u32) -> Result<OwnedFd, Error> {
 /// # Errors
 ///
 /// [`Error::Call`].
+///
+/// ```
+/// use lxkns_species::Pid;
+///
+/// let own = Pid(std::process::id());
+/// match lxkns_ops::pidfd::share_files(own, own) {
+///     Ok(shared) => assert!(shared),
+///     Err(error) => assert!(error.is_denied() || error.is_unsupported()),
+/// }
+/// ```
 #[doc(alias = "kcmp")]
 pub fn share_files(one: Pid, other: Pid) -> Result<bool, Error> {
     process::share_files(one.0, other.0).map_err(|source| Error::Call {

@@ -142,6 +142,17 @@ impl Portable {
     /// # Errors
     ///
     /// As [`Namespace::at_path`].
+    ///
+    /// ```
+    /// use lxkns_ops::{Error, Fact, Portable};
+    ///
+    /// let mut kept = Portable::at_path("/proc/self/ns/uts")?;
+    /// assert!(kept.open().is_ok());
+    /// kept.inode = Some(1);
+    /// let error = kept.open().unwrap_err();
+    /// assert!(matches!(error, Error::Differs { fact: Fact::Inode, .. }));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn at_path(path: impl Into<PathBuf>) -> Result<Portable, Error> {
         let path = path.into();
         let namespace = Namespace::at_path(&path)?;

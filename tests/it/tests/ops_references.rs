@@ -158,6 +158,10 @@ fn what_is_no_namespace_is_refused_without_waiting() {
     let file = std::fs::File::open(dir.join("file")).unwrap();
     let error = Namespace::from_fd(file.into()).unwrap_err();
     assert!(matches!(error, Error::NotNamespace { .. }), "{error}");
+    let (flags, mode) = (rustix::fs::OFlags::PATH, rustix::fs::Mode::empty());
+    let mere_place = rustix::fs::open("/proc/self/ns/net", flags, mode).unwrap();
+    let error = Namespace::from_fd(mere_place).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::BADF), "{error}");
 }
 
 #[test]

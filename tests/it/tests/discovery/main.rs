@@ -5,7 +5,6 @@
 mod fake;
 mod fds;
 mod hostile;
-mod many;
 mod mounts;
 mod options;
 mod processes;

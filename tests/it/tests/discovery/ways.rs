@@ -1,10 +1,7 @@
 //! However much of the kernel is made use of, the snapshot is the same.
 
-use std::num::NonZeroUsize;
-
-use lxkns_discover::{Bpf, Options, Tier};
-use lxkns_it::{scan_with, snapshot_of, tool_snapshot};
-use lxkns_model::{Holder, Snapshot, Text};
+use lxkns_it::{snapshot_of, tool_snapshot};
+use lxkns_model::{Snapshot, Text};
 use lxkns_nstest::{Dir, Script, differences, need};
 use lxkns_species::NamespaceId;
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
@@ -127,36 +124,4 @@ fn processes(snapshot: &Snapshot) -> Vec<(u32, Text, Option<char>)> {
             )
         })
         .collect()
-}
-
-#[test]
-fn every_tier_finds_what_a_thread_holds() {
-    need!(userns);
-    // So many that the workers share them.
-    let child = Script::new()
-        .forks("crowd", 300, Script::new())
-        .user_namespace()
-        .thread("loner", Script::new().unshare([Net, Uts]))
-        .spawn()
-        .unwrap();
-    let holder = Holder::Thread {
-        pid: child.pid(),
-        tid: child.pid_of("loner"),
-    };
-    for tier in Tier::ALL {
-        for bpf in [Bpf::Auto, Bpf::On, Bpf::Off] {
-            for workers in [1, 8].into_iter().filter_map(NonZeroUsize::new) {
-                let options = Options::everything().tier(tier).bpf(bpf).workers(workers);
-                let snapshot = scan_with(&options);
-                for ns_type in [Net, Uts] {
-                    let id = child.namespace_of("loner", ns_type);
-                    let holders = snapshot.namespace(id).map(|namespace| namespace.holders());
-                    assert!(
-                        holders.is_some_and(|holders| holders.contains(&holder)),
-                        "{id} is held by {holders:?}, with {options:?}"
-                    );
-                }
-            }
-        }
-    }
 }

@@ -1,13 +1,16 @@
 //! Many processes in many namespaces.
+//!
+//! A program of its own, so that other tests' scans need not read all of them.
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
-use lxkns_discover::{Bpf, Options};
+use lxkns_discover::{Bpf, Options, Tier};
 use lxkns_it::{everywhere, scaled, scan_with};
+use lxkns_model::Holder;
 use lxkns_nstest::{Script, namespace_of, need};
 use lxkns_species::NamespaceId;
-use lxkns_species::NamespaceType::{User, Uts};
+use lxkns_species::NamespaceType::{Net, User, Uts};
 
 #[test]
 fn all_of_many_are_there() {
@@ -83,4 +86,36 @@ fn the_number_of_reads_per_process_is_constant() {
         reads <= 4 * processes + 10 * namespaces + 100,
         "{reads} reads for {processes} processes in {namespaces} namespaces"
     );
+}
+
+#[test]
+fn every_tier_finds_what_a_thread_holds() {
+    need!(userns);
+    // So many that the workers share them.
+    let child = Script::new()
+        .forks("crowd", 300, Script::new())
+        .user_namespace()
+        .thread("loner", Script::new().unshare([Net, Uts]))
+        .spawn()
+        .unwrap();
+    let holder = Holder::Thread {
+        pid: child.pid(),
+        tid: child.pid_of("loner"),
+    };
+    for tier in Tier::ALL {
+        for bpf in [Bpf::On, Bpf::Off] {
+            for workers in [1, 8].into_iter().filter_map(NonZeroUsize::new) {
+                let options = Options::everything().tier(tier).bpf(bpf).workers(workers);
+                let snapshot = scan_with(&options);
+                for ns_type in [Net, Uts] {
+                    let id = child.namespace_of("loner", ns_type);
+                    let holders = snapshot.namespace(id).map(|namespace| namespace.holders());
+                    assert!(
+                        holders.is_some_and(|holders| holders.contains(&holder)),
+                        "{id} is held by {holders:?}, with {options:?}"
+                    );
+                }
+            }
+        }
+    }
 }

@@ -223,6 +223,10 @@ stays. What else is to be ended along is named; namespaces nested in this one or
 it, so they go first. An unmount may propagate into other mount namespaces, and so take care of \
 several steps at once.
 
+With --mount: a file system stays in use as long as any mount namespace has a mount of it, and new \
+mount namespaces begin with copies of all mounts. Processes that have open files there are another \
+matter, see fuser(1).
+
 A NAMESPACE is any of: net:[4026532281]; net:4026532281; 4026532281, if no other namespace has this \
 inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/netns/blue.";
 

@@ -19,6 +19,14 @@ pub enum Error {
         /// Why it could not be read.
         source: io::Error,
     },
+    /// There is nothing at a path.
+    #[error("cannot look at {}", path.display())]
+    NoPath {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// None of those who hold a namespace could be asked for it.
     #[error("nothing that holds {id} could be made use of to open it")]
     Unreachable {

@@ -31,6 +31,7 @@ mod error;
 pub mod features;
 mod gaps;
 mod leak_check;
+mod mounted;
 mod open;
 mod options;
 mod pipeline;
@@ -45,6 +46,7 @@ pub mod reexec;
 
 pub use error::Error;
 pub use leak_check::{LeakCheck, Leaks};
+pub use mounted::{MountPoint, Mounted, MountedIn, mounted};
 pub use open::open;
 pub use options::{Bpf, Options, Tier};
 pub use pipeline::discover;

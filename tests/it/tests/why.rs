@@ -394,3 +394,61 @@ fn tempfile(document: &[u8]) -> Dir {
     std::fs::write(dir.join("snapshot.json"), document).unwrap();
     dir
 }
+
+#[test]
+fn a_mount_is_found_in_every_mount_namespace() {
+    need!(root);
+    let _alone = alone();
+    let dir = Dir::new().unwrap();
+    let (fs, place) = (dir.join("fs"), dir.join("a place"));
+    let without = Script::new().unshare([Mnt]).unmount(&place).unmount(&fs);
+    let child = Script::new()
+        .unshare([Mnt])
+        .mkdir(&fs)
+        .mkdir(&place)
+        .mount("tmpfs", &fs, "")
+        .mkdir(fs.join("sub"))
+        .bind(fs.join("sub"), &place)
+        .fork("copy", Script::new().unshare([Mnt]).unmount(&place))
+        .fork("without", without)
+        .in_new(Mnt, |mnt| {
+            mnt.note("nobody", Mnt).unmount(&fs).open_namespace(Mnt, 3)
+        })
+        .spawn()
+        .unwrap();
+    // Asked from inside: outside it is not mounted at all.
+    let ask = |format: &[&str]| {
+        let mut exec = tool("lxkns");
+        exec.args(["exec", &format!("mnt@{}", child.pid()), "--"])
+            .arg(tool("lxkns").get_program())
+            .args(["why", "--mount"])
+            .arg(&fs)
+            .args(format);
+        let output = exec.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let answer: Value = serde_json::from_str(&ask(&["--json"])).unwrap();
+    assert_eq!(answer["root"], "/");
+    assert_eq!(answer["mount-point"], fs.to_str().unwrap());
+    let text = ask(&[]);
+    let mount = |path: &std::path::Path, root: &str| {
+        let path = path.to_str().unwrap();
+        serde_json::json!({"path": path, "root": root})
+    };
+    let both = [mount(&place, "/sub"), mount(&fs, "/")];
+    let check = |id: NamespaceId, expected: &[Value]| {
+        let places = answer["places"].as_array().unwrap();
+        let found = places
+            .iter()
+            .find(|it| it["mount-namespace"] == id.to_string());
+        let mounts = found.map(|it| it["mounts"].as_array().unwrap().as_slice());
+        assert_eq!(mounts.unwrap_or_default(), expected);
+        let line = format!("{id}:");
+        assert_eq!(text.lines().any(|it| it == line), !expected.is_empty());
+    };
+    check(child.namespace(Mnt), &both);
+    check(child.namespace_of("copy", Mnt), &both[1..]);
+    check(child.namespace_of("without", Mnt), &[]);
+    check(child.noted("nobody"), &both[..1]);
+}

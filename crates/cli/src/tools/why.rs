@@ -1,15 +1,17 @@
 //! `lxkns why`: who keeps a namespace alive, and what has to happen for it to go away.
 
 mod holders;
+mod mount;
 mod plan;
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
-use lxkns_discover::Options;
+use lxkns_discover::{Options, mounted};
 use lxkns_model::wire::snapshot::WhyDoc;
 use lxkns_model::{Process, Snapshot, Text, Why as Answer};
-use lxkns_species::{NamespaceType, Pid};
+use lxkns_species::{NamespaceType, NamespaceTypes, Pid};
 
 use super::Run;
 use crate::args::noise::Volume;
@@ -26,8 +28,14 @@ use crate::{document, notes};
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Why {
     /// The namespace that does not go away
-    #[arg(required_unless_present = "dump_theme")]
+    #[arg(required_unless_present_any = ["dump_theme", "mount"])]
     namespace: Option<NamespaceArg>,
+
+    /// Tell instead which mount namespaces have what is mounted at this path, or is on this block
+    /// device
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    #[arg(conflicts_with_all = ["namespace", "input"])]
+    mount: Option<PathBuf>,
 
     /// Print JSON: the namespace with its holders, and in "steps" what has to happen
     #[arg(long)]
@@ -51,6 +59,9 @@ impl Run for Why {
     }
 
     fn run(self) -> anyhow::Result<()> {
+        if let Some(path) = &self.mount {
+            return self.tell_of_mount(path);
+        }
         let namespace = self.namespace.as_ref();
         let namespace = namespace.ok_or_else(|| Usage::new("which namespace?"))?;
         let snapshot = self.look.snapshot(Options::everything())?;
@@ -71,6 +82,26 @@ impl Run for Why {
             plan::write(&namer, &why, screen)?;
             doubts(&why, screen)
         })?;
+        Ok(())
+    }
+}
+
+impl Why {
+    fn tell_of_mount(&self, path: &Path) -> anyhow::Result<()> {
+        let types = NamespaceTypes::of([NamespaceType::Mnt]);
+        let snapshot = self.look.snapshot(Options::everything().types(types))?;
+        let mounted = mounted(&snapshot, path)?;
+        let namer = Namer {
+            snapshot: &snapshot,
+            labels: self.show.labels(),
+        };
+        if self.json {
+            document::object(&mount::MountedDoc::of(&namer, &mounted))?;
+        } else {
+            self.show
+                .on_stdout(|screen| mount::write(&namer, &mounted, screen))?;
+        }
+        notes::tell(&snapshot, true, self.volume());
         Ok(())
     }
 }

@@ -53,6 +53,15 @@ fn members(namer: &Namer<'_>, why: &Answer<'_>, screen: &mut Screen<'_>) -> io::
         _ => format!("{processes} processes"),
     };
     section(screen, &heading, processes)?;
+    leaders(namer, why, screen)
+}
+
+/// Those who lead processes in a namespace, and how many.
+pub(super) fn leaders(
+    namer: &Namer<'_>,
+    why: &Answer<'_>,
+    screen: &mut Screen<'_>,
+) -> io::Result<()> {
     for members in &why.members {
         let mut line = namer.process(members.leader.pid());
         line.append(label::doubt(why.namespace));

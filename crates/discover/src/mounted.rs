@@ -1,0 +1,230 @@
+//! Where else something is mounted: the question behind "device or resource busy".
+//!
+//! A file system stays in use as long as any mount namespace has a mount of it, and a new mount
+//! namespace begins with copies of all mounts. So the tables of all mount namespaces are read, of
+//! those without processes as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use lxkns_model::{Namespace, Snapshot, Text};
+use lxkns_ops::visit::MountView;
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use rustix::fs::{FileType, Stat};
+use rustix::io::Errno;
+
+use crate::Error;
+use crate::open::open;
+use crate::procfs::{Procfs, mountinfo, read_all, read_open};
+
+/// A table of mounts may be this long: more than 100,000 mounts.
+const TABLE_LIMIT: usize = 64 * 1024 * 1024;
+
+/// So many members of a mount namespace are asked for its table.
+const MEMBERS: usize = 3;
+
+/// What is mounted at a place, and all the places where it is mounted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mounted {
+    /// Major and minor device number of the file system.
+    pub device: (u32, u32),
+    /// What of it is mounted there, as a path below its root directory; `None` if a block device
+    /// was asked about.
+    pub root: Option<Text>,
+    /// Where it is mounted in the caller's mount namespace: the path asked about, or one above it.
+    /// `None` if it is not (a block device).
+    pub mount_point: Option<Text>,
+    /// All mount namespaces that have a mount of this file system, by inode; those that are not
+    /// known by name come last.
+    pub places: Vec<MountedIn>,
+    /// Mount namespaces whose mounts could not be read, by inode.
+    pub unread: Vec<NamespaceId>,
+}
+
+/// The mounts of a file system in one mount namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MountedIn {
+    /// The mount namespace. `None` if it could not be told which one it is.
+    pub mount_namespace: Option<NamespaceId>,
+    /// If it could not be told: who is in it, by PID.
+    pub processes: Vec<Pid>,
+    /// The mounts, in the order of their mount points.
+    pub mounts: Vec<MountPoint>,
+}
+
+/// One mount.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct MountPoint {
+    /// Where, as seen from the root directory of the mount namespace; or of the process that was
+    /// asked, if that has changed its own.
+    pub path: Text,
+    /// What of the file system, as a path below its root directory.
+    pub root: Text,
+}
+
+/// Finds all mounts of the file system that is mounted at a path of the caller's, or that is on a
+/// block device, in the mount namespaces of a snapshot of this machine that was taken just now.
+///
+/// # Errors
+///
+/// [`Error::NoPath`] if there is nothing at the path, [`Error::NoProc`] without a procfs at
+/// `/proc`.
+pub fn mounted(snapshot: &Snapshot, path: impl AsRef<Path>) -> Result<Mounted, Error> {
+    let path = path.as_ref();
+    let no_path = |source| Error::NoPath {
+        path: path.into(),
+        source,
+    };
+    let no_proc = |errno: Errno| Error::NoProc {
+        path: "/proc".into(),
+        source: errno.into(),
+    };
+    let proc = Procfs::open(Path::new("/proc")).map_err(no_proc)?;
+    let own = proc.own_process().map_err(no_proc)?;
+    let (own, _) = read_all(own.as_fd(), c"mountinfo", TABLE_LIMIT).map_err(no_proc)?;
+    let what = What::at(path, &own).map_err(no_path)?;
+
+    let mut places = Vec::new();
+    let mut unread = Vec::new();
+    for namespace in snapshot.namespaces_of(NamespaceType::Mnt) {
+        match table(&proc, snapshot, namespace) {
+            Some(table) => places.extend(what.mounts_in(&table).map(|mounts| MountedIn {
+                mount_namespace: Some(namespace.id()),
+                processes: Vec::new(),
+                mounts,
+            })),
+            None => unread.push(namespace.id()),
+        }
+    }
+    places.extend(in_unknown_namespaces(&proc, snapshot, &what));
+    Ok(Mounted {
+        device: (
+            rustix::fs::major(what.device),
+            rustix::fs::minor(what.device),
+        ),
+        root: what.root,
+        mount_point: what.mount_point,
+        places,
+        unread,
+    })
+}
+
+/// What to look for.
+struct What {
+    device: u64,
+    root: Option<Text>,
+    mount_point: Option<Text>,
+}
+
+impl What {
+    fn at(path: &Path, own_table: &[u8]) -> io::Result<What> {
+        // A mount point is found in the table without touching it: it may be that of a dead file
+        // server.
+        let exact = path.as_os_str().as_encoded_bytes();
+        let is_named = mountinfo::parse(own_table).any(|mount| *mount.mount_point == *exact);
+        let path = if is_named {
+            path.to_owned()
+        } else {
+            let stat: Stat = rustix::fs::stat(path)?;
+            if FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice {
+                return Ok(What {
+                    device: stat.st_rdev,
+                    root: None,
+                    mount_point: None,
+                });
+            }
+            path.canonicalize()?
+        };
+        // The longest one that leads there; of several at one place the last, which is on top.
+        let above = mountinfo::parse(own_table)
+            .filter(|mount| path.starts_with(OsStr::from_bytes(&mount.mount_point)));
+        let mount = above.max_by_key(|mount| mount.mount_point.len());
+        let mount = mount.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        Ok(What {
+            device: mount.device,
+            root: Some(Text::from(&*mount.root)),
+            mount_point: Some(Text::from(&*mount.mount_point)),
+        })
+    }
+
+    /// The mounts of it in a table, if there are any.
+    fn mounts_in(&self, table: &[u8]) -> Option<Vec<MountPoint>> {
+        let mounts = mountinfo::parse(table).filter(|mount| mount.device == self.device);
+        let mut mounts: Vec<_> = mounts
+            .map(|mount| MountPoint {
+                path: Text::from(&*mount.mount_point),
+                root: Text::from(&*mount.root),
+            })
+            .collect();
+        mounts.sort();
+        (!mounts.is_empty()).then_some(mounts)
+    }
+}
+
+/// The table of a mount namespace: of a member that sees its root directory, or through a visit.
+fn table(proc: &Procfs, snapshot: &Snapshot, namespace: Namespace<'_>) -> Option<Vec<u8>> {
+    let members = namespace.leaders().chain(namespace.processes());
+    let mut of_chrooted = None;
+    for member in members.take(MEMBERS) {
+        let Ok(task) = proc.process(member.pid()) else {
+            continue;
+        };
+        let Ok((table, _)) = read_all(task.as_fd(), c"mountinfo", TABLE_LIMIT) else {
+            continue;
+        };
+        if task.namespace(NamespaceType::Mnt) != Ok(namespace.id()) {
+            continue;
+        }
+        if mountinfo::parse(&table).any(|mount| *mount.mount_point == *b"/") {
+            return Some(table);
+        }
+        of_chrooted = Some(table);
+    }
+    visited(proc, snapshot, namespace.id()).or(of_chrooted)
+}
+
+fn visited(proc: &Procfs, snapshot: &Snapshot, id: NamespaceId) -> Option<Vec<u8>> {
+    let namespace = open(snapshot, id).ok()?;
+    let view = MountView::of(&namespace, None, proc).or_else(|_| {
+        // An unprivileged owner has to go there first.
+        let owner = namespace.owner()?;
+        MountView::of(&namespace, Some(owner.as_fd()), proc)
+    });
+    let (table, _) = read_open(&view.ok()?.mountinfo, TABLE_LIMIT).ok()?;
+    Some(table)
+}
+
+/// Anybody's table can be read, even if not which mount namespace it is of. Those who are in the
+/// same one have the same table, as every mount has a number of its own.
+fn in_unknown_namespaces(proc: &Procfs, snapshot: &Snapshot, what: &What) -> Vec<MountedIn> {
+    let mut tables: BTreeMap<Vec<u8>, BTreeSet<Pid>> = BTreeMap::new();
+    let unknown = snapshot
+        .processes()
+        .filter(|process| process.joined().get(NamespaceType::Mnt).is_none());
+    for process in unknown {
+        let table = proc.process(process.pid());
+        let table = table.and_then(|task| read_all(task.as_fd(), c"mountinfo", TABLE_LIMIT));
+        if let Ok((table, _)) = table
+            && !table.is_empty()
+        {
+            tables.entry(table).or_default().insert(process.pid());
+        }
+    }
+    let places = tables.into_iter().filter_map(|(table, pids)| {
+        Some(MountedIn {
+            mount_namespace: None,
+            processes: pids.into_iter().collect(),
+            mounts: what.mounts_in(&table)?,
+        })
+    });
+    let mut places: Vec<_> = places.collect();
+    places.sort_by_key(|place| place.processes.first().copied());
+    places
+}

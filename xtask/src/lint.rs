@@ -1,9 +1,10 @@
-//! `cargo xtask lint`: what the compiler, clippy and rustdoc say, then the house rules of
-//! [`tidy`]. Every step runs, whatever the steps before it found.
+//! `cargo xtask lint`: what the compiler, clippy and rustdoc say, whether generated files are
+//! up to date, then the house rules of [`tidy`]. Every step runs, whatever the steps before it found.
 
 use std::path::Path;
 use std::process::Command;
 
+use crate::generate;
 use crate::tidy;
 use crate::workspace::Workspace;
 
@@ -53,6 +54,7 @@ pub(crate) fn run(workspace: &Workspace) -> bool {
     } else {
         println!("lint: {OTHER_TARGET}: not checked, the target is not installed");
     }
+    clean &= generated(workspace);
     clean & tidy::run(workspace)
 }
 
@@ -69,6 +71,14 @@ fn step(name: &str, command: &mut Command) -> bool {
             false
         }
     }
+}
+
+fn generated(workspace: &Workspace) -> bool {
+    println!("lint: generated files");
+    generate::check(workspace).unwrap_or_else(|error| {
+        eprintln!("lint: generated files: {error:#}");
+        false
+    })
 }
 
 fn target_is_installed(target: &str) -> bool {

@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod generate;
 mod lint;
 mod process;
 mod test;
@@ -36,6 +37,12 @@ struct Arguments {
 enum Task {
     /// Check formatting, clippy, rustdoc, and the house rules that no other tool checks
     Lint,
+    /// Write the files that follow from the code: man pages, completions, the JSON schema
+    Gen {
+        /// Write nothing; name the files that differ from what would be written
+        #[arg(long)]
+        check: bool,
+    },
     /// Build and run all tests; as root each of them twice, as root and as an ordinary user
     Test,
     /// Run the tests that talk to the kernel on other kernels, each in a virtual machine
@@ -80,6 +87,10 @@ fn run(task: &Task) -> anyhow::Result<bool> {
     let mut clean = true;
     match task {
         Task::Lint => return Ok(lint::run(&Workspace::find()?)),
+        Task::Gen { check: true } => return generate::check(&Workspace::find()?),
+        Task::Gen { check: false } => {
+            return generate::write(&Workspace::find()?).map(|()| true);
+        }
         Task::Test => test::run(&Workspace::find()?, &mut report),
         Task::Vm { kernels } => vm::run(&Workspace::find()?, kernels, &mut report),
         Task::Ci { kernels } => {

@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
-use std::process::Output;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Output, Stdio};
 
 use lxkns_discover::{Options, discover, open};
 use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace, tool};
 use lxkns_species::NamespaceType::{Cgroup, Ipc, Mnt, Net, Pid, Time, User, Uts};
 use lxkns_species::{NamespaceId, NamespaceType};
+use rustix::process::{Signal, kill_process};
 
 fn exec(arguments: &[&str], command: &[&str]) -> Output {
     tool("lxkns")
@@ -198,4 +200,27 @@ fn credentials_in_a_user_namespace() {
     assert_eq!(id(&[&user]), "0\n");
     // Whoever runs this is root in there anyway, if nobody else is mapped.
     assert_eq!(id(&["--preserve-credentials", &user]), "0\n");
+}
+
+#[test]
+fn signals_reach_the_command() {
+    need!(root, sh);
+    let child = elsewhere();
+    let pid = child.pid_of("inside");
+    for named in [format!("net@{pid}"), format!("pid@{pid}")] {
+        let mut exec = tool("lxkns");
+        exec.args(["exec", &named, "--", "sh", "-c"])
+            .arg("trap 'echo caught; exit 7' USR1; echo ready; while :; do read line; done")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut exec = exec.spawn().unwrap();
+        let mut lines = BufReader::new(exec.stdout.take().unwrap()).lines();
+        assert_eq!(lines.next().unwrap().unwrap(), "ready");
+        let pid = rustix::process::Pid::from_child(&exec);
+        kill_process(pid, Signal::USR1).unwrap();
+        // The shell heeds it when it has read a line, if not before.
+        let _ = exec.stdin.as_mut().unwrap().write_all(b"\n");
+        assert_eq!(lines.next().unwrap().unwrap(), "caught");
+        assert_eq!(exec.wait().unwrap().code(), Some(7));
+    }
 }

@@ -148,14 +148,7 @@ fn act_for(child: libc::pid_t, highest: RawFd) -> ! {
             unsafe { libc::close(fd) };
         }
     }
-    let mut status = 0;
-    loop {
-        // SAFETY: waits for our child; `status` is a local.
-        let result = unsafe { libc::waitpid(child, &raw mut status, libc::__WALL) };
-        if !matches!(checked(result.into()), Err(Errno::INTR)) {
-            break;
-        }
-    }
+    let status = pass_signals_on(child);
     let status = if libc::WIFSIGNALED(status) {
         let signal = libc::WTERMSIG(status);
         end_by(signal);
@@ -168,6 +161,43 @@ fn act_for(child: libc::pid_t, highest: RawFd) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Waits for a child to end, and has it get the signals that others send to this process meanwhile.
+/// Returns its status.
+///
+/// What a terminal sends, it sends to the child as well, as both are in the foreground. Stopping
+/// and going on are left to each of them.
+fn pass_signals_on(child: libc::pid_t) -> libc::c_int {
+    // SAFETY: a set of signals is made of integers, for which zeros will do.
+    let mut signals: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: fills the set.
+    unsafe { libc::sigfillset(&raw mut signals) };
+    for job_control in [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU, libc::SIGCONT] {
+        // SAFETY: takes a signal out of the set.
+        unsafe { libc::sigdelset(&raw mut signals, job_control) };
+    }
+    // SAFETY: blocks these signals for this process, which has one thread; they wait to be taken.
+    unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const signals, std::ptr::null_mut()) };
+    // SAFETY: an ignored SIGCHLD would not wait; and nothing else of this process handles it.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    let mut status = 0;
+    loop {
+        // SAFETY: asks for our child; `status` is a local.
+        let ended = unsafe { libc::waitpid(child, &raw mut status, libc::__WALL | libc::WNOHANG) };
+        if ended != 0 {
+            return status;
+        }
+        // SAFETY: a plain struct of integers, for which zeros will do.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: waits for a signal of the set; `info` is a local.
+        let signal = unsafe { libc::sigwaitinfo(&raw const signals, &raw mut info) };
+        let is_from_somebody = info.si_code <= 0;
+        if signal > 0 && signal != libc::SIGCHLD && is_from_somebody {
+            // SAFETY: sends a signal to our child, which has not been waited for.
+            unsafe { libc::kill(child, signal) };
+        }
+    }
+}
+
 /// Ends this process by a signal, but without a core dump of its own.
 fn end_by(signal: libc::c_int) {
     let none = rustix::process::Rlimit {
@@ -177,6 +207,10 @@ fn end_by(signal: libc::c_int) {
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     // SAFETY: from here on, this process does nothing but end.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
+    // SAFETY: a set of signals is made of integers, for which zeros, an empty set, will do.
+    let none: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: blocks nothing any more.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
     let own = rustix::process::getpid().as_raw_pid();
     // SAFETY: sends a signal to this process.
     unsafe { libc::kill(own, signal) };

@@ -147,25 +147,27 @@ fn judge(
     let slow = libtest::slow(output);
     let mut outcomes: BTreeMap<String, Outcome> = names
         .iter()
-        .map(|name| {
+        .filter_map(|name| {
             let outcome = match (verdicts.get(name), end) {
                 (Some(Verdict::Ok), _) => match skipped.get(name.as_str()) {
                     Some(missing) => Outcome::Skipped((*missing).to_owned()),
                     None => Outcome::Passed,
                 },
                 (Some(Verdict::Failed), _) => Outcome::Failed(None),
-                (Some(Verdict::Ignored), _) => Outcome::Skipped("ignored".to_owned()),
+                // The lint sees to it that another test runs it.
+                (Some(Verdict::Ignored), _) => return None,
                 (None, End::TimedOut) if slow.contains(&name.as_str()) => {
                     Outcome::Failed(Some("hangs".to_owned()))
                 }
                 (None, End::TimedOut) => {
                     Outcome::Failed(Some("not done when the time was up".to_owned()))
                 }
-                (None, End::Exited(status)) => Outcome::Failed(Some(format!(
-                    "no verdict, the test binary ended ({status})"
-                ))),
+                (None, End::Exited(status)) => {
+                    let reason = format!("no verdict, the test binary ended ({status})");
+                    Outcome::Failed(Some(reason))
+                }
             };
-            (name.clone(), outcome)
+            Some((name.clone(), outcome))
         })
         .collect();
     // Whatever no test can be blamed for must not get lost.
@@ -237,6 +239,15 @@ mod tests {
             exited(101),
         );
         assert_eq!(outcomes[1], ("b".to_owned(), Outcome::Failed(None)));
+    }
+
+    #[test]
+    fn what_another_test_runs_has_no_outcome_of_its_own() {
+        let output = "test a ... ok\ntest b ... ignored, run by a\n";
+        assert_eq!(
+            judged(output, "", exited(0)),
+            [("a".to_owned(), Outcome::Passed)]
+        );
     }
 
     #[test]

@@ -51,8 +51,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "COUNT", default_value_t = 50)]
     processless: usize,
     /// How often everything is measured
-    #[arg(long, value_name = "COUNT", default_value_t = 5)]
-    rounds: usize,
+    #[arg(long, value_name = "COUNT", default_value = "5")]
+    rounds: NonZeroUsize,
     #[command(subcommand)]
     part: Option<Part>,
 }
@@ -117,8 +117,8 @@ fn run_stages(options: &Options) -> Result<()> {
 
     let all = contenders.all();
     let measure = |name| {
-        let mut stage = Stage::new(name)?;
-        (0..options.rounds).try_for_each(|_| stage.round(&all))?;
+        let mut stage = Stage::new(name);
+        (0..options.rounds.get()).try_for_each(|_| stage.round(&all))?;
         stage.count_calls(&all)?;
         stage.print();
         anyhow::Ok(stage)
@@ -133,9 +133,9 @@ fn run_stages(options: &Options) -> Result<()> {
 
     // By turns without and with them: what they add is little beside the rest of the machine.
     let tiers = contenders.tiers();
-    let mut without = Stage::new("without process-less namespaces")?;
-    let mut with = Stage::new("with process-less namespaces")?;
-    for _ in 0..options.rounds {
+    let mut without = Stage::new("without process-less namespaces");
+    let mut with = Stage::new("with process-less namespaces");
+    for _ in 0..options.rounds.get() {
         without.round(&tiers)?;
         let load = Load::of_processless(options.processless)?;
         with.round(&tiers)?;

@@ -13,8 +13,8 @@ use super::strace;
 /// What was measured on one load.
 pub(super) struct Stage {
     name: &'static str,
-    /// How many there were on the machine to begin with.
-    processes: usize,
+    /// How many there were on the machine, counted once a round.
+    processes: Vec<f64>,
     /// One sample a round.
     samples: BTreeMap<Contender, Vec<Sample>>,
     calls: BTreeMap<Contender, u64>,
@@ -28,17 +28,18 @@ pub(super) struct Ratio {
 }
 
 impl Stage {
-    pub(super) fn new(name: &'static str) -> Result<Stage> {
-        Ok(Stage {
+    pub(super) fn new(name: &'static str) -> Stage {
+        Stage {
             name,
-            processes: count_processes()?,
+            processes: Vec::new(),
             samples: BTreeMap::new(),
             calls: BTreeMap::new(),
-        })
+        }
     }
 
     /// Lets everybody run once.
     pub(super) fn round(&mut self, contenders: &[(Contender, Command)]) -> Result<()> {
+        self.processes.push(count_processes()? as f64);
         for (contender, command) in contenders {
             let sample = measure::of(command).with_context(|| contender.to_string())?;
             self.samples.entry(*contender).or_default().push(sample);
@@ -55,6 +56,11 @@ impl Stage {
         Ok(())
     }
 
+    /// The median number of processes.
+    fn processes(&self) -> Option<f64> {
+        median(self.processes.clone())
+    }
+
     /// The median of something over a contender's rounds.
     fn median(&self, contender: Contender, of: impl Fn(&Sample) -> f64) -> Option<f64> {
         median(self.samples.get(&contender)?.iter().map(of).collect())
@@ -67,12 +73,12 @@ impl Stage {
 
     /// In microseconds.
     pub(super) fn wall_per_process(&self, contender: Contender) -> Option<f64> {
-        Some(self.wall(contender)? / self.processes as f64)
+        Some(self.wall(contender)? / self.processes()?)
     }
 
     /// In microseconds.
     pub(super) fn cpu_per_process(&self, contender: Contender) -> Option<f64> {
-        Some(self.cpu(contender)? / self.processes as f64)
+        Some(self.cpu(contender)? / self.processes()?)
     }
 
     /// In microseconds.
@@ -87,7 +93,7 @@ impl Stage {
     }
 
     pub(super) fn calls_per_process(&self, contender: Contender) -> Option<f64> {
-        Some(*self.calls.get(&contender)? as f64 / self.processes as f64)
+        Some(*self.calls.get(&contender)? as f64 / self.processes()?)
     }
 
     /// How many times as long the first one takes as the second one.
@@ -106,7 +112,7 @@ impl Stage {
 
     /// Prints a table in Markdown.
     pub(super) fn print(&self) {
-        println!("\n{}: {} processes\n", self.name, self.processes);
+        println!("\n{}: {} processes\n", self.name, cell(self.processes(), 0));
         println!(
             "| {:<17} | time, ms | CPU, ms | × floor | × lsns | calls per process | peak, MiB |",
             ""

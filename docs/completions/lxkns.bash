@@ -1206,12 +1206,16 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__why)
-            opts="-c -v -q -h -V --json --input --tier --bpf --skip --proc-root --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
+            opts="-c -v -q -h -V --mount --json --input --tier --bpf --skip --proc-root --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --mount)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --input)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then

@@ -385,6 +385,7 @@ complete -c lxkns -n "__fish_lxkns_using_subcommand features" -s v -l verbose -d
 complete -c lxkns -n "__fish_lxkns_using_subcommand features" -s q -l quiet -d 'Say nothing but errors'
 complete -c lxkns -n "__fish_lxkns_using_subcommand features" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c lxkns -n "__fish_lxkns_using_subcommand features" -s V -l version -d 'Print version'
+complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l mount -d 'Tell instead which mount namespaces have what is mounted at this path, or is on this block device' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l input -d 'Show a saved snapshot instead of this machine: a file, or - for standard input' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l tier -d 'Use no more of the kernel than this [default: the best]' -r -f -a "proc\t''
 mounts\t''

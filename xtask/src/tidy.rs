@@ -10,6 +10,8 @@ mod links;
 mod sources;
 mod versions;
 
+pub(crate) use layers::PURE;
+
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -69,7 +69,9 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// The support for tests, that tests of any crate which touches the system may use.
 const TEST_SUPPORT: &str = "lxkns-nstest";
-const PURE: &[&str] = &["lxkns-species", "lxkns-model", "lxkns-pidmap"];
+
+/// The members that never touch the system.
+pub(crate) const PURE: &[&str] = &["lxkns-species", "lxkns-model", "lxkns-pidmap"];
 
 /// Foreign crates that do the work of a layer, and who may use them.
 const FOREIGN: &[(&str, &[&str])] = &[

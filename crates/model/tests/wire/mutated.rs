@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use serde_json::Value;
 
-use crate::samples;
+use crate::{cases, samples};
 
 /// The corpus: all the golden documents, and the sample in the lxkns format.
 fn corpus() -> Vec<Vec<u8>> {
@@ -65,7 +65,7 @@ fn values(value: &mut Value, visit: &mut impl FnMut(&mut Value)) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn flipped_and_cut(

@@ -3,7 +3,7 @@
 use lxkns_model::{Snapshot, wire};
 use proptest::prelude::*;
 
-use crate::arbitrary;
+use crate::{arbitrary, cases};
 
 /// Everything there is to know of a snapshot, links included.
 fn all_of(snapshot: &Snapshot) -> String {
@@ -25,6 +25,8 @@ fn layout() -> impl Strategy<Value = wire::Layout> {
 }
 
 proptest! {
+    #![proptest_config(cases(64))]
+
     #[test]
     fn a_native_document_has_everything(
         snapshot in arbitrary::snapshot(),

@@ -4,7 +4,7 @@ use lxkns_model::wire;
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 
-use crate::arbitrary;
+use crate::{arbitrary, cases};
 
 const SCHEMA: &str = include_str!("../../../../docs/schema/lxkns.snapshot-1.json");
 
@@ -35,6 +35,8 @@ fn the_check_below_finds_faults() {
 }
 
 proptest! {
+    #![proptest_config(cases(64))]
+
     #[test]
     fn whatever_is_written_fits(snapshot in arbitrary::snapshot()) {
         let mut document = Vec::new();

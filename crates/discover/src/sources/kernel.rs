@@ -27,10 +27,10 @@ pub(crate) fn before(scan: &Scan<'_>, sightings: &mut Sightings) {
     sightings.listed_before = list(scan);
 }
 
-/// The 64-bit ids of all namespaces of the types asked for, as far as the kernel lists them.
+/// The 64-bit ids of all namespaces of the types looked at, as far as the kernel lists them.
 fn list(scan: &Scan<'_>) -> HashSet<u64> {
     if scan.has_kernel_list {
-        return match listns::all(scan.options.scope().types) {
+        return match listns::all(scan.link_types) {
             Ok(ids) => ids.into_iter().collect(),
             Err(error) => {
                 let why = error.errno().map_or(Reason::Failed, reason);

@@ -69,7 +69,7 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
         walk.begin_at_all(&targets, &mut sightings.holders);
     }
     if scan.wants(Part::Kernel) && scan.walks_mount_namespaces {
-        walk.all_others(&mut sightings.holders);
+        walk.all_others(&sightings.listed_before, &mut sightings.holders);
     }
 }
 
@@ -195,12 +195,18 @@ impl Walk<'_> {
     }
 
     /// Those that nothing leads to: the kernel knows them all.
-    fn all_others(&self, held: &mut Held) {
+    ///
+    /// Only those that it knew before the scan began: while one is looked into others may be made,
+    /// and so on for ever.
+    fn all_others(&self, listed_before: &HashSet<u64>, held: &mut Held) {
         let Ok(all) = mounts::walk() else { return };
         // The walk ends early if it meets one that is just going.
-        for (namespace, _) in all.map_while(Result::ok) {
+        for (namespace, info) in all.map_while(Result::ok) {
             let id = namespace.id();
-            if self.with_handles.contains(&id) || !self.shared().seen.insert(id) {
+            if !listed_before.contains(&info.unique_id)
+                || self.with_handles.contains(&id)
+                || !self.shared().seen.insert(id)
+            {
                 continue;
             }
             self.scan.resolver.meet_open(&namespace);

@@ -3,8 +3,8 @@
 //! Namespaces are compared, not ids: inodes are reused as soon as a namespace is gone, so the same
 //! id may be another namespace later on; `identity` decides. Processes come and go all the time;
 //! they count only as leaders. A difference is one of the machine, not one of what two scans were
-//! allowed or asked to see: what only one of them looked for is left out of the comparison, and a
-//! fact that only one of them knows is no change.
+//! allowed or asked to see: what only one of them looked for is left out of the comparison, a fact
+//! that only one of them knows is no change, and where one of them could see much less, that is said.
 
 mod identity;
 #[cfg(test)]
@@ -13,7 +13,8 @@ mod tests;
 use lxkns_species::{NamespaceId, NamespaceTypes, Pid};
 
 use self::identity::Identities;
-use crate::{Holder, Namespace, Part, Parts, Process, Relation, Snapshot};
+use crate::why::gaps_that_hide;
+use crate::{Gap, Holder, Namespace, Part, Parts, Process, Relation, Snapshot};
 
 /// The differences between two snapshots. Lists are in the order of [`Snapshot::namespaces`].
 #[derive(Clone, Debug)]
@@ -25,6 +26,12 @@ pub struct Diff<'s> {
     pub went: Vec<Namespace<'s>>,
     /// Namespaces that are in both, and not the same in both.
     pub changed: Vec<Change<'s>>,
+    /// What the earlier snapshot could not see, as far as the later one could see much more of it:
+    /// what came may have been there before.
+    pub unseen_before: Vec<&'s Gap>,
+    /// What the later snapshot could not see, as far as the earlier one could see much more of it:
+    /// what went may still be there.
+    pub unseen_after: Vec<&'s Gap>,
     /// Whether both snapshots tell their boot. If not, they may be of two boots.
     pub same_boot: bool,
     /// What only one of the snapshots looked for, and so was not compared.
@@ -122,6 +129,8 @@ impl<'s> Diff<'s> {
             came: only_in(after),
             went: only_in(before),
             changed: changed.collect(),
+            unseen_before: unseen_only_in(before, after),
+            unseen_after: unseen_only_in(after, before),
             same_boot: boots.0.is_some() && boots.0 == boots.1,
             uncompared: common.uncompared,
             uncompared_types: common.uncompared_types,
@@ -132,6 +141,19 @@ impl<'s> Diff<'s> {
     pub fn is_empty(&self) -> bool {
         self.came.is_empty() && self.went.is_empty() && self.changed.is_empty()
     }
+}
+
+/// The gaps of this snapshot that may hide namespaces, and are not there in the other one, or not
+/// half as wide: processes come and go, and so do those that cannot be read.
+fn unseen_only_in<'s>(this: &'s Snapshot, other: &Snapshot) -> Vec<&'s Gap> {
+    let is_wider = |gap: &&Gap| {
+        let mut others = other.gaps().iter();
+        let other = others.find(|other| (&other.what, &other.why) == (&gap.what, &gap.why));
+        other.is_none_or(|other| gap.count / 2 > other.count)
+    };
+    gaps_that_hide(this, NamespaceTypes::ALL)
+        .filter(is_wider)
+        .collect()
 }
 
 /// What both snapshots looked for.

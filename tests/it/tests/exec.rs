@@ -130,7 +130,7 @@ fn everything_found_can_be_opened() {
 
 #[test]
 fn it_ends_as_the_command_does() {
-    need!(root, sh);
+    need!(root, timens, sh);
     let child = elsewhere();
     let pid = child.pid_of("inside").to_string();
     for arguments in [
@@ -171,7 +171,7 @@ fn its_own_failures_have_a_code_of_their_own() {
 
 #[test]
 fn the_same_with_nsenter() {
-    need!(root);
+    need!(root, timens);
     let child = elsewhere();
     let pid = child.pid_of("inside");
     let output = tool("lxkns")
@@ -204,7 +204,7 @@ fn credentials_in_a_user_namespace() {
 
 #[test]
 fn signals_reach_the_command() {
-    need!(root, sh);
+    need!(root, timens, sh);
     let child = elsewhere();
     let pid = child.pid_of("inside");
     for named in [format!("net@{pid}"), format!("pid@{pid}")] {

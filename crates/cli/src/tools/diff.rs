@@ -122,6 +122,14 @@ fn warn_of(diff: &Difference<'_>) {
     if !diff.same_boot {
         tracing::warn!("nothing tells whether both snapshots are of the same boot");
     }
+    for gap in diff.unseen_before.iter().filter(|_| !diff.came.is_empty()) {
+        let gap = notes::in_full(gap);
+        tracing::warn!("what came may have been there before, but {gap}");
+    }
+    for gap in diff.unseen_after.iter().filter(|_| !diff.went.is_empty()) {
+        let gap = notes::in_full(gap);
+        tracing::warn!("what went may still be there, but {gap}");
+    }
     let parts = diff.uncompared.iter().map(|part| part.name().to_owned());
     let types = diff.uncompared_types.iter();
     let types = types.map(|it| format!("{it} namespaces"));

@@ -138,3 +138,22 @@ fn what_cannot_be_compared_is_said() {
                     warning: not compared, for only one snapshot has them: fds\n";
     assert_eq!(outcome.stderr, expected);
 }
+
+#[test]
+fn seeing_less_is_said() {
+    let as_user = changed(&fixtures::containers(), |document| {
+        document["namespaces"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|it| it["id"] != "net:[4026532401]");
+        document["gaps"] = json!([{"what": "fds", "why": "permission denied", "count": 3,
+            "examples": []}]);
+    });
+    let outcome = diff(&before(), &as_user, "");
+    assert_eq!(outcome.code, Some(1));
+    assert_eq!(
+        outcome.stderr,
+        "warning: what went may still be there, but the file descriptors of 3 processes could not \
+         be read (permission denied)\n"
+    );
+}

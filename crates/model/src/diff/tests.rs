@@ -3,7 +3,7 @@
 use lxkns_species::NamespaceType;
 
 use super::*;
-use crate::{Facts, Joined, NamespaceFacts, ProcessFacts};
+use crate::{Facts, Joined, Missing, NamespaceFacts, ProcessFacts, Reason};
 
 fn id(text: &str) -> NamespaceId {
     text.parse().unwrap()
@@ -317,4 +317,41 @@ fn only_what_both_looked_for_is_compared() {
     };
     assert_eq!(between(without_fds()), (Parts::NONE.with(Part::Fds), 0));
     assert_eq!(between(without_net()), (Parts::NONE, 7));
+}
+
+#[test]
+fn seeing_less_is_said() {
+    let with = |gaps: &[(Missing, Reason, u64)]| {
+        let gaps = gaps.iter().cloned().map(|(what, why, count)| Gap {
+            what,
+            why,
+            count,
+            examples: Vec::new(),
+        });
+        Snapshot::assemble(Facts {
+            gaps: gaps.collect(),
+            ..facts([], [])
+        })
+    };
+    let root = with(&[
+        (Missing::ProcessNamespaces, Reason::Denied, 1),
+        (Missing::Sockets, Reason::Failed, 3),
+    ]);
+    let user = with(&[
+        (Missing::ProcessNamespaces, Reason::Denied, 300),
+        (Missing::ProcessDetails, Reason::Denied, 300),
+        (Missing::Threads, Reason::Gone, 2),
+        (Missing::Fds, Reason::Denied, 300),
+        (Missing::Sockets, Reason::Failed, 4),
+    ]);
+    let check = |before, after, expected: [&[Missing]; 2]| {
+        let diff = Diff::between(before, after, Ignore::default()).unwrap();
+        let unseen = [diff.unseen_before, diff.unseen_after];
+        let unseen = unseen.map(|gaps| gaps.iter().map(|it| it.what.clone()).collect::<Vec<_>>());
+        assert_eq!(unseen, expected);
+    };
+    check(&root, &root, [&[], &[]]);
+    let less = [Missing::ProcessNamespaces, Missing::Fds];
+    check(&root, &user, [&[], &less]);
+    check(&user, &root, [&less, &[]]);
 }

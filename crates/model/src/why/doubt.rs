@@ -5,7 +5,7 @@ use lxkns_species::{NamespaceType, NamespaceTypes};
 use crate::{Gap, Missing, Part, Reason, Snapshot};
 
 /// The gaps behind which there may be holders of namespaces of these types.
-pub(super) fn gaps(
+pub(crate) fn gaps(
     snapshot: &Snapshot,
     types: NamespaceTypes,
 ) -> impl Iterator<Item = &Gap> + use<'_> {

@@ -4,14 +4,19 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use serde::Serialize;
 
 use super::NamespaceDoc;
+use super::head::GapDoc;
 use super::holder::HolderDoc;
 use crate::diff::Change;
-use crate::{Diff, Namespace, Process};
+use crate::{Diff, Gap, Namespace, Process};
 
 /// What has changed between two snapshots; what `lxkns diff --json` prints.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct DiffDoc<'s> {
+    /// What the earlier one could not see, and the later one could: what came may have been there.
+    unseen_before: Vec<GapDoc<'s>>,
+    /// What the later one could not see, and the earlier one could: what went may still be there.
+    unseen_after: Vec<GapDoc<'s>>,
     /// Whether both snapshots tell that they are of the same boot.
     same_boot: bool,
     /// Namespaces that are only in the later one.
@@ -50,7 +55,10 @@ struct RelationDoc {
 impl<'s> From<&Diff<'s>> for DiffDoc<'s> {
     fn from(diff: &Diff<'s>) -> Self {
         let namespaces = |list: &[Namespace<'s>]| list.iter().map(|it| (*it).into()).collect();
+        let gaps = |list: &[&'s Gap]| list.iter().map(|it| GapDoc::from(*it)).collect();
         DiffDoc {
+            unseen_before: gaps(&diff.unseen_before),
+            unseen_after: gaps(&diff.unseen_after),
             same_boot: diff.same_boot,
             came: namespaces(&diff.came),
             went: namespaces(&diff.went),

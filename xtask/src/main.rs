@@ -10,6 +10,7 @@
 )]
 
 mod bench;
+mod dist;
 mod generate;
 mod lint;
 mod process;
@@ -45,6 +46,8 @@ enum Task {
     },
     /// Build and run all tests; as root each of them twice, as root and as an ordinary user
     Test,
+    /// Pack the programs, linked statically, with man pages, completions and licences into dist/
+    Dist,
     /// Run the tests that talk to the kernel on other kernels, each in a virtual machine
     Vm {
         /// The series of a kernel, as in 6.1, or `newest`, or `all` that there are packages of
@@ -91,6 +94,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::Gen { check: false } => {
             return generate::write(&Workspace::find()?).map(|()| true);
         }
+        Task::Dist => return dist::run(&Workspace::find()?).map(|()| true),
         Task::Test => test::run(&Workspace::find()?, &mut report),
         Task::Vm { kernels } => vm::run(&Workspace::find()?, kernels, &mut report),
         Task::Ci { kernels } => {

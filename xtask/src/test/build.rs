@@ -37,7 +37,10 @@ pub(crate) enum Selection<'a> {
 }
 
 /// Proc-macros cannot be linked statically: only with a target named do they stay as they are.
-const STATIC_TARGET: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const STATIC_TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// What makes rustc link statically.
+pub(crate) const STATIC_LINKAGE: &str = "-C target-feature=+crt-static";
 
 /// Builds the test binaries and the tools selected.
 ///
@@ -53,7 +56,7 @@ pub(crate) fn build(workspace: &Workspace, selection: Selection<'_>) -> Result<B
             command
                 .args(packages.iter().flat_map(|package| ["--package", package]))
                 .args(["--target", STATIC_TARGET])
-                .env("RUSTFLAGS", "-C target-feature=+crt-static")
+                .env("RUSTFLAGS", STATIC_LINKAGE)
                 .env("CARGO_INCREMENTAL", "0")
                 .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
                 .env("CARGO_PROFILE_DEV_DEBUG", "false")

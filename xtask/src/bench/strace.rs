@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 
 /// Counts the system calls of all threads and children; `None` without strace.
 pub(super) fn count(command: &Command) -> Result<Option<u64>> {
@@ -17,12 +17,11 @@ pub(super) fn count(command: &Command) -> Result<Option<u64>> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status();
-    let Ok(status) = tracing else {
+    if tracing.is_err() {
         return Ok(None);
-    };
+    }
     let text = fs::read_to_string(&file);
     let _ = fs::remove_file(&file);
-    ensure!(status.success(), "strace failed ({status})");
     let text = text?;
     let calls = total(&text).with_context(|| format!("strace has not counted: {text}"))?;
     Ok(Some(calls))

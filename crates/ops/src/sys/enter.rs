@@ -17,6 +17,7 @@ use rustix::thread::{
 };
 
 use super::process::checked;
+use super::visit::BlockedSignals;
 
 /// Gives the calling thread a root and working directory of its own, as it needs for entering a
 /// mount namespace.
@@ -70,11 +71,16 @@ fn prepare(entry: &Entry, files: RawFd) -> Result<()> {
     }
     close_at_exec(files);
     if entry.forks {
+        // One that comes before anybody can pass it on has to wait.
+        let signals = BlockedSignals::all()?;
         // SAFETY: as fork(2); the child goes on with a copy of this stack. It will execute a
         // program, so it does not matter that the C library does not know its thread id.
         let result = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
         match checked(result)? {
-            0 => die_with_parent()?,
+            0 => {
+                drop(signals);
+                die_with_parent()?;
+            }
             child => act_for(child as libc::pid_t, files),
         }
     }
@@ -85,9 +91,14 @@ fn prepare(entry: &Entry, files: RawFd) -> Result<()> {
 /// and then ends in the same way.
 pub(crate) fn go_on_in_child() -> Result<()> {
     is_only_thread()?;
+    // One that comes before anybody can pass it on has to wait.
+    let signals = BlockedSignals::all()?;
     // SAFETY: there is no other thread whose work, or lock, could be cut off in the middle.
     match checked(unsafe { libc::fork() }.into())? {
-        0 => die_with_parent(),
+        0 => {
+            drop(signals);
+            die_with_parent()
+        }
         child => act_for(child as libc::pid_t, highest_file()),
     }
 }
@@ -175,8 +186,9 @@ fn pass_signals_on(child: libc::pid_t) -> libc::c_int {
         // SAFETY: takes a signal out of the set.
         unsafe { libc::sigdelset(&raw mut signals, job_control) };
     }
-    // SAFETY: blocks these signals for this process, which has one thread; they wait to be taken.
-    unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const signals, std::ptr::null_mut()) };
+    // SAFETY: blocks just these signals for this process, which has one thread; they wait to be
+    // taken. They have been blocked, with all others, since before the child was there.
+    unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const signals, std::ptr::null_mut()) };
     // SAFETY: an ignored SIGCHLD would not wait; and nothing else of this process handles it.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     let mut status = 0;

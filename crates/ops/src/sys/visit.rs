@@ -116,10 +116,10 @@ fn restore_dumpable(before: c_int) {
 }
 
 /// All signals of this thread blocked, until dropped.
-struct BlockedSignals(libc::sigset_t);
+pub(super) struct BlockedSignals(libc::sigset_t);
 
 impl BlockedSignals {
-    fn all() -> Result<BlockedSignals> {
+    pub(super) fn all() -> Result<BlockedSignals> {
         let mut all = MaybeUninit::<libc::sigset_t>::uninit();
         let mut before = MaybeUninit::<libc::sigset_t>::uninit();
         // SAFETY: fills the whole set.

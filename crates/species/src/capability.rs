@@ -90,9 +90,10 @@ impl Capability {
 
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cap_")?;
         match NAMES.get(usize::from(self.0)) {
-            Some(name) => write!(f, "cap_{name}"),
-            None => write!(f, "cap_{}", self.0),
+            Some(name) => f.write_str(name),
+            None => fmt::Display::fmt(&self.0, f),
         }
     }
 }

@@ -28,8 +28,8 @@ fn write_with(
     out: impl io::Write,
     formatter: impl Formatter,
 ) -> io::Result<()> {
-    // serde_json writes every brace and key by itself.
-    let mut out = io::BufWriter::new(out);
+    // serde_json writes every brace and key by itself, and a document may have megabytes.
+    let mut out = io::BufWriter::with_capacity(64 * 1024, out);
     document.serialize(&mut serde_json::Serializer::with_formatter(
         &mut out, formatter,
     ))?;

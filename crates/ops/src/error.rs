@@ -130,6 +130,13 @@ pub enum Error {
 
 impl Error {
     /// What the kernel said, if it said anything.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    ///
+    /// let error = Namespace::at_path("/there/is/none").unwrap_err();
+    /// assert!(error.errno().is_some());
+    /// ```
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Error::Open { source, .. }
@@ -150,6 +157,13 @@ impl Error {
     }
 
     /// Whether the process, thread or file in question is not there (any more).
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    ///
+    /// let error = Namespace::at_path("/there/is/none").unwrap_err();
+    /// assert!(error.is_gone());
+    /// ```
     pub fn is_gone(&self) -> bool {
         matches!(
             self.errno(),
@@ -158,16 +172,37 @@ impl Error {
     }
 
     /// Whether there is nothing of the kind that was asked for.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    ///
+    /// let error = Namespace::at_path("/there/is/none").unwrap_err();
+    /// assert!(!error.is_none());
+    /// ```
     pub fn is_none(&self) -> bool {
         matches!(self, Error::Without { .. })
     }
 
     /// Whether the caller lacks the permission, or a view wide enough.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    ///
+    /// let error = Namespace::at_path("/there/is/none").unwrap_err();
+    /// assert!(!error.is_denied());
+    /// ```
     pub fn is_denied(&self) -> bool {
         matches!(self.errno(), Some(Errno::PERM | Errno::ACCESS))
     }
 
     /// Whether this kernel cannot do it.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    ///
+    /// let error = Namespace::at_path("/there/is/none").unwrap_err();
+    /// assert!(!error.is_unsupported());
+    /// ```
     pub fn is_unsupported(&self) -> bool {
         matches!(
             self.errno(),

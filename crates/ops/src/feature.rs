@@ -128,16 +128,28 @@ impl Feature {
     }
 
     /// What it is, in a few words.
+    ///
+    /// ```
+    /// assert_eq!(lxkns_ops::Feature::TimeNamespaces.name(), "time namespaces");
+    /// ```
     pub fn name(self) -> &'static str {
         self.row().name
     }
 
     /// The version of Linux that brought it, such as `6.12`.
+    ///
+    /// ```
+    /// assert_eq!(lxkns_ops::Feature::TimeNamespaces.since(), "5.6");
+    /// ```
     pub fn since(self) -> &'static str {
         self.row().since
     }
 
     /// What one needs to make full use of it; mere support is found out without.
+    ///
+    /// ```
+    /// assert_eq!(lxkns_ops::Feature::TimeNamespaces.needs(), "nothing");
+    /// ```
     pub fn needs(self) -> &'static str {
         self.row().needs
     }

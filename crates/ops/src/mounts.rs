@@ -162,6 +162,16 @@ pub(crate) fn probe(of: Of<'_>) -> Result<(), Error> {
 /// # Errors
 ///
 /// [`Error::Call`]: ENOENT if the mount is gone; and as [`list`].
+///
+/// ```
+/// use lxkns_ops::mounts::{self, Of};
+///
+/// for mount in mounts::list(Of::Own).unwrap_or_default() {
+///     if let Ok(superblock) = mounts::superblock(Of::Own, mount) {
+///         println!("{mount}: {:#x}", superblock.magic);
+///     }
+/// }
+/// ```
 #[doc(alias = "statmount")]
 pub fn superblock(of: Of<'_>, mount: MountId) -> Result<Superblock, Error> {
     let ask = || {

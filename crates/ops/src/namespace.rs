@@ -69,6 +69,19 @@ impl Namespace {
     /// # Errors
     ///
     /// As for [`Namespace::of_process`].
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// use lxkns_species::Pid;
+    ///
+    /// let own = Pid(std::process::id());
+    /// // The main thread goes by the number of its process.
+    /// let net = Namespace::of_thread(own, own, NamespaceType::Net)?;
+    /// assert_eq!(net.id().namespace_type(), NamespaceType::Net);
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     pub fn of_thread(
         pid: Pid,
         tid: Pid,
@@ -82,6 +95,15 @@ impl Namespace {
     /// # Errors
     ///
     /// [`Error::Open`] without a `/proc`, or without this type of namespace in the kernel.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// let user = Namespace::of_self(NamespaceType::User)?;
+    /// assert_eq!(user.id().namespace_type(), NamespaceType::User);
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     pub fn of_self(namespace_type: NamespaceType) -> Result<Namespace, Error> {
         Reference::Own(namespace_type).open()
     }
@@ -118,6 +140,15 @@ impl Namespace {
     /// # Errors
     ///
     /// [`Error::NotNamespace`] if it is not on nsfs, [`Error::Open`] if it was opened with `O_PATH`.
+    ///
+    /// ```
+    /// use lxkns_ops::{Error, Namespace};
+    ///
+    /// let file = std::fs::File::open("/proc/self/ns/uts").unwrap();
+    /// assert!(Namespace::from_fd(file.into()).is_ok());
+    /// let file = std::fs::File::open("/dev/null").unwrap();
+    /// assert!(matches!(Namespace::from_fd(file.into()), Err(Error::NotNamespace { .. })));
+    /// ```
     pub fn from_fd(fd: OwnedFd) -> Result<Namespace, Error> {
         let number = fd.as_raw_fd();
         Namespace::checked(fd, || Reference::Fd(number))
@@ -129,6 +160,16 @@ impl Namespace {
     /// # Errors
     ///
     /// [`Error::OtherNamespace`] or [`Error::NotNamespace`] if it is something else.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// let uts = Namespace::of_self(NamespaceType::Uts)?;
+    /// let again = Namespace::of_self(NamespaceType::Uts)?;
+    /// assert_eq!(Namespace::expecting(again.into(), uts.id())?.id(), uts.id());
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     pub fn expecting(fd: OwnedFd, expected: NamespaceId) -> Result<Namespace, Error> {
         let failed = |source| Error::Ask {
             what: "inode",
@@ -150,6 +191,15 @@ impl Namespace {
 
     /// The device number of nsfs: every file with it is a namespace. `None` if the caller cannot
     /// find out, for lack of a `/proc`.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// let uts = Namespace::of_self(NamespaceType::Uts)?;
+    /// assert_eq!(Namespace::nsfs_device(), Some(uts.device()));
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     pub fn nsfs_device() -> Option<u64> {
         static DEVICE: OnceLock<u64> = OnceLock::new();
         DEVICE.get().copied().or_else(|| {
@@ -201,6 +251,15 @@ impl Namespace {
     /// # Errors
     ///
     /// [`Error::Call`] if there are too many open files.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// let uts = Namespace::of_self(NamespaceType::Uts)?;
+    /// assert_eq!(uts.try_clone()?.id(), uts.id());
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     pub fn try_clone(&self) -> Result<Namespace, Error> {
         let fd = rustix::io::fcntl_dupfd_cloexec(&self.fd, 0).map_err(|source| Error::Call {
             what: "duplicate a file descriptor",
@@ -210,11 +269,28 @@ impl Namespace {
     }
 
     /// Type and inode.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// println!("{}", Namespace::of_self(NamespaceType::Net)?.id()); // net:[4026531840]
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     pub fn id(&self) -> NamespaceId {
         self.id
     }
 
     /// The device number of nsfs.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// let (net, ipc) = (Namespace::of_self(NamespaceType::Net)?, Namespace::of_self(NamespaceType::Ipc)?);
+    /// assert_eq!(net.device(), ipc.device());
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     pub fn device(&self) -> u64 {
         self.device
     }
@@ -227,6 +303,17 @@ impl Namespace {
     ///
     /// [`Error::Without`] for the initial user namespace; [`Error::Beyond`] if the owner is not the
     /// caller's user namespace or below that.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// match Namespace::of_self(NamespaceType::Net)?.owner() {
+    ///     Ok(user) => assert_eq!(user.id().namespace_type(), NamespaceType::User),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     #[doc(alias = "NS_GET_USERNS")]
     pub fn owner(&self) -> Result<Namespace, Error> {
         nsfs::owner(&self.fd)
@@ -272,6 +359,17 @@ impl Namespace {
     /// # Errors
     ///
     /// [`Error::Without`] for the other types.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// match Namespace::of_self(NamespaceType::User)?.creator() {
+    ///     Ok(uid) => println!("created by {uid}"),
+    ///     Err(error) => println!("{error}"),
+    /// }
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     #[doc(alias = "NS_GET_OWNER_UID")]
     pub fn creator(&self) -> Result<Uid, Error> {
         nsfs::owner_uid(&self.fd)
@@ -298,6 +396,17 @@ impl Namespace {
     /// # Errors
     ///
     /// [`Error::Ask`]; [`Error::is_unsupported`] on older kernels.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// match Namespace::of_self(NamespaceType::Mnt)?.unique_id() {
+    ///     Ok(id) => assert!(id > 0),
+    ///     Err(error) => assert!(error.is_unsupported()),
+    /// }
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     #[doc(alias = "NS_GET_ID")]
     #[doc(alias = "NS_GET_MNTNS_ID")]
     pub fn unique_id(&self) -> Result<u64, Error> {

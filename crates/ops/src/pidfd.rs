@@ -48,6 +48,17 @@ pub fn of_process(pid: Pid) -> Result<OwnedFd, Error> {
 /// # Errors
 ///
 /// [`Error::Call`]; [`Error::is_gone`] if there is no such thread.
+///
+/// ```
+/// use lxkns_ops::pidfd;
+/// use lxkns_species::Pid;
+///
+/// let main_thread = Pid(std::process::id());
+/// match pidfd::of_thread(main_thread) {
+///     Ok(_) => {}
+///     Err(error) => println!("{error}"), // before Linux 6.9
+/// }
+/// ```
 #[doc(alias = "PIDFD_THREAD")]
 pub fn of_thread(tid: Pid) -> Result<OwnedFd, Error> {
     process::pidfd_open_thread(tid.0).map_err(|source| Error::Call {

@@ -34,6 +34,19 @@ use crate::{Error, Namespace};
 /// # Errors
 ///
 /// See [above](self).
+///
+/// ```
+/// use lxkns_ops::{Namespace, pids};
+/// use lxkns_species::{NamespaceType, Pid};
+///
+/// let here = Namespace::of_self(NamespaceType::Pid)?;
+/// let own = Pid(std::process::id());
+/// match pids::pid_from(&here, own) {
+///     Ok(same) => assert_eq!(same, own),
+///     Err(error) => assert!(error.is_unsupported() || error.is_gone()),
+/// }
+/// # Ok::<(), lxkns_ops::Error>(())
+/// ```
 #[doc(alias = "NS_GET_PID_FROM_PIDNS")]
 pub fn pid_from(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
     answer(there, nsfs::pid_from(there, pid.0))
@@ -44,6 +57,19 @@ pub fn pid_from(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
 /// # Errors
 ///
 /// See [above](self).
+///
+/// ```
+/// use lxkns_ops::{Namespace, pids};
+/// use lxkns_species::{NamespaceType, Pid};
+///
+/// let here = Namespace::of_self(NamespaceType::Pid)?;
+/// let own = Pid(std::process::id());
+/// match pids::tgid_from(&here, own) {
+///     Ok(same) => assert_eq!(same, own),
+///     Err(error) => assert!(error.is_unsupported() || error.is_gone()),
+/// }
+/// # Ok::<(), lxkns_ops::Error>(())
+/// ```
 #[doc(alias = "NS_GET_TGID_FROM_PIDNS")]
 pub fn tgid_from(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
     answer(there, nsfs::tgid_from(there, pid.0))
@@ -54,6 +80,19 @@ pub fn tgid_from(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
 /// # Errors
 ///
 /// See [above](self).
+///
+/// ```
+/// use lxkns_ops::{Namespace, pids};
+/// use lxkns_species::{NamespaceType, Pid};
+///
+/// let here = Namespace::of_self(NamespaceType::Pid)?;
+/// let own = Pid(std::process::id());
+/// match pids::pid_in(&here, own) {
+///     Ok(same) => assert_eq!(same, own),
+///     Err(error) => assert!(error.is_unsupported() || error.is_gone()),
+/// }
+/// # Ok::<(), lxkns_ops::Error>(())
+/// ```
 #[doc(alias = "NS_GET_PID_IN_PIDNS")]
 pub fn pid_in(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
     answer(there, nsfs::pid_in(there, pid.0))
@@ -64,6 +103,19 @@ pub fn pid_in(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
 /// # Errors
 ///
 /// See [above](self).
+///
+/// ```
+/// use lxkns_ops::{Namespace, pids};
+/// use lxkns_species::{NamespaceType, Pid};
+///
+/// let here = Namespace::of_self(NamespaceType::Pid)?;
+/// let own = Pid(std::process::id());
+/// match pids::tgid_in(&here, own) {
+///     Ok(same) => assert_eq!(same, own),
+///     Err(error) => assert!(error.is_unsupported() || error.is_gone()),
+/// }
+/// # Ok::<(), lxkns_ops::Error>(())
+/// ```
 #[doc(alias = "NS_GET_TGID_IN_PIDNS")]
 pub fn tgid_in(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
     answer(there, nsfs::tgid_in(there, pid.0))

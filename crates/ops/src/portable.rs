@@ -91,6 +91,14 @@ impl fmt::Display for Fact {
 
 impl Portable {
     /// Nothing is known but the type.
+    ///
+    /// ```
+    /// use lxkns_ops::Portable;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// // Without any further fact there is nowhere to look.
+    /// assert!(Portable::new(NamespaceType::Net).open().is_err());
+    /// ```
     pub fn new(namespace_type: NamespaceType) -> Portable {
         Portable {
             namespace_type,
@@ -103,6 +111,15 @@ impl Portable {
     }
 
     /// Type, inode, and, if the kernel has them, 64-bit id of an open namespace.
+    ///
+    /// ```
+    /// use lxkns_ops::{Namespace, Portable};
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// let net = Namespace::of_self(NamespaceType::Net)?;
+    /// assert_eq!(Portable::of(&net).inode, Some(net.id().inode()));
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     pub fn of(namespace: &Namespace) -> Portable {
         Portable {
             inode: Some(namespace.id().inode()),
@@ -170,6 +187,15 @@ impl Portable {
     /// them is not there any more ([`Error::is_gone`]). [`Error::WrongType`] if the path leads to another type.
     /// [`Error::Differs`] if another fact is not so; [`Error::Unverifiable`] if that cannot be told,
     /// as with a 64-bit id on a kernel without.
+    ///
+    /// ```
+    /// use lxkns_ops::Portable;
+    /// use lxkns_species::{NamespaceType, Pid};
+    ///
+    /// let kept = Portable::of_process(Pid(std::process::id()), NamespaceType::Net)?;
+    /// assert_eq!(Some(kept.open()?.id().inode()), kept.inode);
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     pub fn open(&self) -> Result<Namespace, Error> {
         let by_process = self.pid.map(|pid| self.open_by_process(pid)).transpose()?;
         let by_path = match &self.path {

@@ -11,6 +11,12 @@ use crate::sys::process;
 /// `CAP_SYS_ADMIN` in the initial user namespace.
 ///
 /// False if the caller cannot find out, for lack of a `/proc`.
+///
+/// ```
+/// if !lxkns_ops::may_see_all() {
+///     println!("the kernel's list will be short");
+/// }
+/// ```
 pub fn may_see_all() -> bool {
     let is_initial = |namespace_type: NamespaceType| {
         let link = format!("/proc/thread-self/{}", namespace_type.proc_file());

@@ -50,6 +50,15 @@ impl Reference {
     ///
     /// [`Error::Open`] if nothing can be opened there, [`Error::NotNamespace`] if it is something
     /// else, [`Error::WrongType`] if it is of another type than the reference says.
+    ///
+    /// ```
+    /// use lxkns_ops::Reference;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// let ipc = Reference::Own(NamespaceType::Ipc).open()?;
+    /// assert_eq!(ipc.id().namespace_type(), NamespaceType::Ipc);
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     pub fn open(&self) -> Result<Namespace, Error> {
         let Some(path) = self.path() else {
             return match self {
@@ -148,6 +157,14 @@ impl Reference {
     }
 
     /// The type of the namespace, if the reference says so.
+    ///
+    /// ```
+    /// use lxkns_ops::Reference;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// assert_eq!(Reference::Own(NamespaceType::Ipc).namespace_type(), Some(NamespaceType::Ipc));
+    /// assert_eq!(Reference::Fd(3).namespace_type(), None);
+    /// ```
     pub fn namespace_type(&self) -> Option<NamespaceType> {
         match *self {
             Reference::Process(_, expected)
@@ -162,6 +179,14 @@ impl Reference {
     }
 
     /// The path that opens it, in the caller's mount namespace; `None` if no path does.
+    ///
+    /// ```
+    /// use lxkns_ops::Reference;
+    /// use lxkns_species::{NamespaceType, Pid};
+    ///
+    /// let path = Reference::Process(Pid(812), NamespaceType::Net).path();
+    /// assert_eq!(path.unwrap().to_str(), Some("/proc/812/ns/net"));
+    /// ```
     pub fn path(&self) -> Option<PathBuf> {
         let path = match self {
             Reference::Path(path) => return Some(path.clone()),

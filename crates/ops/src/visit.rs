@@ -37,6 +37,22 @@ impl MountView {
     ///
     /// [`Error::Call`]; denied without `CAP_SYS_ADMIN` over the mount namespace and
     /// `CAP_SYS_CHROOT`, see setns(2).
+    ///
+    /// ```
+    /// use std::fs::File;
+    ///
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::visit::MountView;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// let own = Namespace::of_self(NamespaceType::Mnt)?;
+    /// let proc = File::open("/proc").unwrap();
+    /// match MountView::of(&own, None, &proc) {
+    ///     Ok(view) => println!("{}", std::io::read_to_string(File::from(view.mountinfo)).unwrap()),
+    ///     Err(error) => assert!(error.is_denied()),
+    /// }
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
     #[doc(alias = "setns")]
     pub fn of(
         mount_namespace: impl AsFd,
@@ -66,6 +82,17 @@ impl MountView {
 /// # Errors
 ///
 /// [`Error::Call`]; ETIMEDOUT if there was no answer within `limit`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use lxkns_ops::visit::open_in;
+///
+/// let root = std::fs::File::open("/proc").unwrap();
+/// // `..` leads nowhere, and an absolute path begins at that root.
+/// let status = open_in(&root, c"/../self/../version", Duration::from_secs(1));
+/// assert!(status.is_ok());
+/// ```
 #[doc(alias = "openat2")]
 pub fn open_in(root: impl AsFd, path: &CStr, limit: Duration) -> Result<OwnedFd, Error> {
     let failed = |source| Error::Call {

@@ -62,6 +62,19 @@ pub fn info(mount_namespace: &Namespace) -> Result<Info, Error> {
 /// # Errors
 ///
 /// [`Error::Ask`]; [`Error::is_unsupported`] on older kernels.
+///
+/// ```
+/// use lxkns_ops::{Namespace, mounts};
+/// use lxkns_species::NamespaceType;
+///
+/// let own = Namespace::of_self(NamespaceType::Mnt)?;
+/// match mounts::next(&own) {
+///     Ok(Some((other, _))) => assert_ne!(other.id(), own.id()),
+///     Ok(None) => println!("there is none"),
+///     Err(error) => println!("{error}"),
+/// }
+/// # Ok::<(), lxkns_ops::Error>(())
+/// ```
 #[doc(alias = "NS_MNT_GET_NEXT")]
 pub fn next(mount_namespace: &Namespace) -> Result<Option<(Namespace, Info)>, Error> {
     neighbour(mount_namespace, Neighbour::Next)
@@ -72,6 +85,19 @@ pub fn next(mount_namespace: &Namespace) -> Result<Option<(Namespace, Info)>, Er
 /// # Errors
 ///
 /// As [`next()`].
+///
+/// ```
+/// use lxkns_ops::{Namespace, mounts};
+/// use lxkns_species::NamespaceType;
+///
+/// let own = Namespace::of_self(NamespaceType::Mnt)?;
+/// match mounts::previous(&own) {
+///     Ok(Some((other, _))) => assert_ne!(other.id(), own.id()),
+///     Ok(None) => println!("there is none"),
+///     Err(error) => println!("{error}"),
+/// }
+/// # Ok::<(), lxkns_ops::Error>(())
+/// ```
 #[doc(alias = "NS_MNT_GET_PREV")]
 pub fn previous(mount_namespace: &Namespace) -> Result<Option<(Namespace, Info)>, Error> {
     neighbour(mount_namespace, Neighbour::Previous)

@@ -5,8 +5,9 @@ use lxkns_species::NamespaceId;
 
 /// The namespace, which must be there and be held by these, and by nothing else that lasts.
 ///
-/// Another scan that runs at the same time opens each namespace for a moment. That is an fd of a
-/// process that the test does not know, and is overlooked.
+/// Another scan that runs at the same time opens each namespace for a moment, and has a copy of each
+/// socket and tun device. These are fds of a process that the test does not know, and are
+/// overlooked.
 ///
 /// # Panics
 ///
@@ -26,7 +27,9 @@ pub fn held<'s>(snapshot: &'s Snapshot, id: NamespaceId, expected: &[Holder]) ->
     let is_known = |pid| expected.iter().any(|holder| holder.pid() == Some(pid));
     for holder in holders {
         let passes_by = match holder {
-            Holder::Fd { pid, .. } => !is_known(*pid),
+            Holder::Fd { pid, .. } | Holder::Socket { pid, .. } | Holder::Tun { pid, .. } => {
+                !is_known(*pid)
+            }
             _ => false,
         };
         assert!(

@@ -115,17 +115,18 @@ fn answer_twice(child: &Child) -> JoinHandle<()> {
         for expected in [INIT, ACCESS] {
             let mut request = vec![0; 1 << 17];
             let length = server.read(&mut request).unwrap();
-            let (head, body) = request[..length].split_at(40);
-            // struct fuse_in_header: length, opcode, unique …
-            let opcode = u32::from_ne_bytes(head[4..8].try_into().unwrap());
+            assert!(length >= 48);
+            // struct fuse_in_header: length, opcode, unique … and the first two words of the body.
+            let request: &[u8; 48] = request.first_chunk().unwrap();
+            let opcode = u32::from_ne_bytes(request[4..8].try_into().unwrap());
             assert_eq!(opcode, expected);
             // struct fuse_init_out: version, and otherwise the least of everything.
             let (errno, answer) = match opcode {
-                INIT => (0, [&body[..8], &[0; 56]].concat()),
+                INIT => (0, [&request[40..48], &[0; 56]].concat()),
                 _ => (NOT_IMPLEMENTED, Vec::new()),
             };
             let length = 16 + answer.len() as u32;
-            let unique = &head[8..16];
+            let unique = &request[8..16];
             let reply = [
                 &length.to_ne_bytes(),
                 &errno.to_ne_bytes(),

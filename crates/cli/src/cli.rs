@@ -86,7 +86,7 @@ fn mistaken_command(tool: Tool, error: &Error) -> Option<String> {
 }
 
 /// The essence of what clap has to say: its first paragraph, its tip, and where to read on.
-fn usage_error(tool: Tool, error: &Error) -> String {
+pub(crate) fn usage_error(tool: Tool, error: &Error) -> String {
     let text = error.to_string();
     let mut paragraphs = text.split("\n\n");
     let joined = |paragraph: &str| {

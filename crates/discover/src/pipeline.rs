@@ -221,7 +221,7 @@ fn uid_maps(scan: &Scan<'_>, processes: &[ProcessFacts]) -> IdMaps {
     maps
 }
 
-fn id_map(text: &[u8]) -> Vec<IdMapping> {
+pub(crate) fn id_map(text: &[u8]) -> Vec<IdMapping> {
     let lines = text.split(|&byte| byte == b'\n');
     lines
         .filter_map(|line| {

@@ -5,6 +5,7 @@
 //! file reads the workspace.
 
 mod code;
+mod examples;
 mod layers;
 mod links;
 mod sources;
@@ -85,7 +86,9 @@ fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
     };
     let mut findings = Vec::new();
     for path in workspace.files(&["rs"])? {
-        findings.extend(sources::check(&path, &read(&path)?));
+        let source = read(&path)?;
+        findings.extend(sources::check(&path, &source));
+        findings.extend(examples::check(&path, &source));
     }
     for path in workspace.files(&["md"])? {
         let exists = |target: &Path| workspace.root().join(target).exists();

@@ -270,7 +270,7 @@ fn of_nsfs(scan: &Scan<'_>, device: u64, root: &[u8], path: Vec<u8>) -> Option<E
     let id = NamespaceId::from_link(root.strip_prefix(b"/").unwrap_or(root))?;
     let namespace_type = id.namespace_type();
     // Whatever is wanted may hide in a mount namespace.
-    let wanted = namespace_type == NamespaceType::Mnt || scan.wants_type(namespace_type);
+    let wanted = namespace_type == NamespaceType::Mnt || scan.seeks_type(namespace_type);
     wanted.then_some(Entry {
         device,
         path,
@@ -279,7 +279,7 @@ fn of_nsfs(scan: &Scan<'_>, device: u64, root: &[u8], path: Vec<u8>) -> Option<E
 }
 
 fn of_proc(scan: &Scan<'_>, device: u64, path: Vec<u8>) -> Option<Entry> {
-    scan.wants_type(NamespaceType::Pid).then_some(Entry {
+    scan.seeks_type(NamespaceType::Pid).then_some(Entry {
         device,
         path,
         namespace: None,

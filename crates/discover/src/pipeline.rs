@@ -166,6 +166,7 @@ fn describe_leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
             let parent = process.ppid.and_then(|ppid| joined.get(&ppid));
             parent != Some(&shown(process)) || !process.threads.is_empty()
         })
+        .filter(|process| !describe::has_command_and_cgroup(scan, process))
         .collect();
     let describe = |leader: &&ProcessFacts, described: &mut Vec<ProcessFacts>| {
         let Ok(dir) = scan.proc.process(leader.pid) else {

@@ -12,6 +12,7 @@
 mod bench;
 mod book;
 mod dist;
+mod fuzz;
 mod generate;
 mod lint;
 mod package;
@@ -70,6 +71,8 @@ enum Task {
         #[arg(long = "kernel", value_name = "SERIES")]
         kernels: Vec<String>,
     },
+    /// Search the parsers for inputs that break them, with libFuzzer
+    Fuzz(fuzz::Options),
     /// Measure the tools on a machine full of namespaces, next to lsns and to the least possible
     Bench(bench::Options),
     /// Be the init of a virtual machine and run the tests in it
@@ -117,6 +120,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
                 vm::run(&workspace, kernels, &mut report);
             }
         }
+        Task::Fuzz(options) => return fuzz::run(&Workspace::find()?, options),
         Task::Bench(options) => return bench::run(options),
         Task::GuestInit => return vm::guest::init(true),
         Task::GuestProbe => return vm::guest::init(false),

@@ -5,6 +5,7 @@
 //! file reads the workspace.
 
 mod code;
+mod examples;
 mod layers;
 mod links;
 mod packages;
@@ -88,7 +89,9 @@ fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
     };
     let mut findings = Vec::new();
     for path in workspace.files(&["rs"])? {
-        findings.extend(sources::check(&path, &read(&path)?));
+        let source = read(&path)?;
+        findings.extend(sources::check(&path, &source));
+        findings.extend(examples::check(&path, &source));
     }
     let mut pages = BTreeMap::new();
     for path in workspace.files(&["md"])? {

@@ -14,12 +14,13 @@ use std::sync::OnceLock;
 type Probe = fn() -> bool;
 
 /// What can be needed, and how to find out. Each stands in the documentation of `need!`.
-static NEEDS: [(&str, Probe); 21] = [
+static NEEDS: [(&str, Probe); 22] = [
     ("root", probe::root),
     ("userns", probe::user_namespaces),
     ("timens", probe::time_namespaces),
     ("initpidns", probe::initial_pid_namespace),
     ("tun", probe::tun),
+    ("fuse", probe::fuse),
     ("btf", probe::btf),
     ("bpf", probe::bpf),
     ("openat2cached", probe::cached_open),
@@ -47,6 +48,7 @@ static NEEDS: [(&str, Probe); 21] = [
 /// | `timens` | time namespaces (Linux 5.6, if configured) |
 /// | `initpidns` | being in the initial PID namespace |
 /// | `tun` | /dev/net/tun, for this user |
+/// | `fuse` | /dev/fuse, for this user |
 /// | `btf` | the kernel's types in /sys/kernel/btf/vmlinux |
 /// | `bpf` | bpf(2), for this user |
 /// | `openat2cached` | openat2(2) with `RESOLVE_CACHED` (5.12) |
@@ -139,8 +141,9 @@ fn tell(missing: &str) {
 fn test_name() -> String {
     let thread = std::thread::current();
     match thread.name() {
-        Some("main") | None => std::env::args()
+        Some("main") | None => std::env::args_os()
             .skip(1)
+            .filter_map(|argument| argument.into_string().ok())
             .find(|argument| !argument.starts_with('-'))
             .unwrap_or_else(|| "main".into()),
         Some(name) => name.into(),

@@ -76,6 +76,7 @@ pub(crate) enum Step {
     Mknod {
         path: CString,
         mode: u32,
+        device: u64,
     },
     Symlink {
         target: CString,
@@ -95,6 +96,7 @@ pub(crate) enum Step {
     },
     Unmount(CString),
     Chroot(CString),
+    Chdir(CString),
     Open {
         path: CString,
         flags: i32,

@@ -104,13 +104,13 @@ pub(super) fn mkdir(path: &CStr) -> Result {
     call!(libc::SYS_mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755).map(drop)
 }
 
-pub(super) fn mknod(path: &CStr, file_type: u32) -> Result {
+pub(super) fn mknod(path: &CStr, file_type: u32, device: u64) -> Result {
     call!(
         libc::SYS_mknodat,
         libc::AT_FDCWD,
         path.as_ptr(),
         file_type | 0o644,
-        0
+        device
     )
     .map(drop)
 }
@@ -170,6 +170,10 @@ pub(super) fn unmount(path: &CStr) -> Result {
 pub(super) fn chroot(path: &CStr) -> Result {
     call!(libc::SYS_chroot, path.as_ptr())?;
     call!(libc::SYS_chdir, c"/".as_ptr()).map(drop)
+}
+
+pub(super) fn chdir(path: &CStr) -> Result {
+    call!(libc::SYS_chdir, path.as_ptr()).map(drop)
 }
 
 pub(super) fn tcp_socket() -> Result<RawFd> {

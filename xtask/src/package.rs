@@ -7,9 +7,6 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace::Workspace;
 
-/// What is not published. Cargo would pack it all the same.
-pub(crate) const UNPUBLISHED: &[&str] = &["lxkns-it", "lxkns-nstest", "xtask"];
-
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let status = workspace
         .cargo()

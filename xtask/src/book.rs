@@ -22,15 +22,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     );
     let status = workspace
         .cargo()
-        .args(["doc", "--workspace", "--no-deps", "--all-features"])
-        .args([
-            "--exclude",
-            "xtask",
-            "--exclude",
-            "lxkns-it",
-            "--exclude",
-            "lxkns-nstest",
-        ])
+        .args(["doc", "--no-deps", "--all-features"])
+        .args(workspace.published()?)
         .env("RUSTDOCFLAGS", "-D warnings")
         .status()
         .context("cannot start cargo doc")?;

@@ -10,12 +10,8 @@ use crate::workspace::Workspace;
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let status = workspace
         .cargo()
-        .args(["package", "--workspace", "--locked"])
-        .args(
-            UNPUBLISHED
-                .iter()
-                .flat_map(|package| ["--exclude", package]),
-        )
+        .args(["package", "--locked"])
+        .args(workspace.published()?)
         .status()
         .context("cannot start cargo package")?;
     ensure!(status.success(), "cargo package failed ({status})");

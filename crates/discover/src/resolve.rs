@@ -37,7 +37,8 @@ pub(crate) struct Resolver {
 enum Entry {
     /// Some thread is at it.
     Asking,
-    Resolved(Box<NamespaceFacts>),
+    /// With the reason for what could not be found out.
+    Resolved(Box<NamespaceFacts>, Reason),
     /// It could not be opened, so far.
     Failed(Reason),
 }
@@ -60,7 +61,7 @@ impl Resolver {
 
     /// Whether a namespace has been asked already.
     pub(crate) fn has(&self, id: NamespaceId) -> bool {
-        matches!(self.known().get(&id), Some(Entry::Resolved(_)))
+        matches!(self.known().get(&id), Some(Entry::Resolved(..)))
     }
 
     /// Takes note of a namespace. If it is new, or could not be opened before, opens it and asks.
@@ -98,7 +99,7 @@ impl Resolver {
     fn begin(&self, id: NamespaceId) -> bool {
         let mut known = self.known();
         match known.get(&id) {
-            Some(Entry::Asking | Entry::Resolved(_)) => false,
+            Some(Entry::Asking | Entry::Resolved(..)) => false,
             Some(Entry::Failed(_)) | None => {
                 known.insert(id, Entry::Asking);
                 true
@@ -111,6 +112,17 @@ impl Resolver {
     }
 
     fn ask(&self, namespace: &Namespace) {
+        // One after the other, as they may nest deeper than a process may have files.
+        let mut above = self.ask_one(namespace);
+        while let Some(namespace) = above.pop() {
+            if self.begin(namespace.id()) {
+                above.extend(self.ask_one(&namespace));
+            }
+        }
+    }
+
+    /// Asks a namespace; returns its owner and its parent.
+    fn ask_one(&self, namespace: &Namespace) -> Vec<Namespace> {
         let id = namespace.id();
         let mut facts = NamespaceFacts::new(id);
         let is_user = id.namespace_type() == NamespaceType::User;
@@ -127,22 +139,30 @@ impl Resolver {
                 .ok()
                 .and_then(|uid| self.uids.known(uid));
         }
-        let above = |asked: Result<Namespace, Error>| {
-            let above = asked.ok()?;
-            self.meet_open(&above);
-            Some(above.id())
+        let (mut above, mut why) = (Vec::new(), Reason::Denied);
+        let mut is_above = |asked: Result<Namespace, Error>| match asked {
+            Ok(namespace) => {
+                let id = namespace.id();
+                above.push(namespace);
+                Some(id)
+            }
+            Err(error) => {
+                why = failure(&error);
+                None
+            }
         };
         if self.owners && !is_user {
-            facts.owner = above(namespace.owner());
+            facts.owner = is_above(namespace.owner());
         }
         if id.namespace_type().is_hierarchical()
             && id.inode() == id.namespace_type().initial_inode()
         {
             facts.parent = Relation::None;
         } else if self.parents && id.namespace_type().is_hierarchical() {
-            facts.parent = above(namespace.parent()).map_or(Relation::Unknown, Relation::Known);
+            facts.parent = is_above(namespace.parent()).map_or(Relation::Unknown, Relation::Known);
         }
-        self.finish(id, Entry::Resolved(Box::new(facts)));
+        self.finish(id, Entry::Resolved(Box::new(facts), why));
+        above
     }
 
     /// The namespaces that nobody could open so far.
@@ -150,7 +170,7 @@ impl Resolver {
         let known = self.known();
         let open = known
             .iter()
-            .filter(|(_, entry)| !matches!(entry, Entry::Resolved(_)));
+            .filter(|(_, entry)| !matches!(entry, Entry::Resolved(..)));
         open.map(|(id, _)| *id).collect()
     }
 
@@ -158,7 +178,7 @@ impl Resolver {
     pub(crate) fn unique_ids(&self) -> Vec<(NamespaceId, u64)> {
         let known = self.known();
         let resolved = known.iter().filter_map(|(id, entry)| match entry {
-            Entry::Resolved(facts) => Some((*id, facts.unique_id?)),
+            Entry::Resolved(facts, _) => Some((*id, facts.unique_id?)),
             Entry::Asking | Entry::Failed(_) => None,
         });
         resolved.collect()
@@ -170,7 +190,7 @@ impl Resolver {
         let known = self.known();
         let mut fresh: Vec<NamespaceId> = set.iter().copied().collect();
         while let Some(id) = fresh.pop() {
-            if let Some(Entry::Resolved(facts)) = known.get(&id) {
+            if let Some(Entry::Resolved(facts, _)) = known.get(&id) {
                 let above = [facts.parent.known(), facts.owner].into_iter().flatten();
                 fresh.extend(above.filter(|id| set.insert(*id)));
             }
@@ -192,7 +212,7 @@ impl Resolver {
         let mut all = HashMap::with_capacity(alive.len());
         for (id, entry) in known.into_iter().filter(|(id, _)| alive.contains(id)) {
             let (facts, why) = match entry {
-                Entry::Resolved(facts) => (*facts, Reason::Denied),
+                Entry::Resolved(facts, why) => (*facts, why),
                 Entry::Failed(why) => (NamespaceFacts::new(id), why),
                 Entry::Asking => (NamespaceFacts::new(id), Reason::Failed),
             };

@@ -172,6 +172,16 @@ pub(crate) fn chroot(path: &CStr) -> Result {
     call!(libc::SYS_chdir, c"/".as_ptr()).map(drop)
 }
 
+pub(super) fn duplicate_until_full(fd: RawFd) -> Result {
+    loop {
+        match call!(libc::SYS_dup, fd) {
+            Ok(_) => {}
+            Err(Errno(libc::EMFILE)) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 pub(super) fn chdir(path: &CStr) -> Result {
     call!(libc::SYS_chdir, path.as_ptr()).map(drop)
 }

@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lxkns_model::{Missing, NamespaceFacts, Part, Reason, Relation};
-use lxkns_ops::{Error, Namespace};
+use lxkns_ops::{Error, Feature, Namespace, Support, mounts};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
 
@@ -27,7 +27,6 @@ pub(crate) struct Resolver {
     asks: bool,
     owners: bool,
     parents: bool,
-    /// From which tier on namespaces of a type have 64-bit ids: mount namespaces had them first.
     tier: Tier,
     uids: UidView,
     known: Mutex<HashMap<NamespaceId, Entry>>,
@@ -37,10 +36,28 @@ pub(crate) struct Resolver {
 enum Entry {
     /// Some thread is at it.
     Asking,
-    /// With the reason for what could not be found out.
-    Resolved(Box<NamespaceFacts>, Reason),
+    Resolved(Box<Answer>),
     /// It could not be opened, so far.
     Failed(Reason),
+}
+
+/// What is known of a namespace without asking it: one that has no parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) owner: NamespaceId,
+    pub(crate) unique_id: Option<u64>,
+    /// Of a mount namespace: how many mounts it has.
+    pub(crate) mounts: Option<u32>,
+}
+
+/// What is known of a namespace that has been asked.
+#[derive(Debug)]
+struct Answer {
+    facts: NamespaceFacts,
+    /// How many mounts a mount namespace had.
+    mounts: Option<u32>,
+    /// Why the rest could not be found out.
+    why: Reason,
 }
 
 impl Resolver {
@@ -55,6 +72,16 @@ impl Resolver {
         }
     }
 
+    /// The feature by which the kernel tells 64-bit ids of this type, if they are to be asked for.
+    fn ids(&self, namespace_type: NamespaceType) -> Option<Feature> {
+        // Mount namespaces had them first.
+        let (tier, feature) = match namespace_type {
+            NamespaceType::Mnt => (Tier::Mounts, Feature::MountNamespaceIds),
+            _ => (Tier::Ids, Feature::UniqueIds),
+        };
+        (self.tier >= tier).then_some(feature)
+    }
+
     fn known(&self) -> MutexGuard<'_, HashMap<NamespaceId, Entry>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -62,6 +89,45 @@ impl Resolver {
     /// Whether a namespace has been asked already.
     pub(crate) fn has(&self, id: NamespaceId) -> bool {
         matches!(self.known().get(&id), Some(Entry::Resolved(..)))
+    }
+
+    /// The 64-bit id of a mount namespace, and how many mounts it had when it was asked.
+    pub(crate) fn mount_table(&self, id: NamespaceId) -> Option<(u64, u32)> {
+        match self.known().get(&id) {
+            Some(Entry::Resolved(answer)) => Some((answer.facts.unique_id?, answer.mounts?)),
+            _ => None,
+        }
+    }
+
+    /// Takes note of a namespace of which somebody has told all that it would answer. Says whether
+    /// that will do: it does not if there may be more to be learnt, or the way to an owner that has
+    /// not been met yet.
+    pub(crate) fn meet_told(&self, id: NamespaceId, told: Told) -> bool {
+        let mut known = self.known();
+        if let Some(Entry::Asking | Entry::Resolved(..)) = known.get(&id) {
+            return true;
+        }
+        let knows_owner = matches!(known.get(&told.owner), Some(Entry::Resolved(..)));
+        if !self.asks || self.owners && !knows_owner {
+            return false;
+        }
+        let mut facts = NamespaceFacts::new(id);
+        facts.owner = Some(told.owner).filter(|_| self.owners);
+        // What the kernel has in its structures is an id only if it calls it so.
+        match self.ids(id.namespace_type()).map(Feature::supported) {
+            None | Some(Support::Unsupported) => {}
+            Some(Support::Supported) if told.unique_id.is_some() => {
+                facts.unique_id = told.unique_id;
+            }
+            Some(_) => return false,
+        }
+        let answer = Answer {
+            facts,
+            mounts: told.mounts,
+            why: Reason::Denied,
+        };
+        known.insert(id, Entry::Resolved(Box::new(answer)));
+        true
     }
 
     /// Takes note of a namespace. If it is new, or could not be opened before, opens it and asks.
@@ -126,12 +192,14 @@ impl Resolver {
         let id = namespace.id();
         let mut facts = NamespaceFacts::new(id);
         let is_user = id.namespace_type() == NamespaceType::User;
-        let with_ids = match id.namespace_type() {
-            NamespaceType::Mnt => Tier::Mounts,
-            _ => Tier::Ids,
-        };
-        if self.tier >= with_ids {
-            facts.unique_id = namespace.unique_id().ok();
+        let mut mounts = None;
+        if self.ids(id.namespace_type()).is_some() {
+            let tells_more = id.namespace_type() == NamespaceType::Mnt
+                && Feature::MountNamespaceWalk.supported() == Support::Supported;
+            let info = tells_more.then(|| mounts::info(namespace).ok()).flatten();
+            mounts = info.map(|info| info.mounts);
+            let unique_id = info.map(|info| info.unique_id);
+            facts.unique_id = unique_id.or_else(|| namespace.unique_id().ok());
         }
         if self.owners && is_user {
             facts.creator = namespace
@@ -161,7 +229,8 @@ impl Resolver {
         } else if self.parents && id.namespace_type().is_hierarchical() {
             facts.parent = is_above(namespace.parent()).map_or(Relation::Unknown, Relation::Known);
         }
-        self.finish(id, Entry::Resolved(Box::new(facts), why));
+        let answer = Answer { facts, mounts, why };
+        self.finish(id, Entry::Resolved(Box::new(answer)));
         above
     }
 
@@ -178,7 +247,7 @@ impl Resolver {
     pub(crate) fn unique_ids(&self) -> Vec<(NamespaceId, u64)> {
         let known = self.known();
         let resolved = known.iter().filter_map(|(id, entry)| match entry {
-            Entry::Resolved(facts, _) => Some((*id, facts.unique_id?)),
+            Entry::Resolved(answer) => Some((*id, answer.facts.unique_id?)),
             Entry::Asking | Entry::Failed(_) => None,
         });
         resolved.collect()
@@ -190,7 +259,8 @@ impl Resolver {
         let known = self.known();
         let mut fresh: Vec<NamespaceId> = set.iter().copied().collect();
         while let Some(id) = fresh.pop() {
-            if let Some(Entry::Resolved(facts, _)) = known.get(&id) {
+            if let Some(Entry::Resolved(answer)) = known.get(&id) {
+                let facts = &answer.facts;
                 let above = [facts.parent.known(), facts.owner].into_iter().flatten();
                 fresh.extend(above.filter(|id| set.insert(*id)));
             }
@@ -212,7 +282,7 @@ impl Resolver {
         let mut all = HashMap::with_capacity(alive.len());
         for (id, entry) in known.into_iter().filter(|(id, _)| alive.contains(id)) {
             let (facts, why) = match entry {
-                Entry::Resolved(facts, why) => (*facts, why),
+                Entry::Resolved(answer) => (answer.facts, answer.why),
                 Entry::Failed(why) => (NamespaceFacts::new(id), why),
                 Entry::Asking => (NamespaceFacts::new(id), Reason::Failed),
             };

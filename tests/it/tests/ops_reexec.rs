@@ -7,6 +7,7 @@
     clippy::print_stderr,
     reason = "what a copy and an action say"
 )]
+#![expect(clippy::disallowed_methods, reason = "who runs tests gives them UTF-8")]
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;

@@ -141,8 +141,9 @@ fn tell(missing: &str) {
 fn test_name() -> String {
     let thread = std::thread::current();
     match thread.name() {
-        Some("main") | None => std::env::args()
+        Some("main") | None => std::env::args_os()
             .skip(1)
+            .filter_map(|argument| argument.into_string().ok())
             .find(|argument| !argument.starts_with('-'))
             .unwrap_or_else(|| "main".into()),
         Some(name) => name.into(),

@@ -10,10 +10,12 @@
 )]
 
 mod bench;
+mod book;
 mod dist;
 mod fuzz;
 mod generate;
 mod lint;
+mod package;
 mod process;
 mod test;
 mod tidy;
@@ -48,7 +50,15 @@ enum Task {
     /// Build and run all tests; as root each of them twice, as root and as an ordinary user
     Test,
     /// Pack the programs, linked statically, with man pages, completions and licences into dist/
-    Dist,
+    Dist {
+        /// Pack them for Debian as well, with cargo-deb
+        #[arg(long)]
+        deb: bool,
+    },
+    /// Package the published crates, and build each from its package
+    Package,
+    /// Build the book, with mdbook, and the documentation of the crates
+    Docs,
     /// Run the tests that talk to the kernel on other kernels, each in a virtual machine
     Vm {
         /// The series of a kernel, as in 6.1, or `newest`, or `all` that there are packages of
@@ -97,7 +107,9 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::Gen { check: false } => {
             return generate::write(&Workspace::find()?).map(|()| true);
         }
-        Task::Dist => return dist::run(&Workspace::find()?).map(|()| true),
+        Task::Dist { deb } => return dist::run(&Workspace::find()?, *deb).map(|()| true),
+        Task::Package => return package::run(&Workspace::find()?).map(|()| true),
+        Task::Docs => return book::run(&Workspace::find()?).map(|()| true),
         Task::Test => test::run(&Workspace::find()?, &mut report),
         Task::Vm { kernels } => vm::run(&Workspace::find()?, kernels, &mut report),
         Task::Ci { kernels } => {

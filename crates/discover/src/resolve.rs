@@ -36,9 +36,19 @@ pub(crate) struct Resolver {
 enum Entry {
     /// Some thread is at it.
     Asking,
-    Resolved(Box<Answer>),
+    Resolved(Box<Answers>),
     /// It could not be opened, so far.
     Failed(Reason),
+}
+
+/// What a namespace has told.
+#[derive(Debug)]
+struct Answers {
+    facts: NamespaceFacts,
+    /// Of a mount namespace: how many mounts it had.
+    mounts: Option<u32>,
+    /// Why it has not told more.
+    why: Reason,
 }
 
 /// What is known of a namespace without asking it: one that has no parent.
@@ -88,13 +98,13 @@ impl Resolver {
 
     /// Whether a namespace has been asked already.
     pub(crate) fn has(&self, id: NamespaceId) -> bool {
-        matches!(self.known().get(&id), Some(Entry::Resolved(..)))
+        matches!(self.known().get(&id), Some(Entry::Resolved(_)))
     }
 
     /// The 64-bit id of a mount namespace, and how many mounts it had when it was asked.
     pub(crate) fn mount_table(&self, id: NamespaceId) -> Option<(u64, u32)> {
         match self.known().get(&id) {
-            Some(Entry::Resolved(answer)) => Some((answer.facts.unique_id?, answer.mounts?)),
+            Some(Entry::Resolved(answers)) => Some((answers.facts.unique_id?, answers.mounts?)),
             _ => None,
         }
     }
@@ -104,10 +114,10 @@ impl Resolver {
     /// not been met yet.
     pub(crate) fn meet_told(&self, id: NamespaceId, told: Told) -> bool {
         let mut known = self.known();
-        if let Some(Entry::Asking | Entry::Resolved(..)) = known.get(&id) {
+        if let Some(Entry::Asking | Entry::Resolved(_)) = known.get(&id) {
             return true;
         }
-        let knows_owner = matches!(known.get(&told.owner), Some(Entry::Resolved(..)));
+        let knows_owner = matches!(known.get(&told.owner), Some(Entry::Resolved(_)));
         if !self.asks || self.owners && !knows_owner {
             return false;
         }
@@ -121,12 +131,12 @@ impl Resolver {
             }
             Some(_) => return false,
         }
-        let answer = Answer {
+        let answers = Answers {
             facts,
             mounts: told.mounts,
-            why: Reason::Denied,
+            why: Reason::Failed,
         };
-        known.insert(id, Entry::Resolved(Box::new(answer)));
+        known.insert(id, Entry::Resolved(Box::new(answers)));
         true
     }
 
@@ -165,7 +175,7 @@ impl Resolver {
     fn begin(&self, id: NamespaceId) -> bool {
         let mut known = self.known();
         match known.get(&id) {
-            Some(Entry::Asking | Entry::Resolved(..)) => false,
+            Some(Entry::Asking | Entry::Resolved(_)) => false,
             Some(Entry::Failed(_)) | None => {
                 known.insert(id, Entry::Asking);
                 true
@@ -229,8 +239,8 @@ impl Resolver {
         } else if self.parents && id.namespace_type().is_hierarchical() {
             facts.parent = is_above(namespace.parent()).map_or(Relation::Unknown, Relation::Known);
         }
-        let answer = Answer { facts, mounts, why };
-        self.finish(id, Entry::Resolved(Box::new(answer)));
+        let answers = Answers { facts, mounts, why };
+        self.finish(id, Entry::Resolved(Box::new(answers)));
         above
     }
 
@@ -239,7 +249,7 @@ impl Resolver {
         let known = self.known();
         let open = known
             .iter()
-            .filter(|(_, entry)| !matches!(entry, Entry::Resolved(..)));
+            .filter(|(_, entry)| !matches!(entry, Entry::Resolved(_)));
         open.map(|(id, _)| *id).collect()
     }
 
@@ -247,7 +257,7 @@ impl Resolver {
     pub(crate) fn unique_ids(&self) -> Vec<(NamespaceId, u64)> {
         let known = self.known();
         let resolved = known.iter().filter_map(|(id, entry)| match entry {
-            Entry::Resolved(answer) => Some((*id, answer.facts.unique_id?)),
+            Entry::Resolved(answers) => Some((*id, answers.facts.unique_id?)),
             Entry::Asking | Entry::Failed(_) => None,
         });
         resolved.collect()
@@ -259,9 +269,8 @@ impl Resolver {
         let known = self.known();
         let mut fresh: Vec<NamespaceId> = set.iter().copied().collect();
         while let Some(id) = fresh.pop() {
-            if let Some(Entry::Resolved(answer)) = known.get(&id) {
-                let facts = &answer.facts;
-                let above = [facts.parent.known(), facts.owner].into_iter().flatten();
+            if let Some(Entry::Resolved(answers)) = known.get(&id) {
+                let above = [answers.facts.parent.known(), answers.facts.owner].into_iter().flatten();
                 fresh.extend(above.filter(|id| set.insert(*id)));
             }
         }
@@ -282,7 +291,7 @@ impl Resolver {
         let mut all = HashMap::with_capacity(alive.len());
         for (id, entry) in known.into_iter().filter(|(id, _)| alive.contains(id)) {
             let (facts, why) = match entry {
-                Entry::Resolved(answer) => (answer.facts, answer.why),
+                Entry::Resolved(answers) => (answers.facts, answers.why),
                 Entry::Failed(why) => (NamespaceFacts::new(id), why),
                 Entry::Asking => (NamespaceFacts::new(id), Reason::Failed),
             };

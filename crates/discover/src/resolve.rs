@@ -60,16 +60,6 @@ pub(crate) struct Told {
     pub(crate) mounts: Option<u32>,
 }
 
-/// What is known of a namespace that has been asked.
-#[derive(Debug)]
-struct Answer {
-    facts: NamespaceFacts,
-    /// How many mounts a mount namespace had.
-    mounts: Option<u32>,
-    /// Why the rest could not be found out.
-    why: Reason,
-}
-
 impl Resolver {
     pub(crate) fn new(options: &Options, proc: &Procfs, uids: UidView) -> Resolver {
         Resolver {

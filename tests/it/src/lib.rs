@@ -4,13 +4,17 @@
 //! themselves, and what they ask for here is made for that: a namespace is *held by* something,
 //! whoever else may hold it for a moment (other tests' scans do).
 
+mod judge;
 mod look;
 mod outcome;
+mod possessions;
 mod question;
 mod scale;
 
+pub use judge::{Judge, Judged};
 pub use look::{everywhere, invariants, ordinary, scan, scan_with, snapshot_of, tool_snapshot};
 pub use outcome::{assert_failure, json, stdout};
+pub use possessions::possessions;
 pub use question::{assert_held, assert_owner, gap, held, owner};
 pub use scale::scaled;
 

@@ -4,6 +4,7 @@
 //!   [`Script::spawn`] starts it and yields a [`Child`], which tells PIDs and namespaces, lets
 //!   the script go on after a pause, and cleans up on drop.
 //! - A [`Dir`] is a place for a test's files and mounts.
+//! - [`Neighbours`] do as they please, and keep a diary that scans can be judged by.
 //! - [`need!`] ends a test early, and says so, where the kernel or the user cannot do something.
 //! - [`tool()`] finds the binaries under test.
 //! - [`own_namespace`], [`namespace_of`] and [`linked`] ask /proc what is true, and
@@ -26,6 +27,7 @@ mod dir;
 mod error;
 mod namespaces;
 mod need;
+mod neighbours;
 mod plan;
 mod report;
 mod script;
@@ -40,6 +42,7 @@ pub use error::Error;
 pub use namespaces::{assert_same_namespaces, linked, namespace_of, own_namespace};
 #[doc(hidden)]
 pub use need::is_met;
+pub use neighbours::{Entry, Fact, Neighbours};
 pub use script::Script;
 pub use step::IdMap;
 pub use tool::tool;

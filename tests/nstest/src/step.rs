@@ -5,6 +5,7 @@ use std::fmt;
 use std::os::fd::RawFd;
 
 use lxkns_species::{NamespaceType, NamespaceTypes};
+use rustix::process::Resource;
 
 use crate::command::Executable;
 
@@ -116,6 +117,11 @@ pub(crate) enum Step {
         ends: (RawFd, RawFd),
     },
     Close(RawFd),
+    Limit {
+        resource: Resource,
+        most: u64,
+    },
+    Fill(RawFd),
     Note {
         label: String,
         link: CString,

@@ -56,6 +56,8 @@ impl Life<'_> {
             }
             Step::SendFd { fd, ends } => self.send_fd(*fd, *ends),
             Step::Close(fd) => files::close(*fd),
+            Step::Limit { resource, most } => kernel::limit(*resource, *most),
+            Step::Fill(fd) => files::duplicate_until_full(*fd),
             Step::Note { link, .. } => self.note(link),
             Step::Start { actor, copies } => (0..*copies).try_for_each(|_| self.start(*actor)),
             Step::Reap => kernel::reap(-1).map(drop),

@@ -198,6 +198,11 @@ impl Script {
         self.step(Step::SendFd { fd, ends })
     }
 
+    /// Duplicates an fd until there are as many as the limit allows.
+    pub fn duplicate_until_full(self, fd: i32) -> Script {
+        self.step(Step::Fill(fd))
+    }
+
     /// Closes an fd.
     pub fn close(self, fd: i32) -> Script {
         self.step(Step::Close(fd))

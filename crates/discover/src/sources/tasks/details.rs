@@ -92,7 +92,11 @@ fn is_described(scan: &Scan<'_>, process: &ProcessFacts, all: &[ProcessFacts]) -
         let differs = parent.is_some_and(|parent| parent.namespaces != process.namespaces);
         differs || !process.threads.is_empty()
     };
-    scan.options.scope().details == Details::Everyone || leads()
+    match scan.options.scope().details {
+        Details::Everyone => true,
+        Details::Leaders => leads(),
+        Details::Nobody => false,
+    }
 }
 
 struct Reader<'s> {

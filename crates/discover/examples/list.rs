@@ -13,7 +13,8 @@ use lxkns_model::Namespace;
 use lxkns_species::{NamespaceType, NamespaceTypes};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let types = std::env::args().skip(1).map(|name| name.parse());
+    let names = std::env::args_os().skip(1);
+    let types = names.map(|name| name.to_string_lossy().parse());
     let types = match types.collect::<Result<Vec<NamespaceType>, _>>()? {
         types if types.is_empty() => NamespaceTypes::ALL,
         types => NamespaceTypes::of(types),

@@ -22,7 +22,8 @@ const INTERVAL: Timespec = Timespec {
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let pid = Pid(std::env::args().nth(1).ok_or("which process?")?.parse()?);
+    let argument = std::env::args_os().nth(1).ok_or("which process?")?;
+    let pid = Pid(argument.to_string_lossy().parse()?);
     // As long as this is open, the number cannot become another process's unnoticed.
     let process = pidfd::of_process(pid)?;
     let options = Options::nothing().with(Part::Processes);
@@ -36,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     _ => {}
                 }
             }
-            before = now.clone();
+            before = *now;
         }
         // Its end is what makes a pidfd readable.
         if poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&INTERVAL))? > 0 {

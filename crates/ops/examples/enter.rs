@@ -13,7 +13,8 @@ use lxkns_ops::{Namespace, enter};
 use lxkns_species::{NamespaceType, Pid};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let pid = Pid(std::env::args().nth(1).ok_or("which process?")?.parse()?);
+    let argument = std::env::args_os().nth(1).ok_or("which process?")?;
+    let pid = Pid(argument.to_string_lossy().parse()?);
     let net = Namespace::of_process(pid, NamespaceType::Net)?;
     // The closure runs on a thread of its own, so `thread-self` it must be. The thread ends with
     // it; this one stays where it is.

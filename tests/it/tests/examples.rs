@@ -1,7 +1,5 @@
 //! The examples of the crates: each is run, and finds what is there.
 
-#![expect(clippy::unwrap_used, reason = "these are tests")]
-
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 type Probe = fn() -> bool;
 
 /// What can be needed, and how to find out. Each stands in the documentation of `need!`.
-static NEEDS: [(&str, Probe); 21] = [
+static NEEDS: [(&str, Probe); 23] = [
     ("root", probe::root),
     ("userns", probe::user_namespaces),
     ("timens", probe::time_namespaces),
@@ -34,6 +34,8 @@ static NEEDS: [(&str, Probe); 21] = [
     ("lsns", || probe::program("lsns")),
     ("sh", || probe::program("sh")),
     ("unshare", || probe::program("unshare")),
+    ("setuid", probe::set_user_id),
+    ("filecaps", probe::file_capabilities),
     ("alone", || std::env::var_os("LXKNS_ALONE").is_some()),
     ("never", || false),
 ];
@@ -59,6 +61,8 @@ static NEEDS: [(&str, Probe); 21] = [
 /// | `nshandles` | file handles of namespaces (6.18) |
 /// | `listns` | listns(2) (6.19) |
 /// | `lsns`, `sh`, `unshare` | this program in PATH |
+/// | `setuid` | set-user-ID programs below the directory for temporary files, of root |
+/// | `filecaps` | programs with file capabilities there, of root |
 /// | `alone` | a machine on which nothing else runs: `LXKNS_ALONE` is set |
 /// | `never` | never there; for tests of this very gate |
 ///

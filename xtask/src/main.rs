@@ -16,6 +16,7 @@ mod lint;
 mod process;
 mod test;
 mod tidy;
+mod torture;
 mod vm;
 mod workspace;
 
@@ -62,6 +63,8 @@ enum Task {
     },
     /// Measure the tools on a machine full of namespaces, next to lsns and to the least possible
     Bench(bench::Options),
+    /// Scan amid neighbours that do as they please, and judge what the scans say
+    Torture(torture::Options),
     /// Be the init of a virtual machine and run the tests in it
     #[command(hide = true)]
     GuestInit,
@@ -106,6 +109,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
             }
         }
         Task::Bench(options) => return bench::run(options),
+        Task::Torture(options) => return torture::run(options),
         Task::GuestInit => return vm::guest::init(true),
         Task::GuestProbe => return vm::guest::init(false),
         Task::GuestRun => return vm::guest::run().map(|()| true),

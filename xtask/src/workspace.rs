@@ -19,6 +19,16 @@ pub(crate) struct Package {
     pub(crate) manifest: PathBuf,
 }
 
+/// Ends a chore before it begins if it needs `cargo NAME` and that is not installed.
+pub(crate) fn need_plugin(workspace: &Workspace, name: &str) -> Result<()> {
+    let output = workspace.cargo().args([name, "--version"]).output()?;
+    ensure!(
+        output.status.success(),
+        "there is no cargo-{name} here; `cargo install cargo-{name} --locked` installs it"
+    );
+    Ok(())
+}
+
 impl Workspace {
     /// The workspace that this xtask was built from.
     pub(crate) fn find() -> Result<Self> {

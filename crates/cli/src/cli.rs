@@ -75,12 +75,23 @@ fn end_of_parsing(tool: Tool, error: &Error) -> ExitCode {
         let printed = error.print().and_then(|()| io::stdout().flush());
         return end_with(printed.map_err(Into::into));
     }
-    complain(&usage_error(tool, error));
+    complain(&match mistaken_command(tool, error) {
+        Some(word) => format!("there is no command {word:?}; see 'lxkns --help'"),
+        None => usage_error(tool, error),
+    });
     ExitCode::from(named_subcommand(tool).map_or(2, Entry::usage_code))
 }
 
+/// The word that may have been meant as a subcommand, but was taken for a malformed namespace.
+fn mistaken_command(tool: Tool, error: &Error) -> Option<String> {
+    let word = first_argument()?;
+    let is_word = word.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let is_meant = tool == Tool::Lxkns && error.kind() == ErrorKind::ValueValidation;
+    (is_word && is_meant && named_subcommand(tool).is_none()).then_some(word)
+}
+
 /// The essence of what clap has to say: its first paragraph, its tip, and where to read on.
-fn usage_error(tool: Tool, error: &Error) -> String {
+pub(crate) fn usage_error(tool: Tool, error: &Error) -> String {
     let text = error.to_string();
     let mut paragraphs = text.split("\n\n");
     let joined = |paragraph: &str| {
@@ -104,8 +115,13 @@ fn usage_error(tool: Tool, error: &Error) -> String {
 
 /// The subcommand of a command line that could not be understood.
 fn named_subcommand(tool: Tool) -> Option<&'static Entry> {
-    let name = std::env::args().nth(1).filter(|_| tool == Tool::Lxkns)?;
+    let name = first_argument().filter(|_| tool == Tool::Lxkns)?;
     Entry::named(&name)
+}
+
+/// The first argument, if it is UTF-8: names of ours are.
+fn first_argument() -> Option<String> {
+    std::env::args_os().nth(1)?.into_string().ok()
 }
 
 #[cfg(test)]

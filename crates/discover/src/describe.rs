@@ -1,14 +1,15 @@
 //! The details of a process: credentials and PIDs, command line, cgroup.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use lxkns_model::{Cmdline, Missing, Part, ProcessFacts, Text};
 use lxkns_species::{Capabilities, NamespaceType, Pid, Uid};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
-use crate::procfs::{cgroup, read_all, status};
+use crate::procfs::{cgroup, read_all, read_into, status};
 use crate::scan::Scan;
 
 /// So much of a command line is kept.
@@ -53,7 +54,7 @@ pub(crate) fn credentials(
             process.pids = Some(pids).filter(|pids| !pids.is_empty());
             Ok(())
         }
-        Err(errno) => unread(scan, process, errno),
+        Err(errno) => unread(scan, process.pid, errno),
     }
 }
 
@@ -78,47 +79,66 @@ pub(crate) fn command_and_cgroup(
     process: &mut ProcessFacts,
 ) -> Result<(), Errno> {
     if scan.wants(Part::Cmdline) {
-        if process.kernel_thread {
-            process.cmdline = Some(Cmdline::default());
+        process.cmdline = if process.kernel_thread {
+            Some(Cmdline::default())
         } else {
-            // Mostly one read of a small buffer will do.
-            let mut buffer = [0; 2048];
-            let read = match dir.read(c"cmdline", &mut buffer) {
-                Ok(text) if text.len() < 2048 => Ok(cmdline(text, false)),
-                Ok(_) => read_all(dir.as_fd(), c"cmdline", CMDLINE_LIMIT)
-                    .map(|(text, cut)| cmdline(&text, cut)),
-                Err(errno) => Err(errno),
-            };
-            match read {
-                Ok(cmdline) => process.cmdline = Some(cmdline),
-                Err(errno) => unread(scan, process, errno)?,
-            }
-        }
+            told(scan, process.pid, cmdline_in(dir.as_fd(), c"cmdline"))?
+        };
     }
     if scan.wants(Part::Cgroup) {
-        let mut buffer = [0; 8192];
-        match dir.read(c"cgroup", &mut buffer) {
-            Ok(text) => process.cgroup = cgroup::parse(text).map(Text::from),
-            Err(errno) => unread(scan, process, errno)?,
-        }
+        process.cgroup = told(scan, process.pid, cgroup_in(dir.as_fd(), c"cgroup"))?.flatten();
     }
     Ok(())
 }
 
-fn unread(scan: &Scan<'_>, process: &ProcessFacts, errno: Errno) -> Result<(), Errno> {
+/// Whether all of that has been read.
+pub(crate) fn has_command_and_cgroup(scan: &Scan<'_>, process: &ProcessFacts) -> bool {
+    (process.cmdline.is_some() || !scan.wants(Part::Cmdline))
+        && (process.cgroup.is_some() || !scan.wants(Part::Cgroup))
+}
+
+/// The command line in a file.
+pub(crate) fn cmdline_in(dir: BorrowedFd<'_>, file: impl Arg + Copy) -> Result<Cmdline, Errno> {
+    // Mostly one read of a small buffer will do.
+    let mut buffer = [0; 2048];
+    let text = read_into(dir, file, &mut buffer)?;
+    if text.len() < 2048 {
+        return Ok(cmdline(text, false));
+    }
+    read_all(dir, file, CMDLINE_LIMIT).map(|(text, cut)| cmdline(&text, cut))
+}
+
+/// The cgroup in a file.
+pub(crate) fn cgroup_in(dir: BorrowedFd<'_>, file: impl Arg) -> Result<Option<Text>, Errno> {
+    let mut buffer = [0; 8192];
+    read_into(dir, file, &mut buffer).map(|text| cgroup::parse(text).map(Text::from))
+}
+
+/// What was read, unless that is a gap.
+///
+/// # Errors
+///
+/// Only if the process is gone.
+pub(crate) fn told<T>(
+    scan: &Scan<'_>,
+    pid: Pid,
+    read: Result<T, Errno>,
+) -> Result<Option<T>, Errno> {
+    read.map(Some)
+        .or_else(|errno| unread(scan, pid, errno).map(|()| None))
+}
+
+fn unread(scan: &Scan<'_>, pid: Pid, errno: Errno) -> Result<(), Errno> {
     if matches!(errno, Errno::NOENT | Errno::SRCH) {
         return Err(errno);
     }
-    scan.gaps.add(
-        Missing::ProcessDetails,
-        reason(errno),
-        format!("pid {}", process.pid),
-    );
+    scan.gaps
+        .add(Missing::ProcessDetails, reason(errno), format!("pid {pid}"));
     Ok(())
 }
 
 /// Arguments end with NUL each. A process that has overwritten them may have left none.
-fn cmdline(text: &[u8], cut: bool) -> Cmdline {
+pub(crate) fn cmdline(text: &[u8], cut: bool) -> Cmdline {
     let text = text.strip_suffix(b"\0").unwrap_or(text);
     let arguments = if text.is_empty() {
         Vec::new()

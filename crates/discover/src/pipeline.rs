@@ -151,16 +151,26 @@ fn describe_leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
     if !scan.wants(Part::Cmdline) && !scan.wants(Part::Cgroup) {
         return;
     }
+    let shown = |process: &ProcessFacts| {
+        let mut shown = process.namespaces;
+        for namespace_type in NamespaceType::ALL {
+            if !scan.wants_type(namespace_type) {
+                shown.clear(namespace_type);
+            }
+        }
+        shown
+    };
     let joined: HashMap<Pid, _> = processes
         .iter()
-        .map(|process| (process.pid, process.namespaces))
+        .map(|process| (process.pid, shown(process)))
         .collect();
     let leaders: Vec<&ProcessFacts> = processes
         .iter()
         .filter(|process| {
             let parent = process.ppid.and_then(|ppid| joined.get(&ppid));
-            parent != Some(&process.namespaces) || !process.threads.is_empty()
+            parent != Some(&shown(process)) || !process.threads.is_empty()
         })
+        .filter(|process| !describe::has_command_and_cgroup(scan, process))
         .collect();
     let describe = |leader: &&ProcessFacts, described: &mut Vec<ProcessFacts>| {
         let Ok(dir) = scan.proc.process(leader.pid) else {
@@ -216,7 +226,7 @@ fn uid_maps(scan: &Scan<'_>, processes: &[ProcessFacts]) -> IdMaps {
     maps
 }
 
-fn id_map(text: &[u8]) -> Vec<IdMapping> {
+pub(crate) fn id_map(text: &[u8]) -> Vec<IdMapping> {
     let lines = text.split(|&byte| byte == b'\n');
     lines
         .filter_map(|line| {

@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lxkns_model::{Missing, NamespaceFacts, Part, Reason, Relation};
-use lxkns_ops::{Error, Namespace};
+use lxkns_ops::{Error, Feature, Namespace, Support, mounts};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
 
@@ -27,7 +27,6 @@ pub(crate) struct Resolver {
     asks: bool,
     owners: bool,
     parents: bool,
-    /// From which tier on namespaces of a type have 64-bit ids: mount namespaces had them first.
     tier: Tier,
     uids: UidView,
     known: Mutex<HashMap<NamespaceId, Entry>>,
@@ -37,9 +36,28 @@ pub(crate) struct Resolver {
 enum Entry {
     /// Some thread is at it.
     Asking,
-    Resolved(Box<NamespaceFacts>),
+    Resolved(Box<Answers>),
     /// It could not be opened, so far.
     Failed(Reason),
+}
+
+/// What a namespace has told.
+#[derive(Debug)]
+struct Answers {
+    facts: NamespaceFacts,
+    /// Of a mount namespace: how many mounts it had.
+    mounts: Option<u32>,
+    /// Why it has not told more.
+    why: Reason,
+}
+
+/// What is known of a namespace without asking it: one that has no parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) owner: NamespaceId,
+    pub(crate) unique_id: Option<u64>,
+    /// Of a mount namespace: how many mounts it has.
+    pub(crate) mounts: Option<u32>,
 }
 
 impl Resolver {
@@ -54,6 +72,16 @@ impl Resolver {
         }
     }
 
+    /// The feature by which the kernel tells 64-bit ids of this type, if they are to be asked for.
+    fn ids(&self, namespace_type: NamespaceType) -> Option<Feature> {
+        // Mount namespaces had them first.
+        let (tier, feature) = match namespace_type {
+            NamespaceType::Mnt => (Tier::Mounts, Feature::MountNamespaceIds),
+            _ => (Tier::Ids, Feature::UniqueIds),
+        };
+        (self.tier >= tier).then_some(feature)
+    }
+
     fn known(&self) -> MutexGuard<'_, HashMap<NamespaceId, Entry>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -61,6 +89,45 @@ impl Resolver {
     /// Whether a namespace has been asked already.
     pub(crate) fn has(&self, id: NamespaceId) -> bool {
         matches!(self.known().get(&id), Some(Entry::Resolved(_)))
+    }
+
+    /// The 64-bit id of a mount namespace, and how many mounts it had when it was asked.
+    pub(crate) fn mount_table(&self, id: NamespaceId) -> Option<(u64, u32)> {
+        match self.known().get(&id) {
+            Some(Entry::Resolved(answers)) => Some((answers.facts.unique_id?, answers.mounts?)),
+            _ => None,
+        }
+    }
+
+    /// Takes note of a namespace of which somebody has told all that it would answer. Says whether
+    /// that will do: it does not if there may be more to be learnt, or the way to an owner that has
+    /// not been met yet.
+    pub(crate) fn meet_told(&self, id: NamespaceId, told: Told) -> bool {
+        let mut known = self.known();
+        if let Some(Entry::Asking | Entry::Resolved(_)) = known.get(&id) {
+            return true;
+        }
+        let knows_owner = matches!(known.get(&told.owner), Some(Entry::Resolved(_)));
+        if !self.asks || self.owners && !knows_owner {
+            return false;
+        }
+        let mut facts = NamespaceFacts::new(id);
+        facts.owner = Some(told.owner).filter(|_| self.owners);
+        // What the kernel has in its structures is an id only if it calls it so.
+        match self.ids(id.namespace_type()).map(Feature::supported) {
+            None | Some(Support::Unsupported) => {}
+            Some(Support::Supported) if told.unique_id.is_some() => {
+                facts.unique_id = told.unique_id;
+            }
+            Some(_) => return false,
+        }
+        let answers = Answers {
+            facts,
+            mounts: told.mounts,
+            why: Reason::Failed,
+        };
+        known.insert(id, Entry::Resolved(Box::new(answers)));
+        true
     }
 
     /// Takes note of a namespace. If it is new, or could not be opened before, opens it and asks.
@@ -111,15 +178,28 @@ impl Resolver {
     }
 
     fn ask(&self, namespace: &Namespace) {
+        // One after the other, as they may nest deeper than a process may have files.
+        let mut above = self.ask_one(namespace);
+        while let Some(namespace) = above.pop() {
+            if self.begin(namespace.id()) {
+                above.extend(self.ask_one(&namespace));
+            }
+        }
+    }
+
+    /// Asks a namespace; returns its owner and its parent.
+    fn ask_one(&self, namespace: &Namespace) -> Vec<Namespace> {
         let id = namespace.id();
         let mut facts = NamespaceFacts::new(id);
         let is_user = id.namespace_type() == NamespaceType::User;
-        let with_ids = match id.namespace_type() {
-            NamespaceType::Mnt => Tier::Mounts,
-            _ => Tier::Ids,
-        };
-        if self.tier >= with_ids {
-            facts.unique_id = namespace.unique_id().ok();
+        let mut mounts = None;
+        if self.ids(id.namespace_type()).is_some() {
+            let tells_more = id.namespace_type() == NamespaceType::Mnt
+                && Feature::MountNamespaceWalk.supported() == Support::Supported;
+            let info = tells_more.then(|| mounts::info(namespace).ok()).flatten();
+            mounts = info.map(|info| info.mounts);
+            let unique_id = info.map(|info| info.unique_id);
+            facts.unique_id = unique_id.or_else(|| namespace.unique_id().ok());
         }
         if self.owners && is_user {
             facts.creator = namespace
@@ -127,22 +207,31 @@ impl Resolver {
                 .ok()
                 .and_then(|uid| self.uids.known(uid));
         }
-        let above = |asked: Result<Namespace, Error>| {
-            let above = asked.ok()?;
-            self.meet_open(&above);
-            Some(above.id())
+        let (mut above, mut why) = (Vec::new(), Reason::Denied);
+        let mut is_above = |asked: Result<Namespace, Error>| match asked {
+            Ok(namespace) => {
+                let id = namespace.id();
+                above.push(namespace);
+                Some(id)
+            }
+            Err(error) => {
+                why = failure(&error);
+                None
+            }
         };
         if self.owners && !is_user {
-            facts.owner = above(namespace.owner());
+            facts.owner = is_above(namespace.owner());
         }
         if id.namespace_type().is_hierarchical()
             && id.inode() == id.namespace_type().initial_inode()
         {
             facts.parent = Relation::None;
         } else if self.parents && id.namespace_type().is_hierarchical() {
-            facts.parent = above(namespace.parent()).map_or(Relation::Unknown, Relation::Known);
+            facts.parent = is_above(namespace.parent()).map_or(Relation::Unknown, Relation::Known);
         }
-        self.finish(id, Entry::Resolved(Box::new(facts)));
+        let answers = Answers { facts, mounts, why };
+        self.finish(id, Entry::Resolved(Box::new(answers)));
+        above
     }
 
     /// The namespaces that nobody could open so far.
@@ -158,7 +247,7 @@ impl Resolver {
     pub(crate) fn unique_ids(&self) -> Vec<(NamespaceId, u64)> {
         let known = self.known();
         let resolved = known.iter().filter_map(|(id, entry)| match entry {
-            Entry::Resolved(facts) => Some((*id, facts.unique_id?)),
+            Entry::Resolved(answers) => Some((*id, answers.facts.unique_id?)),
             Entry::Asking | Entry::Failed(_) => None,
         });
         resolved.collect()
@@ -170,8 +259,10 @@ impl Resolver {
         let known = self.known();
         let mut fresh: Vec<NamespaceId> = set.iter().copied().collect();
         while let Some(id) = fresh.pop() {
-            if let Some(Entry::Resolved(facts)) = known.get(&id) {
-                let above = [facts.parent.known(), facts.owner].into_iter().flatten();
+            if let Some(Entry::Resolved(answers)) = known.get(&id) {
+                let above = [answers.facts.parent.known(), answers.facts.owner]
+                    .into_iter()
+                    .flatten();
                 fresh.extend(above.filter(|id| set.insert(*id)));
             }
         }
@@ -192,7 +283,7 @@ impl Resolver {
         let mut all = HashMap::with_capacity(alive.len());
         for (id, entry) in known.into_iter().filter(|(id, _)| alive.contains(id)) {
             let (facts, why) = match entry {
-                Entry::Resolved(facts) => (*facts, Reason::Denied),
+                Entry::Resolved(answers) => (answers.facts, answers.why),
                 Entry::Failed(why) => (NamespaceFacts::new(id), why),
                 Entry::Asking => (NamespaceFacts::new(id), Reason::Failed),
             };

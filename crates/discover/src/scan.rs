@@ -23,7 +23,8 @@ pub(crate) struct Scan<'o> {
     /// The scanner, if the procfs shows it.
     pub(crate) own_pid: Option<Pid>,
     pub(crate) own_pid_namespace: Option<NamespaceId>,
-    /// The types of namespace links to read: those asked for, and those needed on the way.
+    sought: NamespaceTypes,
+    /// The types of namespace links to read: those sought, and those needed on the way.
     pub(crate) link_types: NamespaceTypes,
     pub(crate) uids: UidView,
     /// Whether the kernel lists the mounts of any mount namespace.
@@ -86,7 +87,8 @@ impl<'o> Scan<'o> {
             .as_ref()
             .and_then(|own| own.namespace(NamespaceType::Pid).ok());
         let own_pid = own.as_ref().map(|_| Pid(std::process::id()));
-        let mut link_types = options.scope().types;
+        let sought = sought(options);
+        let mut link_types = sought;
         if options.wants(Part::Mounts) {
             // Whatever is asked for, it may hide in any mount namespace.
             link_types.insert(NamespaceType::Mnt);
@@ -118,6 +120,7 @@ impl<'o> Scan<'o> {
             sockets: Mutex::default(),
             own_pid,
             own_pid_namespace,
+            sought,
             link_types,
             uids,
             proc,
@@ -135,8 +138,24 @@ impl<'o> Scan<'o> {
         best.filter(|_| self.proc.is_ours()).unwrap_or(Tier::Proc)
     }
 
+    /// Whether namespaces of this type are to be shown.
     pub(crate) fn wants_type(&self, namespace_type: NamespaceType) -> bool {
         self.options.scope().types.contains(namespace_type)
+    }
+
+    /// Whether namespaces of this type are looked for, be it only for the sake of their owners.
+    pub(crate) fn seeks_type(&self, namespace_type: NamespaceType) -> bool {
+        self.sought.contains(namespace_type)
+    }
+}
+
+/// The types to look for: those wanted. But anything, of whatever type, may be all that keeps its
+/// owner in being.
+fn sought(options: &Options) -> NamespaceTypes {
+    let wanted = options.scope().types;
+    match options.wants(Part::Ownership) && wanted.contains(NamespaceType::User) {
+        true => NamespaceTypes::ALL,
+        false => wanted,
     }
 }
 

@@ -13,6 +13,25 @@
 //! Minimum kernel version: 5.8, built with BTF. All steps need `CAP_BPF` and `CAP_PERFMON`, or
 //! `CAP_SYS_ADMIN`, in the initial user namespace; a kernel in lockdown confidentiality mode refuses
 //! programs that read kernel memory.
+//!
+//! ```
+//! use std::fs::File;
+//! use std::io::Read;
+//!
+//! use lxkns_ops::Error;
+//! use lxkns_ops::bpf::{Instruction, link_iterator, load_iterator, open_iterator};
+//!
+//! /// What the program writes about all objects.
+//! fn all(program: &[Instruction], target: u32) -> Result<Vec<u8>, Error> {
+//!     let link = link_iterator(load_iterator(program, target, c"Dual MIT/GPL")?)?;
+//!     let mut output = Vec::new();
+//!     File::from(open_iterator(link)?).read_to_end(&mut output).unwrap();
+//!     Ok(output)
+//! }
+//!
+//! // Type 0 is `void`, which is no iterator.
+//! assert!(all(&[], 0).is_err());
+//! ```
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -36,6 +55,16 @@ pub struct Instruction {
 impl Instruction {
     /// The instruction with this operation code, of these registers (0 to 10), offset and
     /// immediate value.
+    ///
+    /// ```
+    /// use lxkns_ops::bpf::Instruction;
+    ///
+    /// // r0 = 0; exit
+    /// const NOTHING: [Instruction; 2] = [
+    ///     Instruction::new(0xb7, 0, 0, 0, 0),
+    ///     Instruction::new(0x95, 0, 0, 0, 0),
+    /// ];
+    /// ```
     pub const fn new(
         code: u8,
         destination: u8,
@@ -57,7 +86,15 @@ impl Instruction {
         }
     }
 
-    /// The same instruction with another offset.
+    /// The same instruction with another offset: for jumps whose target is known later.
+    ///
+    /// ```
+    /// use lxkns_ops::bpf::Instruction;
+    ///
+    /// // if r1 == 0, skip two instructions
+    /// let jump = Instruction::new(0x15, 1, 0, 0, 0);
+    /// assert_eq!(jump.with_offset(2), Instruction::new(0x15, 1, 0, 2, 0));
+    /// ```
     #[must_use]
     pub const fn with_offset(self, offset: i16) -> Instruction {
         Instruction { offset, ..self }
@@ -74,6 +111,14 @@ impl Instruction {
 ///
 /// `EPERM` without the privileges, or in lockdown; `EACCES` and `EINVAL` when the verifier rejects
 /// the program, see [`verifier_log`].
+///
+/// ```
+/// use lxkns_ops::bpf::{Instruction, load_iterator};
+///
+/// let exit = Instruction::new(0x95, 0, 0, 0, 0);
+/// let error = load_iterator(&[exit], 0, c"Dual MIT/GPL").unwrap_err();
+/// assert!(error.errno().is_some());
+/// ```
 #[doc(alias = "BPF_PROG_LOAD")]
 pub fn load_iterator(
     instructions: &[Instruction],
@@ -87,6 +132,15 @@ pub fn load_iterator(
 /// What the kernel's verifier says of an iterator program: why [`load_iterator`] fails.
 ///
 /// Cut short after 64 KiB; empty if the kernel did not get as far as the verifier.
+///
+/// ```
+/// use lxkns_ops::bpf::{Instruction, load_iterator, verifier_log};
+///
+/// let (program, target, licence) = ([Instruction::new(0x95, 0, 0, 0, 0)], 0, c"Dual MIT/GPL");
+/// if let Err(error) = load_iterator(&program, target, licence) {
+///     println!("{error}: {}", verifier_log(&program, target, licence));
+/// }
+/// ```
 pub fn verifier_log(instructions: &[Instruction], target: u32, licence: &CStr) -> String {
     let mut log = vec![0; 64 * 1024];
     // Too small a buffer is an error (ENOSPC) as well: all that matters is what was written.
@@ -105,6 +159,11 @@ pub fn verifier_log(instructions: &[Instruction], target: u32, licence: &CStr) -
 /// # Errors
 ///
 /// `EPERM`, `EINVAL`, `ENOMEM`, as bpf(2) says.
+///
+/// ```
+/// let no_program = std::fs::File::open("/dev/null").unwrap();
+/// assert!(lxkns_ops::bpf::link_iterator(no_program).is_err());
+/// ```
 #[doc(alias = "BPF_LINK_CREATE")]
 pub fn link_iterator(program: impl AsFd) -> Result<OwnedFd, Error> {
     sys::bpf::link_iterator(program.as_fd()).map_err(failed("attach a BPF iterator"))
@@ -118,6 +177,11 @@ pub fn link_iterator(program: impl AsFd) -> Result<OwnedFd, Error> {
 /// # Errors
 ///
 /// `EPERM`, `ENOMEM`, as bpf(2) says.
+///
+/// ```
+/// let no_link = std::fs::File::open("/dev/null").unwrap();
+/// assert!(lxkns_ops::bpf::open_iterator(no_link).is_err());
+/// ```
 #[doc(alias = "BPF_ITER_CREATE")]
 pub fn open_iterator(link: impl AsFd) -> Result<OwnedFd, Error> {
     sys::bpf::open_iterator(link.as_fd()).map_err(failed("open a BPF iterator"))
@@ -139,6 +203,13 @@ impl KernelTypes {
     /// # Errors
     ///
     /// Those of open(2) and read(2), `ENOENT` above all: the kernel has no BTF, or no sysfs is here.
+    ///
+    /// ```
+    /// match lxkns_ops::bpf::KernelTypes::open() {
+    ///     Ok(types) => println!("{} bytes", types.bytes().len()),
+    ///     Err(error) => println!("{error}"), // a kernel without BTF
+    /// }
+    /// ```
     pub fn open() -> Result<KernelTypes, Error> {
         KernelTypes::try_open().map_err(|error| {
             let errno = Errno::from_io_error(&error).unwrap_or(Errno::IO);
@@ -158,6 +229,13 @@ impl KernelTypes {
     }
 
     /// The bytes, in the kernel's BTF format and the machine's byte order.
+    ///
+    /// ```
+    /// if let Ok(types) = lxkns_ops::bpf::KernelTypes::open() {
+    ///     // They begin with a magic number.
+    ///     assert!(types.bytes().starts_with(&0xeb9f_u16.to_ne_bytes()));
+    /// }
+    /// ```
     pub fn bytes(&self) -> &[u8] {
         match &self.0 {
             Source::Mapped(mapping) => mapping.bytes(),

@@ -17,3 +17,28 @@ pub use outcome::{assert_failure, json, stdout};
 pub use possessions::possessions;
 pub use question::{assert_held, assert_owner, gap, held, owner};
 pub use scale::scaled;
+
+/// The programs in the pages for readers, as doctests.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+
+    #[doc = include_str!("../../../docs/guide.md")]
+    struct Guide;
+
+    #[doc = include_str!("../../../crates/species/README.md")]
+    struct Species;
+
+    #[doc = include_str!("../../../crates/ops/README.md")]
+    struct Ops;
+
+    #[doc = include_str!("../../../crates/model/README.md")]
+    struct Model;
+
+    #[doc = include_str!("../../../crates/discover/README.md")]
+    struct Discover;
+
+    #[doc = include_str!("../../../crates/pidmap/README.md")]
+    struct Pidmap;
+}

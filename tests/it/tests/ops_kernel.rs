@@ -90,8 +90,14 @@ fn pids_are_translated_down_and_up() {
 
     // The tests themselves have no PID in there.
     let stranger = ProcessId(std::process::id());
-    assert!(pids::pid_in(&inside, stranger).unwrap_err().is_gone());
-    assert!(pids::pid_from(&inside, ProcessId(0)).unwrap_err().is_gone());
+    for error in [
+        pids::pid_in(&inside, stranger).unwrap_err(),
+        pids::tgid_in(&inside, stranger).unwrap_err(),
+        pids::pid_from(&inside, ProcessId(0)).unwrap_err(),
+        pids::tgid_from(&inside, ProcessId(0)).unwrap_err(),
+    ] {
+        assert!(error.is_gone(), "{error}: {:?}", error.errno());
+    }
     let user = Namespace::of_self(User).unwrap();
     assert_eq!(
         pids::pid_in(&user, first).unwrap_err().errno(),

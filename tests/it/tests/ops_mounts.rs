@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
-use std::os::fd::AsFd;
+use std::ffi::CString;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
 
 use lxkns_nstest::{Dir, Script, need};
 use lxkns_ops::mounts::{self, Mount, MountId, NSFS_MAGIC, Of};
+use lxkns_ops::visit::{MountView, open_in};
 use lxkns_ops::{Feature, Namespace, Support, may_see_all};
 use lxkns_species::NamespaceType::{Mnt, Net};
 use rustix::io::Errno;
@@ -147,6 +151,51 @@ fn the_walk_finds_mount_namespaces_that_only_an_fd_holds() {
     assert_eq!(namespace.unique_id().unwrap(), info.unique_id);
     assert_eq!(mounts::info(namespace).unwrap(), *info);
     assert!(info.mounts > 0);
-    let own = Namespace::of_self(Mnt).unwrap().id();
-    assert!(found.iter().any(|(namespace, _)| namespace.id() == own));
+    let own = Namespace::of_self(Mnt).unwrap();
+    assert!(
+        found
+            .iter()
+            .any(|(namespace, _)| namespace.id() == own.id())
+    );
+
+    // Backwards as well.
+    let (mut last, mut own_found) = (*info, false);
+    let mut at = namespace.try_clone().unwrap();
+    while let Some((previous, info)) = mounts::previous(&at).unwrap() {
+        assert!(info.unique_id < last.unique_id);
+        own_found |= previous.id() == own.id();
+        (at, last) = (previous, info);
+    }
+    assert_eq!(own_found, own.unique_id().unwrap() < info.unique_id);
+}
+
+#[test]
+fn paths_are_opened_below_a_root_and_never_outside() {
+    need!(root);
+    let dir = Dir::new().unwrap();
+    let child = Script::new()
+        .unshare([Mnt, Net])
+        .mount("tmpfs", &dir, "")
+        .bind_namespace(Net, dir.join("net"))
+        .symlink("/proc/self/ns/net", dir.join("link"))
+        .spawn()
+        .unwrap();
+    let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
+    let proc = std::fs::File::open("/proc").unwrap();
+    let view = MountView::of(&namespace, None, &proc).unwrap();
+    let mountinfo = std::io::read_to_string(std::fs::File::from(view.mountinfo)).unwrap();
+    assert!(mountinfo.contains(&child.namespace(Net).to_string()));
+    let open = |path: &Path| {
+        let path = CString::new(path.as_os_str().as_bytes()).unwrap();
+        open_in(&view.root, &path, Duration::from_secs(60))
+    };
+    // Opened with O_PATH: opened again to be asked.
+    let path = open(&dir.join("net")).unwrap();
+    let file = std::fs::File::open(format!("/proc/self/fd/{}", path.as_raw_fd()));
+    let found = Namespace::from_fd(file.unwrap().into()).unwrap();
+    assert_eq!(found.id(), child.namespace(Net));
+    // What that file of procfs refers to is nowhere below the root.
+    let error = open(&dir.join("link")).unwrap_err();
+    assert_eq!(error.errno(), Some(Errno::XDEV));
+    assert!(open(&dir.join("none")).unwrap_err().is_gone());
 }

@@ -2,7 +2,12 @@
 //! that use this have, and so it runs its tests itself, in the way of libtest.
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
-#![expect(clippy::print_stderr, reason = "what an action says")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what a copy and an action say"
+)]
+#![expect(clippy::disallowed_methods, reason = "who runs tests gives them UTF-8")]
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +17,7 @@ use std::time::Duration;
 
 use lxkns_discover::reexec::{self, Action, Error};
 use lxkns_nstest::{Child, Dir, Script, linked, need, own_namespace};
-use lxkns_ops::Namespace;
+use lxkns_ops::{Namespace, enter};
 use lxkns_species::NamespaceType::{self, Cgroup, Ipc, Mnt, Net, Pid, Time, User, Uts};
 use rustix::io::Errno;
 
@@ -43,7 +48,7 @@ static NOT_AS_REGISTERED: Action<(), u32> = Action::new("namespaces", |()| 0);
 
 type Test = fn();
 
-const TESTS: [(&str, Test); 12] = [
+const TESTS: [(&str, Test); 13] = [
     (
         "copies_run_in_namespaces_of_all_types",
         copies_run_in_namespaces_of_all_types,
@@ -59,6 +64,7 @@ const TESTS: [(&str, Test); 12] = [
         the_environment_is_empty_but_for_what_is_added,
     ),
     ("no_file_is_inherited", no_file_is_inherited),
+    ("a_process_may_enter_for_good", a_process_may_enter_for_good),
     ("a_panic_is_told", a_panic_is_told),
     ("who_takes_too_long_is_killed", who_takes_too_long_is_killed),
     (
@@ -92,6 +98,9 @@ fn main() {
             Err(Error::SecureExecution) => 42,
             _ => 1,
         });
+    }
+    if let Some(pid) = std::env::args().skip_while(|it| it != "--for-good").nth(1) {
+        enter_for_good(lxkns_species::Pid(pid.parse().unwrap()));
     }
     run_tests();
 }
@@ -185,6 +194,48 @@ fn the_environment_is_empty_but_for_what_is_added() {
         .run(&())
         .unwrap();
     assert_eq!(added, [("NAME".into(), "a value".into())]);
+}
+
+const ENTERED: [NamespaceType; 3] = [User, Uts, Pid];
+
+/// Enters namespaces of a process without any copy in between: this is the only thread.
+fn enter_for_good(pid: lxkns_species::Pid) -> ! {
+    let namespaces = ENTERED.map(|ns_type| Namespace::of_process(pid, ns_type).unwrap());
+    enter::for_good(&namespaces.each_ref(), |entered| match entered {
+        Ok(()) => {
+            let found = ENTERED.map(|ns_type| own_namespace(ns_type).to_string());
+            println!("{}", found.join(" "));
+            7
+        }
+        Err(error) => {
+            println!("{error}");
+            8
+        }
+    })
+}
+
+fn a_process_may_enter_for_good() {
+    need!(userns);
+    let child = Script::new()
+        .user_namespace()
+        .unshare([Uts, Pid])
+        .fork("inside", Script::new())
+        .spawn()
+        .unwrap();
+    let program = || {
+        let mut program = Command::new("/proc/self/exe");
+        program
+            .arg("--for-good")
+            .arg(child.pid_of("inside").to_string());
+        program
+    };
+    let output = program().output().unwrap();
+    let expected = ENTERED.map(|ns_type| child.namespace_of("inside", ns_type).to_string());
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap().trim_end(),
+        expected.join(" ")
+    );
+    assert_eq!(output.status.code(), Some(7));
 }
 
 fn no_file_is_inherited() {

@@ -330,3 +330,32 @@ fn a_kept_64_bit_id_leads_to_its_namespace() {
     drop(child);
     assert!(kept.open().unwrap_err().is_gone());
 }
+
+#[test]
+fn what_is_expected_is_verified() {
+    let own = || OwnedFd::from(Namespace::of_self(Uts).unwrap());
+    let id = own_namespace(Uts);
+    assert_eq!(Namespace::expecting(own(), id).unwrap().id(), id);
+    let other = NamespaceId::new(Uts, id.inode() + 1).unwrap();
+    for wrong in [other, own_namespace(Net)] {
+        let error = Namespace::expecting(own(), wrong).unwrap_err();
+        assert!(matches!(error, Error::OtherNamespace { .. }), "{error}");
+    }
+    let file = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+    let error = Namespace::expecting(file, id).unwrap_err();
+    assert!(matches!(error, Error::NotNamespace { .. }), "{error}");
+}
+
+#[test]
+fn threads_share_their_files_or_not() {
+    let child = Script::new()
+        .thread("sharing", Script::new())
+        .thread("alone", Script::new().unshare_fd_table())
+        .spawn()
+        .unwrap();
+    let shares = |label| pidfd::share_files(child.pid(), child.pid_of(label)).unwrap();
+    assert!(shares("sharing"));
+    assert!(!shares("alone"));
+    let gone = lxkns_species::Pid(u32::MAX >> 1);
+    assert!(pidfd::share_files(child.pid(), gone).unwrap_err().is_gone());
+}

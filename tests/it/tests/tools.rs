@@ -92,6 +92,24 @@ fn every_owner_and_parent_is_known_to_root() {
 }
 
 #[test]
+fn every_view_of_user_namespaces_shows_mere_owners() {
+    need!(userns);
+    let child = net_held_by_fd();
+    let user = child.noted("user").to_string();
+    let creator = format!("created by UID {}", rustix::process::geteuid().as_raw());
+    for arguments in [&[][..], &["-d"], &["-d", "-f", "uts"]] {
+        let output = tool("lsuns").args(arguments).output().unwrap();
+        let shown = stdout(&output);
+        let line = shown.lines().find(|line| line.contains(&user));
+        let line = line.unwrap_or_else(|| panic!("{arguments:?}: {shown}"));
+        assert!(line.contains(&creator), "{arguments:?}: {line}");
+    }
+    let output = tool("lsallns").args(["-f", "user"]).output().unwrap();
+    let shown = stdout(&output);
+    assert!(shown.contains(&user), "{shown}");
+}
+
+#[test]
 fn the_table_names_every_kind_of_holder() {
     need!(userns, timens);
     let dir = Dir::new().unwrap();

@@ -59,12 +59,12 @@ fn pack(stage: &Stage, kernels: &[(Kernel, Files)], initramfs: &Path) -> Result<
     for (kernel, files) in kernels {
         let folder = format!("{}/{}", inside_root(MODULES), kernel.full_release());
         archive.folder(&folder)?;
-        if let Some(tun) = &files.tun {
-            let name = tun
+        for module in &files.modules {
+            let name = module
                 .file_name()
                 .context("a module without a name")?
                 .to_string_lossy();
-            archive.file(&format!("{folder}/{name}"), 0o644, &fs::read(tun)?)?;
+            archive.file(&format!("{folder}/{name}"), 0o644, &fs::read(module)?)?;
         }
     }
     archive.finish()?;

@@ -74,9 +74,6 @@ impl Lsuns {
             .types(types)
             .details(Details::Leaders)
             .without(Part::Credentials);
-        if self.owned().is_empty() {
-            options = options.without(Part::Ownership);
-        }
         if !self.show.needs_cmdline() {
             options = options.without(Part::Cmdline);
         }

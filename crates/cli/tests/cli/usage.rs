@@ -1,9 +1,11 @@
 //! Errors that users will make: one line that names the thing and what to do, and an exit code.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 
 use crate::fixtures;
-use crate::tool::{Outcome, run, run_on, run_with_stdin};
+use crate::tool::{Outcome, command, run, run_on, run_with_stdin};
 
 /// Nothing but one line on standard error, with all of these parts in it.
 fn check(line: &str, outcome: &Outcome, code: i32, parts: &[&str]) {
@@ -34,8 +36,12 @@ fn nonsense_on_the_command_line() {
         "lsuns --colour",
         &["'--colour'", "'--color'", "see 'lsuns --help'"],
     );
+    check("lxkns net:x", &["malformed namespace \"net:x\""]);
     check("lxkns lsuns --nonsense", &["see 'lxkns lsuns --help'"]);
-    check("lxkns nonsense", &["\"nonsense\"", "see 'lxkns --help'"]);
+    check(
+        "lxkns nonsense",
+        &["no command \"nonsense\"", "see 'lxkns --help'"],
+    );
     check("lsuns --color=sometimes", &["'sometimes'"]);
     check("lsuns -f mount", &["'mount'", "mnt/m"]);
     check("lsuns --skip all", &["'all'", "processes"]);
@@ -47,6 +53,34 @@ fn nonsense_on_the_command_line() {
     check("dumpns --color", &["--color"]);
     check("nscaps", &["<NAMESPACE>", "see 'nscaps --help'"]);
     check("pidtree -n pid:[1]", &["--pid"]);
+}
+
+#[test]
+fn arguments_that_are_not_utf8() {
+    let nonsense = OsStr::from_bytes(b"\xff\x1b[31m");
+    for line in [
+        "lxkns",
+        "lxkns pid",
+        "lsallns",
+        "lsuns",
+        "lspidns --pid",
+        "pidtree --pid",
+        "nscaps",
+        "dumpns --indent",
+        "lxkns --tier",
+    ] {
+        let mut words = line.split_whitespace();
+        let output = command(words.next().unwrap())
+            .args(words)
+            .arg(nonsense)
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{line}: {stderr}");
+        assert!(stderr.starts_with("error: "), "{line}: {stderr}");
+        assert_eq!(stderr.lines().count(), 1, "{line}: {stderr}");
+        assert!(!stderr.contains('\x1b'), "{line}: {stderr:?}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use lxkns_ops::bpf::KernelTypes;
+use lxkns_ops::{Namespace, mounts};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use super::tasks::Tasks;
@@ -38,6 +39,9 @@ struct Seen {
     comm: Vec<u8>,
     status: BTreeMap<String, String>,
     links: Vec<(NamespaceType, bool, NamespaceId)>,
+    /// What the namespaces without parents answer: owner, 64-bit id, number of mounts.
+    answers: Vec<(NamespaceType, NamespaceId, Option<u64>, Option<u32>)>,
+    cgroup: Vec<u8>,
     /// Whether it shares its leader's table of file descriptors.
     shares_files: Option<bool>,
 }
@@ -56,6 +60,8 @@ impl Seen {
             && self.status == other.status
             && self.comm == other.comm
             && self.links == other.links
+            && self.answers == other.answers
+            && self.cgroup == other.cgroup
             && self.shares_files == other.shares_files
     }
 }
@@ -80,8 +86,19 @@ fn see(directory: &Path, pid: u32, tid: u32) -> Option<Seen> {
             link(children, ns_type, true),
         ]
     });
+    let answers = NamespaceType::ALL.into_iter().filter_map(|ns_type| {
+        let namespace = Namespace::at_path(directory.join(ns_type.proc_file())).ok()?;
+        let owner = namespace
+            .owner()
+            .ok()
+            .filter(|_| !ns_type.is_hierarchical())?;
+        let mounts = mounts::info(&namespace).ok().map(|info| info.mounts);
+        Some((ns_type, owner.id(), namespace.unique_id().ok(), mounts))
+    });
     Some(Seen {
         pid,
+        answers: answers.collect(),
+        cgroup: fs::read(directory.join("cgroup")).unwrap_or_default(),
         stat: stat.split_whitespace().take(20).map(String::from).collect(),
         comm,
         status: status
@@ -133,6 +150,14 @@ fn differences(task: &Task, seen: &Seen, level: usize) -> Vec<&'static str> {
         };
         found == Some(*id)
     };
+    let same_answers = |answers: &(NamespaceType, NamespaceId, Option<u64>, Option<u32>)| {
+        let (ns_type, owner, unique_id, mounts) = *answers;
+        task.told(ns_type).is_some_and(|told| {
+            told.owner == owner
+                && (unique_id.is_none() || told.unique_id == unique_id)
+                && (mounts.is_none() || told.mounts == mounts)
+        })
+    };
     let effective = format!("{:016x}", task.effective.bits());
     let checks = [
         ("process", task.pid == Pid(seen.pid)),
@@ -156,6 +181,10 @@ fn differences(task: &Task, seen: &Seen, level: usize) -> Vec<&'static str> {
             "namespaces",
             !task.settled || seen.links.iter().all(same_namespace),
         ),
+        (
+            "answers of namespaces",
+            !task.settled || seen.answers.iter().all(same_answers),
+        ),
     ];
     let differ = checks.into_iter().filter(|(_, same)| !same);
     differ.map(|(what, _)| what).collect()
@@ -176,11 +205,16 @@ fn compare(iterator: &TaskIterator) -> BTreeMap<u32, String> {
         })
         .collect();
     assert!(!steady.is_empty());
+    let mut cgroups = BTreeMap::new();
     let different = steady.into_iter().filter_map(|(tid, seen)| {
         let Some(task) = tasks.get(tid) else {
             return Some((*tid, format!("missing: {seen:?}")));
         };
-        let what = differences(task, seen, level);
+        let mut what = differences(task, seen, level);
+        let same_cgroups = *cgroups.entry(task.cgroups).or_insert(&seen.cgroup) == &seen.cgroup;
+        if !same_cgroups && task.cgroups != 0 && !seen.is_dead() {
+            what.push("cgroup, unlike another's in the same cgroups");
+        }
         (!what.is_empty()).then(|| (*tid, format!("{what:?}: {seen:?}\n{task:?}")))
     });
     different.collect()

@@ -17,7 +17,9 @@
 //! if (? leader != task && leader->nsproxy == nsproxy && leader->files == task->files) return 0;
 //! record = { 0 };
 //! record.pid = task->pid; …
+//! record.cgroups = task->cgroups; …
 //! record.namespaces[…] = nsproxy->…_ns->ns.inum; …
+//! record.owners[…] = nsproxy->…_ns->user_ns->ns.inum; …
 //! record.settled = task->nsproxy == nsproxy;
 //! seq_write(seq, &record);
 //! ```
@@ -26,7 +28,8 @@ use std::mem::offset_of;
 
 use lxkns_species::NamespaceType;
 
-use super::assembler::Condition::{AtMost, Equal, NotEqual};
+use self::namespaces::{inode, namespaces, pids};
+use super::assembler::Condition::{Equal, NotEqual};
 use super::assembler::Helper::{GetCurrentTask, ProbeReadKernel, SequenceWrite};
 use super::assembler::Label;
 use super::assembler::Register::{self, R0, R1, R2, R3, R6, R7, R8, R9, R10};
@@ -76,10 +79,19 @@ pub(super) struct Record {
     pub(super) flags: u32,
     /// Nanoseconds since boot.
     pub(super) start: u64,
+    /// Equal for tasks that are in the same cgroups.
+    pub(super) cgroups: u64,
+    /// The 64-bit ids of the namespaces, by type; 0 for PID and user namespaces.
+    pub(super) unique_ids: [u64; 8],
     pub(super) comm: [u8; 16],
     /// The lower half first, whatever the machine.
     pub(super) effective: [u32; 2],
     pub(super) namespaces: [u32; 8],
+    /// The inodes of the user namespaces that own these; 0 for PID and user namespaces.
+    pub(super) owners: [u32; 8],
+    /// How many mounts the mount namespace has: with its very root, which the kernel counts here
+    /// only, and neither lists nor counts for others. 0 if unknown.
+    pub(super) mounts: u32,
     pub(super) pid_for_children: u32,
     pub(super) time_for_children: u32,
     pub(super) threads: u32,
@@ -114,6 +126,8 @@ macro_rules! slot {
         slot!($field) + 4 * $index as i16
     };
 }
+
+mod namespaces;
 
 // What the registers hold from beginning to end.
 const TASK: Register = R7;
@@ -220,6 +234,11 @@ fn identity(program: &mut Program<'_>) -> Result<()> {
     program.asm.store(Word, R10, slot!(threads), R1);
     let comm = program.sized(16, "task_struct", "comm")?;
     copy(program, TASK, comm, slot!(comm), 16);
+    // A kernel configured without them has no such member.
+    if let Ok(cgroups) = program.offset(Double, "task_struct", "cgroups") {
+        program.asm.load(Double, R1, TASK, cgroups);
+        program.asm.store(Double, R10, slot!(cgroups), R1);
+    }
     Ok(())
 }
 
@@ -273,104 +292,6 @@ fn credentials(program: &mut Program<'_>) -> Result<()> {
     Ok(())
 }
 
-/// All the other namespaces, except for the PID namespace; a dead task has none of them.
-fn namespaces(program: &mut Program<'_>) -> Result<()> {
-    let by_type = |ns_type: NamespaceType| slot!(namespaces, ns_type.index());
-    let members = [
-        (
-            "cgroup_ns",
-            "cgroup_namespace",
-            by_type(NamespaceType::Cgroup),
-        ),
-        ("ipc_ns", "ipc_namespace", by_type(NamespaceType::Ipc)),
-        ("mnt_ns", "mnt_namespace", by_type(NamespaceType::Mnt)),
-        ("net_ns", "net", by_type(NamespaceType::Net)),
-        ("time_ns", "time_namespace", by_type(NamespaceType::Time)),
-        ("uts_ns", "uts_namespace", by_type(NamespaceType::Uts)),
-        (
-            "pid_ns_for_children",
-            "pid_namespace",
-            slot!(pid_for_children),
-        ),
-        (
-            "time_ns_for_children",
-            "time_namespace",
-            slot!(time_for_children),
-        ),
-    ];
-    let dead = program.asm.label();
-    program.asm.jump_if(NSPROXY, Equal, 0, dead);
-    for (member, structure, slot) in members {
-        // A kernel configured without this type may lack the structure.
-        let inode = match inode(program, structure) {
-            Err(BtfError::NoStruct(_)) => continue,
-            found => found?,
-        };
-        program.fetch(Double, R1, NSPROXY, "nsproxy", member)?;
-        program.asm.load(Word, R1, R1, inode);
-        program.asm.store(Word, R10, slot, R1);
-    }
-    program.asm.place(dead);
-    Ok(())
-}
-
-/// The PID namespace that the task lives in, and its PIDs there and above.
-///
-/// `struct pid` ends with an array of numbers and namespaces, one for each level from the initial PID
-/// namespace down to the task's own. The verifier lets us at the first only; the others are copied.
-fn pids(program: &mut Program<'_>) -> Result<()> {
-    if program.btf.size("upid")? != UPID_SIZE as u32 {
-        return Err(BtfError::NoMember("upid", "ns"));
-    }
-    let (nested, bounded) = (program.asm.label(), program.asm.label());
-    let done = program.asm.label();
-    let slot = slot!(namespaces, NamespaceType::Pid.index());
-    let numbers = program.btf.member("pid", "numbers")?.offset;
-    let first_namespace = program.offset(Double, "pid", "numbers.ns")?;
-    let inode = inode(program, "pid_namespace")?;
-
-    program.fetch(Double, R6, TASK, "task_struct", "thread_pid")?;
-    program.asm.jump_if(R6, Equal, 0, done);
-    program.fetch(Word, R2, R6, "pid", "level")?;
-    program.asm.store(Word, R10, slot!(level), R2);
-    program.asm.jump_if(R2, NotEqual, 0, nested);
-    program.fetch(Word, R1, R6, "pid", "numbers.nr")?;
-    program.asm.store(Word, R10, slot!(numbers), R1);
-    program.asm.load(Double, R1, R6, first_namespace);
-    program.asm.load(Word, R1, R1, inode);
-    program.asm.store(Word, R10, slot, R1);
-    program.asm.jump(done);
-
-    program.asm.place(nested);
-    program.asm.clear(UPIDS, UPIDS_SIZE);
-    program.asm.jump_if(R2, AtMost, LEVELS as i32 - 1, bounded);
-    program.asm.set(R2, LEVELS as i32 - 1);
-    program.asm.place(bounded);
-    program.asm.add_value(R2, 1);
-    program.asm.multiply(R2, UPID_SIZE.into());
-    program.asm.address(R1, R10, UPIDS);
-    program.asm.address(R3, R6, numbers);
-    program.asm.call(ProbeReadKernel);
-    let number = program.offset(Word, "upid", "nr")?;
-    for level in 0..LEVELS as i16 {
-        program
-            .asm
-            .load(Word, R1, R10, UPIDS + UPID_SIZE * level + number);
-        program.asm.store(Word, R10, slot!(numbers, level), R1);
-    }
-    // The namespace of the last level, however deep: 32 is the kernel's limit.
-    program.asm.load(Word, R2, R10, slot!(level));
-    program.asm.mask(R2, 63);
-    program.asm.multiply(R2, UPID_SIZE.into());
-    program.asm.copy(R3, R6);
-    program.asm.add(R3, R2);
-    copy(program, R3, first_namespace, SCRATCH, 8);
-    program.asm.load(Double, R3, R10, SCRATCH);
-    copy(program, R3, inode, slot, 4);
-    program.asm.place(done);
-    Ok(())
-}
-
 /// Marks the record as consistent: while `nsproxy` was the task's, all that it points to was alive.
 fn settled(program: &mut Program<'_>) -> Result<()> {
     let changed = program.asm.label();
@@ -379,11 +300,6 @@ fn settled(program: &mut Program<'_>) -> Result<()> {
     program.asm.store_value(Word, R10, slot!(settled), 1);
     program.asm.place(changed);
     Ok(())
-}
-
-/// Where a namespace has its inode number.
-fn inode(program: &Program<'_>, structure: &'static str) -> Result<i16> {
-    program.offset(Word, structure, "ns.inum")
 }
 
 /// Copies from any kernel address to the stack; leaves zeros there if there is nothing.

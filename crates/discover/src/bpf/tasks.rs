@@ -11,6 +11,7 @@ use super::Unavailable;
 use super::btf::Btf;
 use super::iterator::{KernelIterator, double, word};
 use super::task_program::{self, LEVELS, Record};
+use crate::resolve::Told;
 
 /// Which threads to report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +55,13 @@ pub(crate) struct Task {
     /// Whether the namespaces were the same before and after they were read. If not, the task was
     /// just changing them, and the record may mix old and new ones: ask `/proc`.
     pub(crate) settled: bool,
+    /// Equal for tasks that are in the same cgroups; 0 if the kernel has none.
+    pub(crate) cgroups: u64,
     comm: [u8; 16],
     inodes: [u32; 8],
+    owners: [u32; 8],
+    unique_ids: [u64; 8],
+    mounts: u32,
     pid_for_children: u32,
     time_for_children: u32,
     /// The PIDs from our own PID namespace down to the task's own, and how many they are: 0 if that
@@ -69,6 +75,19 @@ impl Task {
     pub(crate) fn namespace(&self, ns_type: NamespaceType) -> Option<NamespaceId> {
         let inode = *self.inodes.get(ns_type.index())?;
         NamespaceId::new(ns_type, inode.into())
+    }
+
+    /// What the namespace of this type would answer; `None` for PID and user namespaces, or where
+    /// the kernel's structures do not tell.
+    pub(crate) fn told(&self, ns_type: NamespaceType) -> Option<Told> {
+        let at = ns_type.index();
+        let owner = (*self.owners.get(at)?).into();
+        let is_mnt = ns_type == NamespaceType::Mnt;
+        Some(Told {
+            owner: NamespaceId::new(NamespaceType::User, owner)?,
+            unique_id: Some(*self.unique_ids.get(at)?).filter(|id| *id != 0),
+            mounts: self.mounts.checked_sub(1).filter(|_| is_mnt),
+        })
     }
 
     /// The namespace of this type that children will be in; `None` if dead, and for types that do
@@ -160,7 +179,7 @@ impl TaskIterator {
 }
 
 /// What the records are to be seen through: who reads them.
-struct Reader {
+pub(super) struct Reader {
     level: usize,
     /// The boot-time offset of the reader's time namespace in nanoseconds, to be added as the
     /// kernel does: without sign, wrapping around.
@@ -169,7 +188,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn of(record: &[u8], ticks: u64) -> Reader {
+    pub(super) fn of(record: &[u8], ticks: u64) -> Reader {
         let seconds = double(record, offset_of!(Record, start));
         let nanoseconds = double(record, offset_of!(Record, effective));
         Reader {
@@ -180,7 +199,7 @@ impl Reader {
     }
 
     /// Makes a task of a record; its PIDs are still those of the initial PID namespace.
-    fn task(&self, record: &[u8]) -> Task {
+    pub(super) fn task(&self, record: &[u8]) -> Task {
         let field = |offset| word(record, offset);
         let effective = [0, 4].map(|half| u64::from(field(offset_of!(Record, effective) + half)));
         let start = double(record, offset_of!(Record, start)).wrapping_add(self.boottime);
@@ -207,7 +226,13 @@ impl Reader {
             own_files: field(offset_of!(Record, own_files)) != 0,
             settled: field(offset_of!(Record, settled)) != 0,
             comm,
+            cgroups: double(record, offset_of!(Record, cgroups)),
             inodes: std::array::from_fn(|at| field(offset_of!(Record, namespaces) + 4 * at)),
+            owners: std::array::from_fn(|at| field(offset_of!(Record, owners) + 4 * at)),
+            unique_ids: std::array::from_fn(|at| {
+                double(record, offset_of!(Record, unique_ids) + 8 * at)
+            }),
+            mounts: field(offset_of!(Record, mounts)),
             pid_for_children: field(offset_of!(Record, pid_for_children)),
             time_for_children: field(offset_of!(Record, time_for_children)),
             nested,
@@ -232,7 +257,7 @@ fn clock_ticks(nanoseconds: u64, per_second: u64) -> u64 {
 ///
 /// The iterator shows exactly the tasks of our own PID namespace, so a PID that belongs to none of
 /// them is outside. A task without a PID has gone while we looked.
-fn localize(tasks: &mut Vec<Task>) {
+pub(super) fn localize(tasks: &mut Vec<Task>) {
     let own = |task: &Task| task.nested.first().copied().unwrap_or(0);
     let local: HashMap<Pid, u32> = tasks.iter().map(|task| (task.tid, own(task))).collect();
     for task in tasks.iter_mut() {

@@ -18,7 +18,7 @@ use std::path::Path;
 use lxkns_species::Pid;
 use rustix::fs::{Mode, OFlags, RawDir, fstatfs, openat};
 use rustix::io::{Errno, retry_on_intr};
-use rustix::path::DecInt;
+use rustix::path::{Arg, DecInt};
 
 use task::TaskDir;
 
@@ -151,7 +151,7 @@ pub(crate) fn numbers_in(
 /// Reads a small file below `directory` with one read; what does not fit is cut off.
 pub(crate) fn read_into<'b>(
     directory: BorrowedFd<'_>,
-    path: &CStr,
+    path: impl Arg,
     buffer: &'b mut [u8],
 ) -> Result<&'b [u8], Errno> {
     let file = openat(
@@ -168,7 +168,7 @@ pub(crate) fn read_into<'b>(
 /// is more.
 pub(crate) fn read_all(
     directory: BorrowedFd<'_>,
-    path: &CStr,
+    path: impl Arg,
     limit: usize,
 ) -> Result<(Vec<u8>, bool), Errno> {
     let file = openat(

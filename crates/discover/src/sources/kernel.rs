@@ -10,6 +10,7 @@ use std::collections::HashSet;
 
 use lxkns_model::{Holder, Missing, Part, Reason};
 use lxkns_ops::{Namespace, listns, may_see_all, mounts};
+use lxkns_species::NamespaceId;
 
 use crate::gaps::reason;
 use crate::scan::{Scan, Sightings};
@@ -55,11 +56,23 @@ pub(crate) fn after(scan: &Scan<'_>, sightings: &mut Sightings) {
         return;
     }
     let before = std::mem::take(&mut sightings.listed_before);
-    let still: HashSet<u64> = before.intersection(&list(scan)).copied().collect();
+    let explained = sightings.explained(&scan.resolver);
     let known = scan.resolver.unique_ids();
+    let is_explained =
+        |(id, unique_id): &(NamespaceId, u64)| explained.contains(id).then_some(*unique_id);
+    let explained_ids: HashSet<u64> = known.iter().filter_map(is_explained).collect();
+    let mut unexplained: HashSet<u64> = before.difference(&explained_ids).copied().collect();
+    if unexplained.is_empty() {
+        // The usual case: no need to look again.
+        return;
+    }
+    unexplained.retain({
+        let still = list(scan);
+        move |unique_id| still.contains(unique_id)
+    });
     if scan.has_kernel_list {
         let known: HashSet<u64> = known.iter().map(|(_, unique_id)| *unique_id).collect();
-        for unique_id in still.difference(&known) {
+        for unique_id in unexplained.difference(&known) {
             // It may have gone since; then it is not to be reported.
             if let Ok(namespace) = Namespace::by_unique_id(*unique_id, None) {
                 scan.resolver.meet_open(&namespace);
@@ -68,7 +81,7 @@ pub(crate) fn after(scan: &Scan<'_>, sightings: &mut Sightings) {
     }
     let explained = sightings.explained(&scan.resolver);
     for (id, unique_id) in scan.resolver.unique_ids() {
-        if still.contains(&unique_id) && !explained.contains(&id) {
+        if unexplained.contains(&unique_id) && !explained.contains(&id) {
             sightings.holders.push((id, Holder::Unseen));
         }
     }

@@ -41,7 +41,7 @@ pub(crate) struct Of<'s> {
 impl<'s> Of<'s> {
     pub(crate) fn new(scan: &'s Scan<'_>, table: Table<'s>) -> Of<'s> {
         let wanted =
-            scan.wants(Part::Sockets) && scan.wants_type(NamespaceType::Net) && scan.proc.is_ours();
+            scan.wants(Part::Sockets) && scan.seeks_type(NamespaceType::Net) && scan.proc.is_ours();
         Of {
             scan,
             table,

@@ -10,10 +10,12 @@
 //! main thread, PIDs nested deeper than a record holds) is left to be read from `/proc`, and so is
 //! a process that BPF did not show at all: some hardened kernels hide a few.
 
+mod details;
+
 use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 
-use lxkns_model::{Details, Holder, Joined, Part, ProcessFacts, Reason, Text, ThreadFacts};
+use lxkns_model::{Holder, Joined, Part, ProcessFacts, Reason, Text, ThreadFacts};
 use lxkns_ops::bpf::KernelTypes;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
@@ -22,7 +24,6 @@ use super::fds::Table;
 use super::processes::Found;
 use super::sockets;
 use crate::bpf::{self, FileIterator, OpenFile, OpenFileKind, Task, TaskIterator, Threads};
-use crate::describe;
 use crate::options::{Bpf, Tier};
 use crate::scan::{Scan, Sightings};
 use crate::workers::share_out;
@@ -112,19 +113,34 @@ impl Reading<'_> {
         reading.threads(&threads, &mut seen);
         reading.files(&files, &mut seen);
 
+        let witnesses = details::add(scan, &mut seen.processes, &reading.leaders);
+
         // Whoever is still there has been the same process all along.
         let last = iterator.read()?;
-        let starts: HashMap<Pid, u64> = last
+        let last: HashMap<Pid, &Task> = last
             .tasks
             .iter()
             .filter(|task| task.tid == task.pid)
-            .map(|task| (task.pid, task.start_ticks))
+            .map(|task| (task.pid, task))
+            .collect();
+        let now = |first: &Task| {
+            let now = last.get(&first.pid);
+            now.filter(|now| now.start_ticks == first.start_ticks)
+        };
+        let cgroups_now = |pid: Pid| Some(now(reading.leaders.get(&pid)?)?.cgroups);
+        let doubted: HashSet<Pid> = seen
+            .processes
+            .iter()
+            .filter(|process| process.cgroup.is_some())
+            .filter_map(|process| reading.leaders.get(&process.pid))
+            .filter(|task| now(task).is_some() && witnesses.contradicted(task, cgroups_now))
+            .map(|task| task.pid)
             .collect();
         let stayed = |pid: Pid| {
-            let start = reading.leaders.get(&pid).map(|task| task.start_ticks);
-            start.is_some() && starts.get(&pid).copied() == start
+            let first = reading.leaders.get(&pid);
+            first.is_some_and(|first| now(first).is_some()) && !doubted.contains(&pid)
         };
-        let before = seen.processes.len();
+        let before = seen.processes.len() - doubted.len();
         seen.processes.retain(|process| stayed(process.pid));
         seen.holders
             .retain(|(_, holder)| holder.pid().is_none_or(stayed));
@@ -132,8 +148,7 @@ impl Reading<'_> {
         seen.counts.read = seen.processes.len() as u64;
         seen.counts.vanished = seen.counts.listed - seen.counts.read;
 
-        let is_left =
-            |pid: &&Pid| reading.unclear.contains(pid) || !reading.leaders.contains_key(pid);
+        let is_left = |pid: &&Pid| !reading.is_clear(**pid) || doubted.contains(pid);
         let left = listed.iter().filter(is_left).copied().collect();
         Ok(ByBpf { seen, left })
     }
@@ -160,7 +175,10 @@ impl Reading<'_> {
         let namespace_type = id.namespace_type();
         let file = match namespace_type.proc_file_for_children() {
             Some(file) if for_children => file,
-            _ => namespace_type.proc_file(),
+            _ => match task.told(namespace_type) {
+                Some(told) if self.scan.resolver.meet_told(id, told) => return,
+                _ => namespace_type.proc_file(),
+            },
         };
         let open = || -> Result<OwnedFd, Errno> {
             let (pid, tid) = (task.pid, task.tid);
@@ -217,22 +235,6 @@ impl Reading<'_> {
             process.pids = task
                 .nested_pids()
                 .map(|pids| pids.iter().copied().map(Pid).collect());
-        }
-        let describes = scan.options.scope().details == Details::Everyone
-            && (scan.wants(Part::Cmdline) || scan.wants(Part::Cgroup));
-        if (describes || process.kernel_thread)
-            && let Ok(dir) = scan.proc.process(task.pid)
-        {
-            if process.kernel_thread {
-                let mut buffer = [0; 64];
-                if let Ok(comm) = dir.read(c"comm", &mut buffer) {
-                    process.comm = Some(Text::from(comm.strip_suffix(b"\n").unwrap_or(comm)));
-                }
-            }
-            if describes {
-                // If it is gone it will not be kept.
-                let _ = describe::command_and_cgroup(scan, &dir, &mut process);
-            }
         }
         process
     }

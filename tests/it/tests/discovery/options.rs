@@ -7,7 +7,7 @@ use lxkns_it::scan_with;
 use lxkns_model::{Details, Holder, Part, Relation, Snapshot, Text};
 use lxkns_nstest::{Child, Dir, Script, need, own_namespace};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, Time, User, Uts};
-use lxkns_species::{NamespaceId, NamespaceTypes};
+use lxkns_species::{NamespaceId, NamespaceTypes, Uid};
 
 /// A child with one of everything, in its own user namespace.
 struct OneOfAll {
@@ -231,6 +231,48 @@ fn types_are_filtered_from_every_source() {
         let process = snapshot.process(all.child.pid()).unwrap();
         assert_eq!(process.threads().is_empty(), wanted != Net);
     }
+}
+
+/// A user namespace lives as long as anything that it owns, wherever that is.
+#[test]
+fn mere_owners_are_found_when_only_user_namespaces_are_wanted() {
+    need!(userns);
+    let dir = Dir::new().unwrap();
+    let child = Script::new()
+        .user_namespace()
+        .unshare([Mnt])
+        .mount("tmpfs", &dir, "")
+        .in_new(User, |user| {
+            user.note("of mount", User)
+                .in_new(Net, |net| net.open_namespace(Net, 3))
+        })
+        .bind_fd(3, dir.join("net"))
+        .close(3)
+        .in_new(User, |user| {
+            user.note("of fd", User)
+                .in_new(Uts, |uts| uts.open_namespace(Uts, 3))
+        })
+        .in_new(User, |user| {
+            user.note("of socket", User)
+                .in_new(Net, |net| net.tcp_socket(4))
+        })
+        .spawn()
+        .unwrap();
+    let snapshot = scan_with(&Options::everything().types(NamespaceTypes::of([User])));
+    for label in ["of mount", "of fd", "of socket"] {
+        let owner = snapshot.namespace(child.noted(label));
+        let owner = owner.unwrap_or_else(|| panic!("{label} is missing"));
+        assert_eq!(
+            owner.creator(),
+            Some(Uid(rustix::process::geteuid().as_raw()))
+        );
+        assert_eq!(owner.parent().known().unwrap().id(), child.namespace(User));
+    }
+    assert!(
+        snapshot
+            .namespaces()
+            .all(|found| found.namespace_type() == User)
+    );
 }
 
 #[test]

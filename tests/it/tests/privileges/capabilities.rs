@@ -1,13 +1,15 @@
 //! What is seen with which capabilities: the table in docs/security.md, row by row, as an ordinary
 //! user sees it through a copy with these capabilities and no others.
 
+use std::process::{Command, Output};
+
 use lxkns_it::{snapshot_of, tool_snapshot};
 use lxkns_model::Snapshot;
 use lxkns_nstest::{Child, Dir, Script, need};
 use lxkns_species::NamespaceType::{Ipc, Mnt, Net, Uts};
 use lxkns_species::{Capabilities, Capability};
 
-use crate::{as_nobody, capable_copy};
+use crate::{as_nobody, capable_copy, copy};
 
 const DOCUMENT: &str = include_str!("../../../../docs/security.md");
 
@@ -69,15 +71,13 @@ fn rows() -> Vec<(Capabilities, Vec<bool>)> {
     .collect()
 }
 
-#[test]
-fn the_table_of_capabilities_is_true() {
-    need!(root, filecaps, bpf, btf, mntns_walk);
-    let dir = Dir::new().unwrap();
+/// Something in every column.
+fn scene(dir: &Dir) -> Child {
     let place = Script::new().unshare([Mnt]).in_new(Ipc, |ipc| {
         ipc.note("mounted", Ipc)
             .bind_namespace(Ipc, dir.join("ipc"))
     });
-    let child = Script::new()
+    Script::new()
         .unshare([Uts])
         .in_new(Net, |net| net.note("fd", Net).open_namespace(Net, 3))
         .in_new(Net, |net| net.note("socket", Net).tcp_socket(4))
@@ -89,7 +89,19 @@ fn the_table_of_capabilities_is_true() {
             .open_namespace(Mnt, 5)
         })
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+fn seen(output: &Output, child: &Child) -> Vec<bool> {
+    let snapshot = snapshot_of(output);
+    COLUMNS.map(|(_, is)| is(&snapshot, child)).into()
+}
+
+#[test]
+fn the_table_of_capabilities_is_true() {
+    need!(root, filecaps, bpf, btf, mntns_walk);
+    let dir = Dir::new().unwrap();
+    let child = scene(&dir);
     let rows = rows();
     assert!(rows.len() > 3);
     let mut wrong = Vec::new();
@@ -99,11 +111,49 @@ fn the_table_of_capabilities_is_true() {
         command
             .args(tool_snapshot().get_args())
             .args(["--bpf", "on"]);
-        let snapshot = snapshot_of(&command.output().unwrap());
-        let seen: Vec<bool> = COLUMNS.map(|(_, is)| is(&snapshot, &child)).into();
+        let seen = seen(&command.output().unwrap(), &child);
         if seen != expected {
             wrong.push(format!("{capabilities:?}: {seen:?}, not {expected:?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The capabilities in the example of a systemd unit.
+fn of_the_unit() -> Vec<String> {
+    let line = DOCUMENT
+        .lines()
+        .find_map(|line| line.strip_prefix("AmbientCapabilities="));
+    let names = line.unwrap().split(' ');
+    names
+        .map(|name| name.trim_start_matches("CAP_").to_ascii_lowercase())
+        .collect()
+}
+
+/// As the service manager does it, with what the unit asks for: namespaces of its own of four types,
+/// a /proc that hides others' processes, another user, ambient capabilities, no new privileges.
+#[test]
+fn the_sandbox_of_the_unit_hides_nothing() {
+    need!(root, setpriv, mntns_walk);
+    let dir = Dir::new().unwrap();
+    let child = scene(&dir);
+    let capabilities: Vec<String> = of_the_unit()
+        .iter()
+        .map(|name| format!("+{name}"))
+        .collect();
+    let capabilities = capabilities.join(",");
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .args(["--no-new-privs", "--inh-caps", &capabilities])
+        .args(["--ambient-caps", &capabilities, "--"])
+        .arg(copy(&dir, "lxkns", "lxkns"))
+        .args(tool_snapshot().get_args());
+    let sandbox = Script::new()
+        .unshare([Mnt, Net, Uts, Ipc])
+        .mount("proc", "/proc", "hidepid=2")
+        .run("tool", &command)
+        .spawn()
+        .unwrap();
+    assert_eq!(seen(sandbox.output("tool"), &child), [true; COLUMNS.len()]);
 }

@@ -104,13 +104,13 @@ pub(crate) fn mkdir(path: &CStr) -> Result {
     call!(libc::SYS_mkdirat, libc::AT_FDCWD, path.as_ptr(), 0o755).map(drop)
 }
 
-pub(crate) fn mknod(path: &CStr, file_type: u32) -> Result {
+pub(crate) fn mknod(path: &CStr, file_type: u32, device: u64) -> Result {
     call!(
         libc::SYS_mknodat,
         libc::AT_FDCWD,
         path.as_ptr(),
         file_type | 0o644,
-        0
+        device
     )
     .map(drop)
 }
@@ -170,6 +170,20 @@ pub(crate) fn unmount(path: &CStr) -> Result {
 pub(crate) fn chroot(path: &CStr) -> Result {
     call!(libc::SYS_chroot, path.as_ptr())?;
     call!(libc::SYS_chdir, c"/".as_ptr()).map(drop)
+}
+
+pub(super) fn duplicate_until_full(fd: RawFd) -> Result {
+    loop {
+        match call!(libc::SYS_dup, fd) {
+            Ok(_) => {}
+            Err(Errno(libc::EMFILE)) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+pub(super) fn chdir(path: &CStr) -> Result {
+    call!(libc::SYS_chdir, path.as_ptr()).map(drop)
 }
 
 pub(crate) fn tcp_socket() -> Result<RawFd> {

@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use linux_raw_sys::general::{F_GETOWN_EX, F_OWNER_TID, F_SETOWN_EX, f_owner_ex};
 use lxkns_species::Pid;
+use rustix::process::Resource;
 
 pub(crate) use crate::syscall::{Errno, Result};
 use crate::syscall::{call, last_error};
@@ -133,6 +134,14 @@ pub(crate) fn die_with_parent() -> Result {
         0
     )
     .map(drop)
+}
+
+/// Sets a soft limit, as far as the hard one allows.
+pub(super) fn limit(resource: Resource, most: u64) -> Result {
+    let mut limit = rustix::process::getrlimit(resource);
+    let most = limit.maximum.map_or(most, |hard| hard.min(most));
+    limit.current = Some(most);
+    rustix::process::setrlimit(resource, limit).map_err(|error| Errno(error.raw_os_error()))
 }
 
 pub(crate) fn unshare(flags: u32) -> Result {

@@ -70,11 +70,15 @@ pub(super) fn program(name: &str) -> bool {
 }
 
 pub(super) fn tun() -> bool {
-    File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/net/tun")
-        .is_ok()
+    device("/dev/net/tun")
+}
+
+pub(super) fn fuse() -> bool {
+    device("/dev/fuse")
+}
+
+fn device(path: &str) -> bool {
+    File::options().read(true).write(true).open(path).is_ok()
 }
 
 pub(super) fn btf() -> bool {

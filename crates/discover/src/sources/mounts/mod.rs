@@ -10,6 +10,7 @@
 //! those that nothing at all leads to come last.
 
 mod place;
+mod target;
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
@@ -21,11 +22,12 @@ use std::time::{Duration, Instant};
 use lxkns_model::{Holder, Missing, Part, Reason, Text};
 use lxkns_ops::visit::open_in;
 use lxkns_ops::{Namespace, mounts};
-use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::fs::{AtFlags, StatxFlags, makedev, readlinkat_raw, statx};
 use rustix::io::Errno;
 
 use self::place::{Entry, Place};
+use self::target::{Target, targets};
 use crate::gaps::reason;
 use crate::scan::{Scan, Sightings};
 use crate::workers::share_out;
@@ -35,17 +37,6 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// So long all of them together may take.
 const TOTAL_PATIENCE: Duration = Duration::from_secs(2);
-
-/// A mount namespace, and who can help to look into it.
-struct Target {
-    id: NamespaceId,
-    /// Processes joined to it, the scanner first.
-    members: Vec<Pid>,
-    /// Threads joined to it and file descriptors on it.
-    handles: Vec<Holder>,
-    /// A member that may stand on another root directory than who comes in from outside.
-    witness: Option<Pid>,
-}
 
 pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
     if !scan.wants(Part::Mounts) {
@@ -71,60 +62,6 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
     if scan.wants(Part::Kernel) && scan.walks_mount_namespaces {
         walk.all_others(&sightings.listed_before, &mut sightings.holders);
     }
-}
-
-fn targets(scan: &Scan<'_>, sightings: &Sightings) -> Vec<Target> {
-    let mut targets: HashMap<NamespaceId, Target> = HashMap::new();
-    let mut target = |id: NamespaceId, member: Option<Pid>, handle: Option<&Holder>| {
-        let new = || Target {
-            id,
-            members: Vec::new(),
-            handles: Vec::new(),
-            witness: None,
-        };
-        let target = targets.entry(id).or_insert_with(new);
-        target.members.extend(member);
-        target.handles.extend(handle.cloned());
-    };
-    let own = scan.own_pid.zip(scan.proc.own_process().ok());
-    if let Some((pid, own)) = own
-        && let Ok(id) = own.namespace(NamespaceType::Mnt)
-    {
-        target(id, Some(pid), None);
-    }
-    for process in &sightings.processes {
-        if let Some(id) = process.namespaces.get(NamespaceType::Mnt) {
-            target(id, Some(process.pid), None);
-        }
-        for thread in &process.threads {
-            let holder = Holder::Thread {
-                pid: process.pid,
-                tid: thread.tid,
-            };
-            if let Some(id) = thread.namespaces.get(NamespaceType::Mnt) {
-                target(id, None, Some(&holder));
-            }
-        }
-    }
-    for (id, holder) in &sightings.holders {
-        if id.namespace_type() == NamespaceType::Mnt {
-            target(*id, None, Some(holder));
-        }
-    }
-    // Kernel threads stand on a root directory that nobody else sees any more.
-    for process in sightings
-        .processes
-        .iter()
-        .filter(|process| !process.kernel_thread)
-    {
-        let joined = process.namespaces.get(NamespaceType::Mnt);
-        if let Some(target) = joined.and_then(|id| targets.get_mut(&id)) {
-            target.witness = target.witness.or(Some(process.pid));
-        }
-    }
-    let mut targets: Vec<Target> = targets.into_values().collect();
-    targets.sort_by_key(|target| target.id);
-    targets
 }
 
 /// The walk through all mount namespaces.
@@ -199,6 +136,9 @@ impl Walk<'_> {
     /// Only those that it knew before the scan began: while one is looked into others may be made,
     /// and so on for ever.
     fn all_others(&self, listed_before: &HashSet<u64>, held: &mut Held) {
+        if self.has_been_in_all(listed_before) {
+            return;
+        }
         let Ok(all) = mounts::walk() else { return };
         // The walk ends early if it meets one that is just going.
         for (namespace, info) in all.map_while(Result::ok) {
@@ -218,9 +158,23 @@ impl Walk<'_> {
         }
     }
 
+    /// Whether none of the namespaces with these 64-bit ids is a mount namespace left to look into.
+    fn has_been_in_all(&self, unique_ids: &HashSet<u64>) -> bool {
+        let known = self.scan.resolver.unique_ids();
+        let shared = self.shared();
+        let is_done = |(id, unique_id): (NamespaceId, u64)| {
+            let is_done = id.namespace_type() != NamespaceType::Mnt
+                || self.with_handles.contains(&id)
+                || shared.seen.contains(&id);
+            is_done.then_some(unique_id)
+        };
+        let done: HashSet<u64> = known.into_iter().filter_map(is_done).collect();
+        unique_ids.is_subset(&done)
+    }
+
     /// Through one mount namespace, and through those that are bind-mounted in it and that nothing
     /// else leads to.
-    fn walk(&self, start: Place, held: &mut Held) {
+    fn walk(&self, start: Place<'_>, held: &mut Held) {
         let mut places = vec![start];
         while let Some(place) = places.last_mut() {
             match place.entries.next() {
@@ -235,7 +189,7 @@ impl Walk<'_> {
 
     /// Takes note of a mount. If a mount namespace is behind it that has not been seen yet, returns
     /// it.
-    fn enter(&self, place: &Place, entry: &Entry, held: &mut Held) -> Option<Place> {
+    fn enter<'t>(&self, place: &Place<'_>, entry: &Entry, held: &mut Held) -> Option<Place<'t>> {
         let mount_namespace = Some(place.id);
         let path = Text::from(entry.path.as_slice());
         let Some(id) = entry.namespace else {
@@ -295,14 +249,14 @@ impl Walk<'_> {
         shared.seen.insert(id)
     }
 
-    fn gap(&self, what: Missing, why: Reason, place: &Place, entry: &Entry) {
+    fn gap(&self, what: Missing, why: Reason, place: &Place<'_>, entry: &Entry) {
         let mut example = entry.path.clone();
         example.extend_from_slice(format!(" in {}", place.id).as_bytes());
         self.scan.gaps.add(what, why, example);
     }
 
     /// Opens what is mounted at an entry, and makes sure that it is what the table says.
-    fn open(&self, place: &Place, entry: &Entry, id: NamespaceId) -> Result<Namespace, Reason> {
+    fn open(&self, place: &Place<'_>, entry: &Entry, id: NamespaceId) -> Result<Namespace, Reason> {
         let file = self.open_path(place, entry)?;
         let (device, inode) = identity(&file).map_err(reason)?;
         if (Some(device), inode) != (Namespace::nsfs_device(), id.inode()) {
@@ -312,7 +266,7 @@ impl Walk<'_> {
         Namespace::expecting(fd, id).map_err(|_| Reason::Covered)
     }
 
-    fn open_path(&self, place: &Place, entry: &Entry) -> Result<OwnedFd, Reason> {
+    fn open_path(&self, place: &Place<'_>, entry: &Entry) -> Result<OwnedFd, Reason> {
         if entry.path.is_empty() {
             return Err(Reason::Covered);
         }
@@ -336,7 +290,7 @@ impl Walk<'_> {
     }
 
     /// Which PID namespace a mounted procfs shows: that of its PID 1.
-    fn pid_namespace_shown(&self, place: &Place, entry: &Entry) -> Result<NamespaceId, Reason> {
+    fn pid_namespace_shown(&self, place: &Place<'_>, entry: &Entry) -> Result<NamespaceId, Reason> {
         let known = self.shared().proc_shows.get(&entry.device).copied();
         if let Some(id) = known {
             return Ok(id);
@@ -363,10 +317,13 @@ impl Walk<'_> {
         Ok(shown)
     }
 
-    fn look_into(&self, target: &Target) -> Result<Place, Reason> {
+    fn look_into<'t>(&self, target: &'t Target) -> Result<Place<'t>, Reason> {
+        if let Some(place) = Place::listed(self.scan, target) {
+            return Ok(place);
+        }
         let mut why = Reason::Gone;
         let member = target.members.first().copied();
-        for opened in self.handles(target) {
+        for opened in target.handles(self.scan) {
             match opened.and_then(|namespace| Place::of(self.scan, namespace, member)) {
                 Ok(mut place) => {
                     if let Some(witness) = target.witness {
@@ -388,29 +345,6 @@ impl Walk<'_> {
             }
         }
         Err(why)
-    }
-
-    /// All ways to open the mount namespace that need no bind mount.
-    fn handles<'t>(
-        &'t self,
-        target: &'t Target,
-    ) -> impl Iterator<Item = Result<Namespace, Reason>> + 't {
-        let members = target.members.iter().map(|pid| format!("{pid}/ns/mnt"));
-        let handles = target.handles.iter().filter_map(|holder| match holder {
-            Holder::Thread { pid, tid } => Some(format!("{pid}/task/{tid}/ns/mnt")),
-            Holder::Fd { pid, tid: None, fd } => Some(format!("{pid}/fd/{fd}")),
-            Holder::Fd {
-                pid,
-                tid: Some(tid),
-                fd,
-            } => Some(format!("{pid}/task/{tid}/fd/{fd}")),
-            _ => None,
-        });
-        members.chain(handles).map(move |path| {
-            let fd = self.scan.proc.open_file(&path).map_err(reason)?;
-            Namespace::expecting(fd, target.id)
-                .map_err(|error| error.errno().map_or(Reason::Gone, reason))
-        })
     }
 }
 

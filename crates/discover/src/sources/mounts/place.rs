@@ -21,6 +21,7 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::fs::{AtFlags, StatxFlags, statx};
 use rustix::io::Errno;
 
+use super::target::Target;
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
 use crate::procfs::{Kind, mountinfo, read_all, read_open};
@@ -30,9 +31,9 @@ use crate::scan::Scan;
 const TABLE_LIMIT: usize = 64 * 1024 * 1024;
 
 /// A mount namespace that is being walked through.
-pub(super) struct Place {
+pub(super) struct Place<'t> {
     pub(super) id: NamespaceId,
-    root: Root,
+    root: Root<'t>,
     pub(super) entries: std::vec::IntoIter<Entry>,
 }
 
@@ -54,38 +55,76 @@ impl Entry {
 }
 
 /// The root directory of a mount namespace.
-enum Root {
+enum Root<'t> {
     Open(OwnedFd),
     /// Not needed so far: most namespaces that are mounted somewhere have been met elsewhere.
     Unvisited {
-        namespace: Namespace,
-        /// Somebody who is joined to it: the way in for who may not visit it.
-        member: Option<Pid>,
+        way: Way<'t>,
         root: OnceCell<Result<OwnedFd, Reason>>,
     },
     Unreachable,
 }
 
-impl Place {
+/// How to get to a mount namespace that has not been visited yet.
+enum Way<'t> {
+    /// It is open, and maybe somebody is joined to it: the way in for who may not visit it.
+    Open(Namespace, Option<Pid>),
+    /// It was not even needed to open it.
+    Closed(&'t Target),
+}
+
+impl Way<'_> {
+    fn root(&self, scan: &Scan<'_>) -> Result<OwnedFd, Reason> {
+        match self {
+            Way::Open(namespace, member) => root_directory(scan, namespace, *member),
+            Way::Closed(target) => {
+                let member = target.members.first().copied();
+                let mut outcome = Err(Reason::Gone);
+                for namespace in target.handles(scan) {
+                    outcome = namespace.and_then(|open| root_directory(scan, &open, member));
+                    if !matches!(outcome, Err(Reason::Gone)) {
+                        break;
+                    }
+                }
+                outcome
+            }
+        }
+    }
+}
+
+impl<'t> Place<'t> {
     /// The root directory, opened with `O_PATH`.
     pub(super) fn root(&self, scan: &Scan<'_>) -> Result<&OwnedFd, Reason> {
         match &self.root {
             Root::Open(root) => Ok(root),
-            Root::Unvisited {
-                namespace,
-                member,
-                root,
-            } => root
-                .get_or_init(|| {
-                    let visited = view(scan, namespace).map(|view| view.root);
-                    visited.or_else(|why| {
-                        let lent = member.map(|pid| root_of(scan, namespace.id(), pid));
-                        lent.and_then(Result::ok).ok_or(why)
-                    })
-                })
+            Root::Unvisited { way, root } => root
+                .get_or_init(|| way.root(scan))
                 .as_ref()
                 .map_err(Clone::clone),
             Root::Unreachable => Err(Reason::Denied),
+        }
+    }
+
+    /// A mount namespace that needs not be opened: its 64-bit id is known, and the kernel lists all
+    /// of its mounts by that.
+    pub(super) fn listed(scan: &Scan<'_>, target: &'t Target) -> Option<Place<'t>> {
+        let (unique_id, count) = scan.resolver.mount_table(target.id)?;
+        let entries = scan.lists_mounts.then(|| listed(scan, unique_id, count))?;
+        Some(Place::unvisited(
+            target.id,
+            Way::Closed(target),
+            entries.ok()??,
+        ))
+    }
+
+    fn unvisited(id: NamespaceId, way: Way<'t>, entries: Vec<Entry>) -> Place<'t> {
+        Place {
+            id,
+            root: Root::Unvisited {
+                way,
+                root: OnceCell::new(),
+            },
+            entries: entries.into_iter(),
         }
     }
 
@@ -94,21 +133,13 @@ impl Place {
         scan: &Scan<'_>,
         namespace: Namespace,
         member: Option<Pid>,
-    ) -> Result<Place, Reason> {
+    ) -> Result<Place<'t>, Reason> {
         let id = namespace.id();
         if scan.lists_mounts {
-            match listed(scan, &namespace) {
+            let info = mounts::info(&namespace);
+            match info.and_then(|info| listed(scan, info.unique_id, info.mounts)) {
                 Ok(Some(entries)) => {
-                    let root = Root::Unvisited {
-                        namespace,
-                        member,
-                        root: OnceCell::new(),
-                    };
-                    return Ok(Place {
-                        id,
-                        root,
-                        entries: entries.into_iter(),
-                    });
+                    return Ok(Place::unvisited(id, Way::Open(namespace, member), entries));
                 }
                 Ok(None) => tracing::debug!("{id}: incomplete list of mounts, visiting it"),
                 Err(error) => tracing::debug!("{id}: {error}, visiting it"),
@@ -126,7 +157,11 @@ impl Place {
     }
 
     /// The mount namespace that this process is joined to, as it sees it.
-    pub(super) fn of_member(scan: &Scan<'_>, id: NamespaceId, member: Pid) -> Result<Place, Errno> {
+    pub(super) fn of_member(
+        scan: &Scan<'_>,
+        id: NamespaceId,
+        member: Pid,
+    ) -> Result<Place<'t>, Errno> {
         let task = scan.proc.process(member)?;
         is_joined(&task, id)?;
         let (table, cut) = read_all(task.as_fd(), c"mountinfo", TABLE_LIMIT)?;
@@ -171,7 +206,13 @@ impl Place {
         self.entries = entries.into_iter();
     }
 
-    fn from_table(scan: &Scan<'_>, id: NamespaceId, root: Root, table: &[u8], cut: bool) -> Place {
+    fn from_table(
+        scan: &Scan<'_>,
+        id: NamespaceId,
+        root: Root<'t>,
+        table: &[u8],
+        cut: bool,
+    ) -> Place<'t> {
         if cut {
             scan.gaps
                 .add(Missing::Mounts, Reason::Limit, id.to_string());
@@ -195,11 +236,12 @@ impl Place {
 
 /// The mounts of interest as the kernel lists them; `None` if it does not list all: until Linux
 /// 6.19 it shows only a part of a mount namespace whose root is not mounted over.
-fn listed(scan: &Scan<'_>, namespace: &Namespace) -> Result<Option<Vec<Entry>>, Error> {
-    let info = mounts::info(namespace)?;
-    let of = Of::Id(info.unique_id);
+///
+/// It should list at least `count`.
+fn listed(scan: &Scan<'_>, unique_id: u64, count: u32) -> Result<Option<Vec<Entry>>, Error> {
+    let of = Of::Id(unique_id);
     let list = mounts::list(of)?;
-    if list.len() < info.mounts as usize {
+    if list.len() < count as usize {
         return Ok(None);
     }
     let mut entries = Vec::new();
@@ -228,7 +270,7 @@ fn of_nsfs(scan: &Scan<'_>, device: u64, root: &[u8], path: Vec<u8>) -> Option<E
     let id = NamespaceId::from_link(root.strip_prefix(b"/").unwrap_or(root))?;
     let namespace_type = id.namespace_type();
     // Whatever is wanted may hide in a mount namespace.
-    let wanted = namespace_type == NamespaceType::Mnt || scan.wants_type(namespace_type);
+    let wanted = namespace_type == NamespaceType::Mnt || scan.seeks_type(namespace_type);
     wanted.then_some(Entry {
         device,
         path,
@@ -237,7 +279,7 @@ fn of_nsfs(scan: &Scan<'_>, device: u64, root: &[u8], path: Vec<u8>) -> Option<E
 }
 
 fn of_proc(scan: &Scan<'_>, device: u64, path: Vec<u8>) -> Option<Entry> {
-    scan.wants_type(NamespaceType::Pid).then_some(Entry {
+    scan.seeks_type(NamespaceType::Pid).then_some(Entry {
         device,
         path,
         namespace: None,
@@ -249,6 +291,19 @@ fn mount_id(directory: &OwnedFd) -> Option<u64> {
     let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
     let stat = statx(directory, c"", flags, StatxFlags::MNT_ID).ok()?;
     (stat.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(stat.stx_mnt_id)
+}
+
+/// The root directory of a mount namespace, by a visit, or from this member.
+fn root_directory(
+    scan: &Scan<'_>,
+    namespace: &Namespace,
+    member: Option<Pid>,
+) -> Result<OwnedFd, Reason> {
+    let visited = view(scan, namespace).map(|view| view.root);
+    visited.or_else(|why| {
+        let lent = member.map(|pid| root_of(scan, namespace.id(), pid));
+        lent.and_then(Result::ok).ok_or(why)
+    })
 }
 
 /// The root directory of a process, if that is joined to this mount namespace.

@@ -1,0 +1,100 @@
+//! The mount namespaces with which a walk begins: processes are in them, or have them open.
+
+use std::collections::HashMap;
+
+use lxkns_model::{Holder, Reason};
+use lxkns_ops::Namespace;
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+
+use crate::gaps::reason;
+use crate::scan::{Scan, Sightings};
+
+/// A mount namespace, and who can help to look into it.
+pub(super) struct Target {
+    pub(super) id: NamespaceId,
+    /// Processes joined to it, the scanner first.
+    pub(super) members: Vec<Pid>,
+    /// Threads joined to it and file descriptors on it.
+    handles: Vec<Holder>,
+    /// A member that may stand on another root directory than who comes in from outside.
+    pub(super) witness: Option<Pid>,
+}
+
+impl Target {
+    /// All ways to open the mount namespace that need no bind mount.
+    pub(super) fn handles<'t>(
+        &'t self,
+        scan: &'t Scan<'_>,
+    ) -> impl Iterator<Item = Result<Namespace, Reason>> + 't {
+        let members = self.members.iter().map(|pid| format!("{pid}/ns/mnt"));
+        let handles = self.handles.iter().filter_map(|holder| match holder {
+            Holder::Thread { pid, tid } => Some(format!("{pid}/task/{tid}/ns/mnt")),
+            Holder::Fd { pid, tid: None, fd } => Some(format!("{pid}/fd/{fd}")),
+            Holder::Fd {
+                pid,
+                tid: Some(tid),
+                fd,
+            } => Some(format!("{pid}/task/{tid}/fd/{fd}")),
+            _ => None,
+        });
+        members.chain(handles).map(move |path| {
+            let fd = scan.proc.open_file(&path).map_err(reason)?;
+            Namespace::expecting(fd, self.id)
+                .map_err(|error| error.errno().map_or(Reason::Gone, reason))
+        })
+    }
+}
+
+pub(super) fn targets(scan: &Scan<'_>, sightings: &Sightings) -> Vec<Target> {
+    let mut targets: HashMap<NamespaceId, Target> = HashMap::new();
+    let mut target = |id: NamespaceId, member: Option<Pid>, handle: Option<&Holder>| {
+        let new = || Target {
+            id,
+            members: Vec::new(),
+            handles: Vec::new(),
+            witness: None,
+        };
+        let target = targets.entry(id).or_insert_with(new);
+        target.members.extend(member);
+        target.handles.extend(handle.cloned());
+    };
+    let own = scan.own_pid.zip(scan.proc.own_process().ok());
+    if let Some((pid, own)) = own
+        && let Ok(id) = own.namespace(NamespaceType::Mnt)
+    {
+        target(id, Some(pid), None);
+    }
+    for process in &sightings.processes {
+        if let Some(id) = process.namespaces.get(NamespaceType::Mnt) {
+            target(id, Some(process.pid), None);
+        }
+        for thread in &process.threads {
+            let holder = Holder::Thread {
+                pid: process.pid,
+                tid: thread.tid,
+            };
+            if let Some(id) = thread.namespaces.get(NamespaceType::Mnt) {
+                target(id, None, Some(&holder));
+            }
+        }
+    }
+    for (id, holder) in &sightings.holders {
+        if id.namespace_type() == NamespaceType::Mnt {
+            target(*id, None, Some(holder));
+        }
+    }
+    // Kernel threads stand on a root directory that nobody else sees any more.
+    for process in sightings
+        .processes
+        .iter()
+        .filter(|process| !process.kernel_thread)
+    {
+        let joined = process.namespaces.get(NamespaceType::Mnt);
+        if let Some(target) = joined.and_then(|id| targets.get_mut(&id)) {
+            target.witness = target.witness.or(Some(process.pid));
+        }
+    }
+    let mut targets: Vec<Target> = targets.into_values().collect();
+    targets.sort_by_key(|target| target.id);
+    targets
+}

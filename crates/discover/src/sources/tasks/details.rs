@@ -1,0 +1,157 @@
+//! What BPF does not tell of processes: command lines, cgroups, the names of kernel threads.
+//!
+//! That is read from `/proc` by number, without opening the directory of the process first: the
+//! caller sees in the end whose number has changed hands.
+//!
+//! Writing down a cgroup takes the kernel longer than all else here, and most processes are in the
+//! same few. Processes in the same cgroups share one object of the kernel, and BPF tells which. So
+//! one of them is asked on behalf of all, and whether they still share it in the end is seen by
+//! [`Witnesses::contradicted`].
+
+use std::collections::HashMap;
+use std::os::fd::AsFd as _;
+use std::sync::{Mutex, PoisonError};
+
+use lxkns_model::{Cmdline, Details, Part, ProcessFacts, Text};
+use lxkns_species::Pid;
+use rustix::io::Errno;
+
+use crate::bpf::Task;
+use crate::describe::{cgroup_in, cmdline_in, told};
+use crate::procfs::read_into;
+use crate::scan::Scan;
+use crate::workers::share_out;
+
+/// Who was asked for the cgroup of all that share its cgroups.
+#[derive(Debug, Default)]
+pub(super) struct Witnesses(HashMap<u64, (Pid, Option<Text>)>);
+
+impl Witnesses {
+    /// Whether a process, which was in this set of cgroups at first, may have got the answer of
+    /// another that does not hold for it. `now` tells in which set a process is in the end.
+    pub(super) fn contradicted(&self, task: &Task, now: impl Fn(Pid) -> Option<u64>) -> bool {
+        self.0.get(&task.cgroups).is_some_and(|(witness, _)| {
+            let shares = |pid| now(pid) == Some(task.cgroups);
+            *witness != task.pid && !(shares(task.pid) && shares(*witness))
+        })
+    }
+}
+
+/// What was read of one process.
+#[derive(Default)]
+struct Found {
+    comm: Option<Text>,
+    cmdline: Option<Cmdline>,
+    cgroup: Option<Text>,
+}
+
+/// Adds the details to these processes, which are sorted by PID.
+pub(super) fn add(
+    scan: &Scan<'_>,
+    processes: &mut [ProcessFacts],
+    leaders: &HashMap<Pid, Task>,
+) -> Witnesses {
+    let wanted: Vec<(usize, bool)> = (processes.iter().enumerate())
+        .map(|(at, process)| (at, is_described(scan, process, processes)))
+        .filter(|(at, described)| *described || processes.get(*at).is_some_and(|p| p.kernel_thread))
+        .collect();
+    let reader = Reader {
+        scan,
+        witnesses: Mutex::default(),
+    };
+    let read = |(at, described): &(usize, bool), all: &mut Vec<(usize, Found)>| {
+        let process = processes.get(*at);
+        if let Some((process, task)) = process.and_then(|it| Some((it, leaders.get(&it.pid)?))) {
+            let mut found = Found::default();
+            // If it is gone it will not be kept.
+            let _ = reader.read(process, task, *described, &mut found);
+            all.push((*at, found));
+        }
+    };
+    let all = share_out(&wanted, scan.options.worker_count(), read);
+    let witnesses = reader.witnesses.into_inner();
+    for (at, found) in all.into_iter().flatten() {
+        if let Some(process) = processes.get_mut(at) {
+            process.comm = found.comm.or_else(|| process.comm.take());
+            process.cmdline = found.cmdline;
+            process.cgroup = found.cgroup;
+        }
+    }
+    Witnesses(witnesses.unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Whether command line and cgroup of a process are wanted, as far as can be said before all
+/// processes are known: if its parent is not among these, nobody knows yet whether it leads.
+fn is_described(scan: &Scan<'_>, process: &ProcessFacts, all: &[ProcessFacts]) -> bool {
+    if !scan.wants(Part::Cmdline) && !scan.wants(Part::Cgroup) {
+        return false;
+    }
+    let leads = || {
+        let parent = all.binary_search_by_key(&process.ppid, |other| Some(other.pid));
+        let parent = parent.ok().and_then(|at| all.get(at));
+        let differs = parent.is_some_and(|parent| parent.namespaces != process.namespaces);
+        differs || !process.threads.is_empty()
+    };
+    match scan.options.scope().details {
+        Details::Everyone => true,
+        Details::Leaders => leads(),
+        Details::Nobody => false,
+    }
+}
+
+struct Reader<'s> {
+    scan: &'s Scan<'s>,
+    witnesses: Mutex<HashMap<u64, (Pid, Option<Text>)>>,
+}
+
+impl Reader<'_> {
+    fn read(
+        &self,
+        process: &ProcessFacts,
+        task: &Task,
+        described: bool,
+        found: &mut Found,
+    ) -> Result<(), Errno> {
+        let (scan, pid) = (self.scan, process.pid);
+        if process.kernel_thread {
+            let mut buffer = [0; 64];
+            let comm = read_into(scan.proc.as_fd(), format!("{pid}/comm"), &mut buffer);
+            found.comm = comm
+                .ok()
+                .map(|comm| Text::from(comm.strip_suffix(b"\n").unwrap_or(comm)));
+        }
+        if described && scan.wants(Part::Cmdline) {
+            found.cmdline = if process.kernel_thread {
+                Some(Cmdline::default())
+            } else {
+                let file = format!("{pid}/cmdline");
+                told(scan, pid, cmdline_in(scan.proc.as_fd(), &file))?
+            };
+        }
+        if described && scan.wants(Part::Cgroup) {
+            found.cgroup = self.cgroup(task)?;
+        }
+        Ok(())
+    }
+
+    fn cgroup(&self, task: &Task) -> Result<Option<Text>, Errno> {
+        let witnesses = || {
+            self.witnesses
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some((_, text)) = witnesses().get(&task.cgroups) {
+            return Ok(text.clone());
+        }
+        let pid = task.pid;
+        let read = cgroup_in(self.scan.proc.as_fd(), format!("{pid}/cgroup"));
+        let text = told(self.scan, pid, read)?;
+        if let Some(text) = &text
+            && task.cgroups != 0
+        {
+            let witness = || (pid, text.clone());
+            witnesses().entry(task.cgroups).or_insert_with(witness);
+        }
+        Ok(text.flatten())
+    }
+}

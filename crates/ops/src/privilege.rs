@@ -83,6 +83,12 @@ pub fn with_own_privileges<T>(f: impl FnOnce() -> T) -> Result<T, Error> {
 /// # Errors
 ///
 /// [`Error::Call`] if that fails.
+///
+/// ```
+/// // Before anything is done with what the user has named.
+/// lxkns_ops::give_up_privileges()?;
+/// # Ok::<(), lxkns_ops::Error>(())
+/// ```
 #[doc(alias = "setresuid")]
 pub fn give_up_privileges() -> Result<(), Error> {
     if !is_secure_execution() {

@@ -115,6 +115,10 @@ pub fn open_in(root: impl AsFd, path: &CStr, limit: Duration) -> Result<OwnedFd,
 ///
 /// A child that is stuck ends when its file server answers, or is gone; until somebody asks, it is a
 /// zombie then.
+///
+/// ```
+/// lxkns_ops::visit::reap_abandoned();
+/// ```
 pub fn reap_abandoned() {
     visit::reap_abandoned();
 }

@@ -24,14 +24,11 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let status = workspace
         .cargo()
         .args(["doc", "--workspace", "--no-deps", "--all-features"])
-        .args([
-            "--exclude",
-            "xtask",
-            "--exclude",
-            "lxkns-it",
-            "--exclude",
-            "lxkns-nstest",
-        ])
+        .args(
+            UNPUBLISHED
+                .iter()
+                .flat_map(|package| ["--exclude", package]),
+        )
         .env("RUSTDOCFLAGS", "-D warnings")
         .status()
         .context("cannot start cargo doc")?;

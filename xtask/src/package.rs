@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use crate::workspace::Workspace;
 
 /// What is not published. Cargo would pack it all the same.
-pub(crate) const UNPUBLISHED: &[&str] = &["lxkns-it", "lxkns-nstest", "xtask"];
+pub(crate) const UNPUBLISHED: &[&str] = &["lxkns-fuzz", "lxkns-it", "lxkns-nstest", "xtask"];
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let status = workspace

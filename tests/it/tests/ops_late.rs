@@ -1,7 +1,5 @@
 //! Helper processes that miss their deadline: counted in a process with this one test.
 
-#![expect(clippy::unwrap_used, reason = "these are tests")]
-
 use std::ffi::CString;
 use std::fs::File;
 use std::time::{Duration, Instant};

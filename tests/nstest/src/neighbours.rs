@@ -17,7 +17,9 @@
 mod chance;
 mod deeds;
 mod diary;
+mod entry;
 mod family;
+mod own;
 mod task;
 
 use std::ffi::CString;
@@ -32,8 +34,8 @@ use rustix::pipe::PipeFlags;
 use rustix::process::WaitOptions;
 
 use self::chance::Chance;
-pub use self::diary::{Entry, Fact};
 use self::diary::{PATHS, Shared};
+pub use self::entry::{Entry, Fact};
 use self::task::{Stack, THREADS, Task, World};
 use crate::actor::kernel;
 use crate::syscall::Errno;

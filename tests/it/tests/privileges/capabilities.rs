@@ -13,8 +13,10 @@ use crate::{as_nobody, capable_copy, copy};
 
 const DOCUMENT: &str = include_str!("../../../../docs/security.md");
 
+type IsThere = fn(&Snapshot, &Child) -> bool;
+
 /// The columns of the table, and whether what they promise is there.
-const COLUMNS: [(&str, fn(&Snapshot, &Child) -> bool); 6] = [
+const COLUMNS: [(&str, IsThere); 6] = [
     ("processes", |snapshot, child| {
         let process = snapshot.process(child.pid());
         process.is_some_and(|process| process.joined().get(Uts) == Some(child.namespace(Uts)))

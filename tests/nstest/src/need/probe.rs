@@ -216,26 +216,6 @@ pub(super) fn listns() -> bool {
     call!(LISTNS, request.as_ptr(), ids.as_mut_ptr(), ids.len(), 0).is_ok()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::super::Probe;
-    use super::*;
-
-    #[test]
-    fn what_came_later_implies_what_came_before() {
-        let implied: [(Probe, Probe); 5] = [
-            (listns, namespace_ids),
-            (namespace_ids, mount_namespace_ids),
-            (mount_namespace_ids, pid_translation),
-            (pid_translation, listmount),
-            (listmount, cached_open),
-        ];
-        for (index, (later, earlier)) in implied.into_iter().enumerate() {
-            assert!(!later() || earlier(), "{index}");
-        }
-    }
-}
-
 /// Whether a program may get privileges by being executed: not on a `nosuid` mount, nor where this
 /// process was told to do without (`no_new_privs`).
 pub(super) fn set_user_id() -> bool {
@@ -256,4 +236,24 @@ pub(super) fn file_capabilities() -> bool {
     set_user_id()
         && std::fs::write(&file, "").is_ok()
         && crate::give_capabilities(&file, Capabilities::from_bits(1)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Probe;
+    use super::*;
+
+    #[test]
+    fn what_came_later_implies_what_came_before() {
+        let implied: [(Probe, Probe); 5] = [
+            (listns, namespace_ids),
+            (namespace_ids, mount_namespace_ids),
+            (mount_namespace_ids, pid_translation),
+            (pid_translation, listmount),
+            (listmount, cached_open),
+        ];
+        for (index, (later, earlier)) in implied.into_iter().enumerate() {
+            assert!(!later() || earlier(), "{index}");
+        }
+    }
 }

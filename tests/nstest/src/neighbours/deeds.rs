@@ -5,8 +5,10 @@
 
 use lxkns_species::NamespaceType::{self, Cgroup, Ipc, Mnt, Net, User, Uts};
 
-use super::diary::{Entry, Fact, PATHS};
-use super::task::{Path, Role, Slot, Task};
+use super::diary::PATHS;
+use super::entry::{Entry, Fact};
+use super::own::Path;
+use super::task::{Role, Slot, Task};
 use crate::IdMap;
 use crate::actor::{files, id_map, kernel};
 

@@ -7,8 +7,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use lxkns_species::Pid;
 
 use super::deeds;
-use super::diary::{Cradle, Entry};
-use super::task::{Child, Path, Role, Task, Thread};
+use super::diary::Cradle;
+use super::entry::Entry;
+use super::own::Path;
+use super::task::{Child, Role, Task, Thread};
 use crate::actor::{files, kernel};
 
 /// Between two deeds, so that the machine is left some time for others.

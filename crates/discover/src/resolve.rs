@@ -260,7 +260,9 @@ impl Resolver {
         let mut fresh: Vec<NamespaceId> = set.iter().copied().collect();
         while let Some(id) = fresh.pop() {
             if let Some(Entry::Resolved(answers)) = known.get(&id) {
-                let above = [answers.facts.parent.known(), answers.facts.owner].into_iter().flatten();
+                let above = [answers.facts.parent.known(), answers.facts.owner]
+                    .into_iter()
+                    .flatten();
                 fresh.extend(above.filter(|id| set.insert(*id)));
             }
         }

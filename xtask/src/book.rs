@@ -7,7 +7,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::package::UNPUBLISHED;
 use crate::workspace::Workspace;
 
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
@@ -23,12 +22,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     );
     let status = workspace
         .cargo()
-        .args(["doc", "--workspace", "--no-deps", "--all-features"])
-        .args(
-            UNPUBLISHED
-                .iter()
-                .flat_map(|package| ["--exclude", package]),
-        )
+        .args(["doc", "--no-deps", "--all-features"])
+        .args(workspace.published()?)
         .env("RUSTDOCFLAGS", "-D warnings")
         .status()
         .context("cannot start cargo doc")?;

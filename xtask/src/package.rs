@@ -7,18 +7,11 @@ use anyhow::{Context, Result, ensure};
 
 use crate::workspace::Workspace;
 
-/// What is not published. Cargo would pack it all the same.
-pub(crate) const UNPUBLISHED: &[&str] = &["lxkns-fuzz", "lxkns-it", "lxkns-nstest", "xtask"];
-
 pub(crate) fn run(workspace: &Workspace) -> Result<()> {
     let status = workspace
         .cargo()
-        .args(["package", "--workspace", "--locked"])
-        .args(
-            UNPUBLISHED
-                .iter()
-                .flat_map(|package| ["--exclude", package]),
-        )
+        .args(["package", "--locked"])
+        .args(workspace.published()?)
         .status()
         .context("cannot start cargo package")?;
     ensure!(status.success(), "cargo package failed ({status})");

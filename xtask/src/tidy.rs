@@ -5,6 +5,7 @@
 //! file reads the workspace.
 
 mod code;
+mod commands;
 mod examples;
 mod layers;
 mod links;
@@ -95,8 +96,9 @@ fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
     }
     let mut pages = BTreeMap::new();
     for path in workspace.files(&["md"])? {
-        let page = links::Page::read(&read(&path)?);
-        pages.insert(path, page);
+        let text = read(&path)?;
+        findings.extend(commands::check(&path, &text));
+        pages.insert(path, links::Page::read(&text));
     }
     findings.extend(links::check(&pages, |target| {
         workspace.root().join(target).exists()

@@ -28,7 +28,11 @@ pub(super) fn build(
     initramfs: &Path,
 ) -> Result<()> {
     let packages = [TESTED, NEEDED].concat();
-    let Built { tests, tools } = build::build(workspace, Selection::Static(&packages))?;
+    let Built {
+        tests,
+        tools,
+        examples,
+    } = build::build(workspace, Selection::Static(&packages))?;
     let tests = tests
         .into_iter()
         .filter(|test| {
@@ -36,7 +40,14 @@ pub(super) fn build(
             TESTED.contains(&package)
         })
         .collect();
-    let stage = Stage::set_up(workspace, &Built { tests, tools })?;
+    let stage = Stage::set_up(
+        workspace,
+        &Built {
+            tests,
+            tools,
+            examples,
+        },
+    )?;
     pack(&stage, kernels, initramfs)
         .with_context(|| format!("cannot write {}", initramfs.display()))
 }

@@ -12,7 +12,7 @@ use crate::matching::Numbers;
 use crate::page::{self, Section};
 
 /// So long a command that was put into the background may take to be what the page shows it as.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Says that a command is done, and how it ended.
 const MARK: &str = "---- done";

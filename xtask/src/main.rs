@@ -19,6 +19,7 @@ mod package;
 mod process;
 mod test;
 mod tidy;
+mod torture;
 mod vm;
 mod workspace;
 
@@ -75,6 +76,8 @@ enum Task {
     Fuzz(fuzz::Options),
     /// Measure the tools on a machine full of namespaces, next to lsns and to the least possible
     Bench(bench::Options),
+    /// Scan amid neighbours that do as they please, and judge what the scans say
+    Torture(torture::Options),
     /// Be the init of a virtual machine and run the tests in it
     #[command(hide = true)]
     GuestInit,
@@ -122,6 +125,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         }
         Task::Fuzz(options) => return fuzz::run(&Workspace::find()?, options),
         Task::Bench(options) => return bench::run(options),
+        Task::Torture(options) => return torture::run(options),
         Task::GuestInit => return vm::guest::init(true),
         Task::GuestProbe => return vm::guest::init(false),
         Task::GuestRun => return vm::guest::run().map(|()| true),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::{Error, ErrorKind};
 use clap::{ArgMatches, Command};
+use lxkns_ops::is_secure_execution;
 
 use crate::Tool;
 use crate::failure::{complain, end_with};
@@ -27,6 +28,10 @@ pub fn command(tool: Tool) -> Command {
 
 /// Runs a tool with the arguments of this process.
 pub fn main_of(tool: Tool) -> ExitCode {
+    if is_secure_execution() {
+        // The one that there is else heeds RUST_BACKTRACE, which is the user's.
+        std::panic::set_hook(Box::new(|panic| complain(&panic.to_string())));
+    }
     match command(tool).try_get_matches() {
         Ok(matches) => end_with(dispatch(tool, &matches)),
         Err(error) => end_of_parsing(tool, &error),

@@ -28,7 +28,9 @@ fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
 fn tiers() -> Vec<Tier> {
     let wanted = env::var("LXKNS_TORTURE_TIER").ok();
     let is_wanted = |tier: &Tier| wanted.as_deref().is_none_or(|wanted| wanted == tier.name());
-    Tier::ALL.into_iter().filter(is_wanted).collect()
+    let tiers: Vec<Tier> = Tier::ALL.into_iter().filter(is_wanted).collect();
+    assert!(!tiers.is_empty(), "there is no tier {wanted:?}");
+    tiers
 }
 
 /// The memory that is this process's own, in KiB.

@@ -25,6 +25,7 @@ mod command;
 mod compare;
 mod dir;
 mod error;
+mod file_capabilities;
 mod namespaces;
 mod need;
 mod neighbours;
@@ -39,6 +40,7 @@ pub use child::Child;
 pub use compare::differences;
 pub use dir::Dir;
 pub use error::Error;
+pub use file_capabilities::give_capabilities;
 pub use namespaces::{assert_same_namespaces, linked, namespace_of, own_namespace};
 #[doc(hidden)]
 pub use need::is_met;

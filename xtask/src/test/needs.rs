@@ -33,6 +33,8 @@ const NEEDS: &[Need] = &[
     need("timens", (5, 6), true),
     need("bpf", (5, 8), false),
     need("btf", (5, 8), true),
+    need("setuid", (0, 0), false),
+    need("filecaps", (0, 0), false),
     need("openat2cached", (5, 12), true),
     need("listmount", (6, 8), true),
     need("pidfd_thread", (6, 9), true),

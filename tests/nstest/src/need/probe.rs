@@ -235,3 +235,25 @@ mod tests {
         }
     }
 }
+
+/// Whether a program may get privileges by being executed: not on a `nosuid` mount, nor where this
+/// process was told to do without (`no_new_privs`).
+pub(super) fn set_user_id() -> bool {
+    let Ok(dir) = crate::Dir::new() else {
+        return false;
+    };
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let no_suid = rustix::fs::statvfs(dir.path())
+        .is_ok_and(|fs| fs.f_flag.contains(rustix::fs::StatVfsMountFlags::NOSUID));
+    root() && !no_suid && status.lines().any(|line| line == "NoNewPrivs:\t0")
+}
+
+pub(super) fn file_capabilities() -> bool {
+    let Ok(dir) = crate::Dir::new() else {
+        return false;
+    };
+    let file = dir.join("file");
+    set_user_id()
+        && std::fs::write(&file, "").is_ok()
+        && crate::give_capabilities(&file, Capabilities::from_bits(1)).is_ok()
+}

@@ -77,10 +77,10 @@ fn pack_for_debian(workspace: &Workspace, dist: &Path) -> Result<()> {
         output.status
     );
     let package = String::from_utf8_lossy(&output.stdout);
-    let package = Path::new(package.trim());
+    let package = workspace.root().join(package.trim());
     println!(
         "dist: {:>9} bytes  {}",
-        fs::metadata(package)?.len(),
+        fs::metadata(&package)?.len(),
         package.display()
     );
     Ok(())

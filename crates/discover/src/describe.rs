@@ -91,6 +91,24 @@ pub(crate) fn command_and_cgroup(
     Ok(())
 }
 
+/// Whether a process leads some of the namespaces asked for: its parent is not in all the same ones.
+pub(crate) fn leads(
+    scan: &Scan<'_>,
+    process: &ProcessFacts,
+    parent: Option<&ProcessFacts>,
+) -> bool {
+    let shown = |process: &ProcessFacts| {
+        let mut shown = process.namespaces;
+        for namespace_type in NamespaceType::ALL {
+            if !scan.wants_type(namespace_type) {
+                shown.clear(namespace_type);
+            }
+        }
+        shown
+    };
+    parent.map(shown) != Some(shown(process)) || !process.threads.is_empty()
+}
+
 /// Whether all of that has been read.
 pub(crate) fn has_command_and_cgroup(scan: &Scan<'_>, process: &ProcessFacts) -> bool {
     (process.cmdline.is_some() || !scan.wants(Part::Cmdline))

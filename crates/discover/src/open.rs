@@ -8,11 +8,11 @@
 
 use std::collections::HashSet;
 use std::ffi::CString;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::Duration;
 
 use lxkns_model::{Holder, Namespace, Snapshot, Text};
-use lxkns_ops::visit::{MountView, open_in};
+use lxkns_ops::visit::{open_in, root_of};
 use lxkns_ops::{Error as OpsError, Namespace as Open, Reference, pidfd, socket};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -147,15 +147,7 @@ impl Search<'_> {
             directory("/")
         } else {
             let there = self.open(mount_namespace)?;
-            directory("/proc").and_then(|proc| {
-                MountView::of(&there, None, &proc)
-                    .or_else(|_| {
-                        // An unprivileged owner has to go there first.
-                        let owner = there.owner()?;
-                        MountView::of(&there, Some(owner.as_fd()), &proc)
-                    })
-                    .map(|view| view.root)
-            })
+            root_of(&there)
         };
         let place = root.and_then(|root| open_in(root, &path, PATIENCE));
         Some(place.and_then(|place| {

@@ -151,24 +151,15 @@ fn describe_leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
     if !scan.wants(Part::Cmdline) && !scan.wants(Part::Cgroup) {
         return;
     }
-    let shown = |process: &ProcessFacts| {
-        let mut shown = process.namespaces;
-        for namespace_type in NamespaceType::ALL {
-            if !scan.wants_type(namespace_type) {
-                shown.clear(namespace_type);
-            }
-        }
-        shown
-    };
-    let joined: HashMap<Pid, _> = processes
+    let by_pid: HashMap<Pid, &ProcessFacts> = processes
         .iter()
-        .map(|process| (process.pid, shown(process)))
+        .map(|process| (process.pid, process))
         .collect();
     let leaders: Vec<&ProcessFacts> = processes
         .iter()
         .filter(|process| {
-            let parent = process.ppid.and_then(|ppid| joined.get(&ppid));
-            parent != Some(&shown(process)) || !process.threads.is_empty()
+            let parent = process.ppid.and_then(|ppid| by_pid.get(&ppid));
+            describe::leads(scan, process, parent.copied())
         })
         .filter(|process| !describe::has_command_and_cgroup(scan, process))
         .collect();

@@ -65,8 +65,12 @@ impl Sightings {
     /// The namespaces of which it is known why they are alive.
     pub(crate) fn explained(&self, resolver: &Resolver) -> HashSet<NamespaceId> {
         let mut sighted: HashSet<NamespaceId> = self.holders.iter().map(|(id, _)| *id).collect();
+        let mut last = None;
         for process in &self.processes {
-            sighted.extend(process.namespaces.iter());
+            // Neighbours mostly are in the same ones.
+            if last.replace(process.namespaces) != Some(process.namespaces) {
+                sighted.extend(process.namespaces.iter());
+            }
             for thread in &process.threads {
                 sighted.extend(thread.namespaces.iter());
             }

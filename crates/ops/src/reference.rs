@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 use std::fmt;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
-use crate::visit::{MountView, open_in};
+use crate::visit::{open_in, root_of};
 use crate::{Error, Namespace, handle};
 
 /// So long a file server in another mount namespace may take.
@@ -138,12 +138,9 @@ impl Reference {
         let mount_namespace = mount_namespace.open_as(NamespaceType::Mnt)?;
         let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = openat(CWD, c"/proc", directory, Mode::empty()).map_err(failed)?;
-        let view = MountView::of(&mount_namespace, None, &proc).or_else(|denied| {
-            let owner = mount_namespace.owner().map_err(|_| denied)?;
-            MountView::of(&mount_namespace, Some(owner.as_fd()), &proc)
-        })?;
+        let root = root_of(&mount_namespace)?;
         let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| failed(Errno::INVAL))?;
-        let opened = open_in(&view.root, &path, PATIENCE);
+        let opened = open_in(&root, &path, PATIENCE);
         let place = opened.map_err(|error| failed(error.errno().unwrap_or(Errno::IO)))?;
         if !Namespace::is_nsfs(&place) {
             return Err(Error::NotNamespace {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
-use crate::Error;
 use crate::sys::visit;
+use crate::{Error, Namespace};
 
 /// A mount namespace, seen from its own root directory.
 #[derive(Debug)]
@@ -59,14 +59,48 @@ impl MountView {
         user_namespace: Option<BorrowedFd<'_>>,
         proc: impl AsFd,
     ) -> Result<MountView, Error> {
-        let (root, mountinfo) =
-            visit::look_into(user_namespace, mount_namespace.as_fd(), proc.as_fd()).map_err(
-                |source| Error::Call {
-                    what: "look into a mount namespace",
-                    source,
-                },
-            )?;
-        Ok(MountView { root, mountinfo })
+        let look = visit::look_into(user_namespace, mount_namespace.as_fd(), Some(proc.as_fd()));
+        match look.map_err(failed)? {
+            (root, Some(mountinfo)) => Ok(MountView { root, mountinfo }),
+            (_, None) => Err(failed(Errno::CHILD)),
+        }
+    }
+}
+
+/// The root directory of a mount namespace, opened with `O_PATH` in the same way: for who does not
+/// need the table of mounts. Who is denied it tries again as an owner, by way of the user namespace
+/// that owns the mount namespace.
+///
+/// # Errors
+///
+/// [`Error::Call`], as [`MountView::of`].
+///
+/// ```
+/// use lxkns_ops::{Namespace, visit};
+/// use lxkns_species::NamespaceType;
+///
+/// let own = Namespace::of_self(NamespaceType::Mnt)?;
+/// match visit::root_of(&own) {
+///     Ok(root) => assert!(rustix::fs::fstat(root).is_ok()),
+///     Err(error) => assert!(error.is_denied()),
+/// }
+/// # Ok::<(), lxkns_ops::Error>(())
+/// ```
+pub fn root_of(mount_namespace: &Namespace) -> Result<OwnedFd, Error> {
+    let look = |user_namespace: Option<BorrowedFd<'_>>| {
+        let look = visit::look_into(user_namespace, mount_namespace.as_fd(), None);
+        look.map(|(root, _)| root).map_err(failed)
+    };
+    look(None).or_else(|denied| match mount_namespace.owner() {
+        Ok(owner) => look(Some(owner.as_fd())).map_err(|_| denied),
+        Err(_) => Err(denied),
+    })
+}
+
+fn failed(source: Errno) -> Error {
+    Error::Call {
+        what: "look into a mount namespace",
+        source,
     }
 }
 

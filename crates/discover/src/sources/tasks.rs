@@ -20,6 +20,7 @@ use lxkns_ops::bpf::KernelTypes;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
 
+use self::details::Witnesses;
 use super::fds::Table;
 use super::processes::Found;
 use super::sockets;
@@ -114,43 +115,49 @@ impl Reading<'_> {
         reading.files(&files, &mut seen);
 
         let witnesses = details::add(scan, &mut seen.processes, &reading.leaders);
-
-        // Whoever is still there has been the same process all along.
         let last = iterator.read()?;
+        Ok(reading.conclude(seen, &witnesses, &last.tasks, listed))
+    }
+
+    /// Keeps those who are still there: they have been the same process all along. Of those, whoever
+    /// may have got another's cgroup is to be read from `/proc`.
+    fn conclude(
+        &self,
+        mut seen: Sightings,
+        witnesses: &Witnesses,
+        last: &[Task],
+        listed: &[Pid],
+    ) -> ByBpf {
         let last: HashMap<Pid, &Task> = last
-            .tasks
             .iter()
             .filter(|task| task.tid == task.pid)
             .map(|task| (task.pid, task))
             .collect();
-        let now = |first: &Task| {
-            let now = last.get(&first.pid);
-            now.filter(|now| now.start_ticks == first.start_ticks)
+        let now = |pid: Pid| {
+            let (first, now) = (self.leaders.get(&pid)?, last.get(&pid)?);
+            (now.start_ticks == first.start_ticks).then_some(*now)
         };
-        let cgroups_now = |pid: Pid| Some(now(reading.leaders.get(&pid)?)?.cgroups);
+        let cgroups_now = |pid| now(pid).map(|task| task.cgroups);
         let doubted: HashSet<Pid> = seen
             .processes
             .iter()
-            .filter(|process| process.cgroup.is_some())
-            .filter_map(|process| reading.leaders.get(&process.pid))
-            .filter(|task| now(task).is_some() && witnesses.contradicted(task, cgroups_now))
+            .filter(|process| process.cgroup.is_some() && now(process.pid).is_some())
+            .filter_map(|process| self.leaders.get(&process.pid))
+            .filter(|task| witnesses.contradicted(task, cgroups_now))
             .map(|task| task.pid)
             .collect();
-        let stayed = |pid: Pid| {
-            let first = reading.leaders.get(&pid);
-            first.is_some_and(|first| now(first).is_some()) && !doubted.contains(&pid)
-        };
-        let before = seen.processes.len() - doubted.len();
-        seen.processes.retain(|process| stayed(process.pid));
+
+        let keep = |pid: Pid| now(pid).is_some() && !doubted.contains(&pid);
+        seen.counts.listed = (seen.processes.len() - doubted.len()) as u64;
+        seen.processes.retain(|process| keep(process.pid));
         seen.holders
-            .retain(|(_, holder)| holder.pid().is_none_or(stayed));
-        seen.counts.listed = before as u64;
+            .retain(|(_, holder)| holder.pid().is_none_or(keep));
         seen.counts.read = seen.processes.len() as u64;
         seen.counts.vanished = seen.counts.listed - seen.counts.read;
 
-        let is_left = |pid: &&Pid| !reading.is_clear(**pid) || doubted.contains(pid);
-        let left = listed.iter().filter(is_left).copied().collect();
-        Ok(ByBpf { seen, left })
+        let unclear = listed.iter().filter(|pid| !self.is_clear(**pid));
+        let left = unclear.chain(&doubted).copied().collect();
+        ByBpf { seen, left }
     }
 
     fn is_clear(&self, pid: Pid) -> bool {

@@ -32,18 +32,21 @@ use super::process::checked;
 struct Look<'a> {
     user_namespace: Option<BorrowedFd<'a>>,
     mount_namespace: BorrowedFd<'a>,
-    proc: BorrowedFd<'a>,
-    answer: Result<(OwnedFd, OwnedFd)>,
+    proc: Option<BorrowedFd<'a>>,
+    answer: Result<Answer>,
 }
 
+/// The root directory (`O_PATH`) and, if it was wanted, the table of mounts.
+type Answer = (OwnedFd, Option<OwnedFd>);
+
 /// Enters the namespaces in a child that shares memory and file table with the caller, which
-/// stands still meanwhile, and opens there the root directory (`O_PATH`) and, below `proc`,
+/// stands still meanwhile, and opens there the root directory and, below `proc` if there is one,
 /// `self/mountinfo`.
 pub(crate) fn look_into(
     user_namespace: Option<BorrowedFd<'_>>,
     mount_namespace: BorrowedFd<'_>,
-    proc: BorrowedFd<'_>,
-) -> Result<(OwnedFd, OwnedFd)> {
+    proc: Option<BorrowedFd<'_>>,
+) -> Result<Answer> {
     const STACK: usize = 64 * 1024;
     const FLAGS: c_int = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_VFORK;
     // u128: aligned as the ABI wants a stack to be.
@@ -86,7 +89,7 @@ extern "C" fn look_in_child(argument: *mut c_void) -> c_int {
     0
 }
 
-fn look_around(look: &Look<'_>) -> Result<(OwnedFd, OwnedFd)> {
+fn look_around(look: &Look<'_>) -> Result<Answer> {
     if let Some(user_namespace) = look.user_namespace {
         move_into_link_name_space(user_namespace, Some(LinkNameSpaceType::User))?;
     }
@@ -94,8 +97,8 @@ fn look_around(look: &Look<'_>) -> Result<(OwnedFd, OwnedFd)> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, c"/", flags, Mode::empty())?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-    let mountinfo = openat(look.proc, c"self/mountinfo", flags, Mode::empty())?;
-    Ok((root, mountinfo))
+    let open = |proc| openat(proc, c"self/mountinfo", flags, Mode::empty());
+    Ok((root, look.proc.map(open).transpose()?))
 }
 
 fn reap(pid: libc::pid_t) {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use lxkns_discover::Options;
+use lxkns_discover::{Bpf, Options};
 use lxkns_it::scan_with;
 use lxkns_model::{Details, Holder, Part, Relation, Snapshot, Text};
 use lxkns_nstest::{Child, Dir, Script, need, own_namespace};
@@ -286,18 +286,26 @@ fn details_are_of_whom_they_are_wanted() {
         )
         .spawn()
         .unwrap();
-    for (details, expected) in [
+    let cases = [
         (Details::Nobody, [false, false]),
         (Details::Leaders, [true, false]),
         (Details::Everyone, [true, true]),
-    ] {
-        let snapshot = scan_with(&Options::everything().details(details));
-        let known = ["leader", "led"].map(|label| {
-            let process = snapshot.process(child.pid_of(label)).unwrap();
-            assert_eq!(process.cmdline().is_some(), process.cgroup().is_some());
-            process.cmdline().is_some()
-        });
-        assert_eq!(known, expected, "{details:?}");
+    ];
+    for bpf in [Bpf::Off, Bpf::On] {
+        for (details, expected) in cases {
+            let snapshot = scan_with(&Options::everything().details(details).bpf(bpf));
+            let known = ["leader", "led"].map(|label| {
+                let process = snapshot.process(child.pid_of(label)).unwrap();
+                assert_eq!(process.cmdline().is_some(), process.cgroup().is_some());
+                process.cmdline().is_some()
+            });
+            assert_eq!(known, expected, "{details:?}, BPF {bpf:?}");
+        }
+        // Who leads, is a question of the types that are looked at.
+        let some = Options::everything().types(NamespaceTypes::of([Net]));
+        let snapshot = scan_with(&some.details(Details::Leaders).bpf(bpf));
+        let leader = snapshot.process(child.pid_of("leader")).unwrap();
+        assert_eq!(leader.cmdline(), None, "BPF {bpf:?}");
     }
     let snapshot = scan_with(&Options::everything());
     let process = snapshot.process(child.pid()).unwrap();

@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use lxkns_model::{Missing, Reason};
 use lxkns_ops::mounts::{self, NSFS_MAGIC, Of, PROC_MAGIC};
-use lxkns_ops::visit::MountView;
+use lxkns_ops::visit::{MountView, root_of};
 use lxkns_ops::{Error, Namespace};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::fs::{AtFlags, StatxFlags, statx};
@@ -299,15 +299,18 @@ fn root_directory(
     namespace: &Namespace,
     member: Option<Pid>,
 ) -> Result<OwnedFd, Reason> {
-    let visited = view(scan, namespace).map(|view| view.root);
+    let visited = match scan.proc.is_ours() {
+        true => root_of(namespace).map_err(|error| error.errno().map_or(Reason::Failed, reason)),
+        false => Err(Reason::ForeignProc),
+    };
     visited.or_else(|why| {
-        let lent = member.map(|pid| root_of(scan, namespace.id(), pid));
+        let lent = member.map(|pid| root_of_member(scan, namespace.id(), pid));
         lent.and_then(Result::ok).ok_or(why)
     })
 }
 
 /// The root directory of a process, if that is joined to this mount namespace.
-fn root_of(scan: &Scan<'_>, id: NamespaceId, member: Pid) -> Result<OwnedFd, Errno> {
+fn root_of_member(scan: &Scan<'_>, id: NamespaceId, member: Pid) -> Result<OwnedFd, Errno> {
     let task = scan.proc.process(member)?;
     is_joined(&task, id)?;
     let root = task.root()?;

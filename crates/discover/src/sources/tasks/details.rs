@@ -17,7 +17,7 @@ use lxkns_species::Pid;
 use rustix::io::Errno;
 
 use crate::bpf::Task;
-use crate::describe::{cgroup_in, cmdline_in, told};
+use crate::describe::{cgroup_in, cmdline_in, leads, told};
 use crate::procfs::read_into;
 use crate::scan::Scan;
 use crate::workers::share_out;
@@ -86,16 +86,14 @@ fn is_described(scan: &Scan<'_>, process: &ProcessFacts, all: &[ProcessFacts]) -
     if !scan.wants(Part::Cmdline) && !scan.wants(Part::Cgroup) {
         return false;
     }
-    let leads = || {
-        let parent = all.binary_search_by_key(&process.ppid, |other| Some(other.pid));
-        let parent = parent.ok().and_then(|at| all.get(at));
-        let differs = parent.is_some_and(|parent| parent.namespaces != process.namespaces);
-        differs || !process.threads.is_empty()
-    };
     match scan.options.scope().details {
-        Details::Everyone => true,
-        Details::Leaders => leads(),
         Details::Nobody => false,
+        Details::Leaders => {
+            let parent = all.binary_search_by_key(&process.ppid, |other| Some(other.pid));
+            let parent = parent.ok().and_then(|at| all.get(at));
+            parent.is_some() && leads(scan, process, parent)
+        }
+        Details::Everyone => true,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask dist`: the archive that is published, for any Linux of this architecture.
 //!
-//! The programs are linked statically and so run on whatever distribution there is. The archive is
+//! The programs are linked statically and so run on whatever distribution there is. With `--deb`
+//! cargo-deb packs the very same programs for Debian and its relatives. The archive is
 //! laid out like `/usr/local`, where it can be unpacked with `--strip-components=1`. It is packed
 //! by the system's tar, which every machine that can build has; nothing in it depends on when, where
 //! and by whom it was packed.
@@ -8,19 +9,22 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
 use lxkns_cli::Tool;
 
 use crate::generate::{COMPLETIONS, MAN};
 use crate::test::build::{STATIC_LINKAGE, STATIC_TARGET};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, need_plugin};
 
 const DOCUMENTS: [&str; 4] = ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT"];
 
 /// Builds and packs, and prints how large everything is.
-pub(crate) fn run(workspace: &Workspace) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, deb: bool) -> Result<()> {
+    if deb {
+        need_plugin(workspace, "deb")?;
+    }
     let built = build(workspace)?;
     let version = lxkns_cli::command(Tool::Lxkns)
         .get_version()
@@ -50,7 +54,36 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         fs::metadata(&archive)?.len(),
         archive.display()
     );
-    Ok(fs::remove_dir_all(&stage)?)
+    fs::remove_dir_all(&stage)?;
+    if deb {
+        pack_for_debian(workspace, &dist)?;
+    }
+    Ok(())
+}
+
+/// The package's contents stand in the manifest of the tools.
+fn pack_for_debian(workspace: &Workspace, dist: &Path) -> Result<()> {
+    let output = workspace
+        .cargo()
+        .args(["deb", "--package", "lxkns-cli", "--no-build", "--no-strip"])
+        .args(["--target", STATIC_TARGET, "--output"])
+        .arg(dist)
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot start cargo deb")?;
+    ensure!(
+        output.status.success(),
+        "cargo deb failed ({})",
+        output.status
+    );
+    let package = String::from_utf8_lossy(&output.stdout);
+    let package = Path::new(package.trim());
+    println!(
+        "dist: {:>9} bytes  {}",
+        fs::metadata(package)?.len(),
+        package.display()
+    );
+    Ok(())
 }
 
 /// Returns the folder with the programs.

@@ -30,6 +30,7 @@ pub(crate) fn run(workspace: &Workspace) -> bool {
             ])
             .args(["--", "-D", "warnings"]),
     );
+    clean &= fuzz_targets(workspace);
     clean &= step(
         "rustdoc",
         workspace
@@ -71,6 +72,23 @@ fn step(name: &str, command: &mut Command) -> bool {
             false
         }
     }
+}
+
+/// The fuzz targets are a workspace of their own. That they build can be seen without a fuzzer.
+fn fuzz_targets(workspace: &Workspace) -> bool {
+    let target = workspace.target_folder();
+    let target = target.inspect_err(|error| eprintln!("lint: fuzz targets: {error:#}"));
+    target.is_ok_and(|target| {
+        step(
+            "fuzz targets",
+            workspace
+                .cargo()
+                .args(["clippy", "--manifest-path", "fuzz/Cargo.toml"])
+                .args(["--no-default-features", "--quiet", "--target-dir"])
+                .arg(target)
+                .args(["--", "-D", "warnings"]),
+        )
+    })
 }
 
 fn generated(workspace: &Workspace) -> bool {

@@ -10,12 +10,16 @@
 )]
 
 mod bench;
+mod book;
 mod dist;
+mod fuzz;
 mod generate;
 mod lint;
+mod package;
 mod process;
 mod test;
 mod tidy;
+mod torture;
 mod vm;
 mod workspace;
 
@@ -47,7 +51,15 @@ enum Task {
     /// Build and run all tests; as root each of them twice, as root and as an ordinary user
     Test,
     /// Pack the programs, linked statically, with man pages, completions and licences into dist/
-    Dist,
+    Dist {
+        /// Pack them for Debian as well, with cargo-deb
+        #[arg(long)]
+        deb: bool,
+    },
+    /// Package the published crates, and build each from its package
+    Package,
+    /// Build the book, with mdbook, and the documentation of the crates
+    Docs,
     /// Run the tests that talk to the kernel on other kernels, each in a virtual machine
     Vm {
         /// The series of a kernel, as in 6.1, or `newest`, or `all` that there are packages of
@@ -60,8 +72,12 @@ enum Task {
         #[arg(long = "kernel", value_name = "SERIES")]
         kernels: Vec<String>,
     },
+    /// Search the parsers for inputs that break them, with libFuzzer
+    Fuzz(fuzz::Options),
     /// Measure the tools on a machine full of namespaces, next to lsns and to the least possible
     Bench(bench::Options),
+    /// Scan amid neighbours that do as they please, and judge what the scans say
+    Torture(torture::Options),
     /// Be the init of a virtual machine and run the tests in it
     #[command(hide = true)]
     GuestInit,
@@ -94,7 +110,9 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::Gen { check: false } => {
             return generate::write(&Workspace::find()?).map(|()| true);
         }
-        Task::Dist => return dist::run(&Workspace::find()?).map(|()| true),
+        Task::Dist { deb } => return dist::run(&Workspace::find()?, *deb).map(|()| true),
+        Task::Package => return package::run(&Workspace::find()?).map(|()| true),
+        Task::Docs => return book::run(&Workspace::find()?).map(|()| true),
         Task::Test => test::run(&Workspace::find()?, &mut report),
         Task::Vm { kernels } => vm::run(&Workspace::find()?, kernels, &mut report),
         Task::Ci { kernels } => {
@@ -105,7 +123,9 @@ fn run(task: &Task) -> anyhow::Result<bool> {
                 vm::run(&workspace, kernels, &mut report);
             }
         }
+        Task::Fuzz(options) => return fuzz::run(&Workspace::find()?, options),
         Task::Bench(options) => return bench::run(options),
+        Task::Torture(options) => return torture::run(options),
         Task::GuestInit => return vm::guest::init(true),
         Task::GuestProbe => return vm::guest::init(false),
         Task::GuestRun => return vm::guest::run().map(|()| true),

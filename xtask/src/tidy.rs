@@ -5,19 +5,23 @@
 //! file reads the workspace.
 
 mod code;
+mod commands;
 mod examples;
 mod layers;
 mod links;
+mod packages;
 mod sources;
 mod versions;
 
 pub(crate) use layers::PURE;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::workspace::Workspace;
 
@@ -90,20 +94,33 @@ fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
         findings.extend(sources::check(&path, &source));
         findings.extend(examples::check(&path, &source));
     }
+    let mut pages = BTreeMap::new();
     for path in workspace.files(&["md"])? {
-        let exists = |target: &Path| workspace.root().join(target).exists();
-        findings.extend(links::check(&path, &read(&path)?, exists));
+        let text = read(&path)?;
+        findings.extend(commands::check(&path, &text));
+        pages.insert(path, links::Page::read(&text));
     }
+    findings.extend(links::check(&pages, |target| {
+        workspace.root().join(target).exists()
+    }));
     let root_manifest = read(Path::new("Cargo.toml"))?;
     let version = versions::of_workspace(&root_manifest).context("the workspace has no version")?;
-    for member in layers::members(&workspace.metadata()?)? {
+    let metadata = workspace.metadata()?;
+    let packages = metadata.get("packages").and_then(Value::as_array);
+    for (member, package) in layers::members(&metadata)?
+        .iter()
+        .zip(packages.into_iter().flatten())
+    {
         let path = member
             .manifest
             .strip_prefix(workspace.root())
             .unwrap_or(&member.manifest);
         let manifest = read(path)?;
-        findings.extend(layers::check(path, &manifest, &member));
-        findings.extend(versions::check(path, &manifest, &member, version));
+        findings.extend(packages::check(path, package, |file| {
+            member.manifest.with_file_name(file).exists()
+        }));
+        findings.extend(layers::check(path, &manifest, member));
+        findings.extend(versions::check(path, &manifest, member, version));
     }
     Ok(findings)
 }

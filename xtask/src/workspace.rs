@@ -17,6 +17,17 @@ pub(crate) struct Workspace {
 pub(crate) struct Package {
     pub(crate) name: String,
     pub(crate) manifest: PathBuf,
+    pub(crate) published: bool,
+}
+
+/// Ends a chore before it begins if it needs `cargo NAME` and that is not installed.
+pub(crate) fn need_plugin(workspace: &Workspace, name: &str) -> Result<()> {
+    let output = workspace.cargo().args([name, "--version"]).output()?;
+    ensure!(
+        output.status.success(),
+        "there is no cargo-{name} here; `cargo install cargo-{name} --locked` installs it"
+    );
+    Ok(())
 }
 
 impl Workspace {
@@ -79,9 +90,22 @@ impl Workspace {
                     manifest: text("manifest_path")
                         .context("a package without a manifest")?
                         .into(),
+                    published: package
+                        .get("publish")
+                        .and_then(Value::as_array)
+                        .is_none_or(|registries| !registries.is_empty()),
                 })
             })
             .collect()
+    }
+
+    /// The arguments that make a cargo command take all published packages, and no others.
+    pub(crate) fn published(&self) -> Result<Vec<String>> {
+        let packages = self.packages()?;
+        let published = packages.into_iter().filter(|package| package.published);
+        Ok(published
+            .map(|package| format!("--package={}", package.name))
+            .collect())
     }
 
     /// All files of the workspace with one of the extensions, relative to its root and sorted;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::{Error, ErrorKind};
 use clap::{ArgMatches, Command};
+use lxkns_ops::is_secure_execution;
 
 use crate::Tool;
 use crate::failure::{complain, end_with};
@@ -27,6 +28,10 @@ pub fn command(tool: Tool) -> Command {
 
 /// Runs a tool with the arguments of this process.
 pub fn main_of(tool: Tool) -> ExitCode {
+    if is_secure_execution() {
+        // The one that there is else heeds RUST_BACKTRACE, which is the user's.
+        std::panic::set_hook(Box::new(|panic| complain(&panic.to_string())));
+    }
     match command(tool).try_get_matches() {
         Ok(matches) => end_with(dispatch(tool, &matches)),
         Err(error) => end_of_parsing(tool, &error),
@@ -86,7 +91,7 @@ fn mistaken_command(tool: Tool, error: &Error) -> Option<String> {
 }
 
 /// The essence of what clap has to say: its first paragraph, its tip, and where to read on.
-fn usage_error(tool: Tool, error: &Error) -> String {
+pub(crate) fn usage_error(tool: Tool, error: &Error) -> String {
     let text = error.to_string();
     let mut paragraphs = text.split("\n\n");
     let joined = |paragraph: &str| {

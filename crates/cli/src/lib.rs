@@ -19,6 +19,9 @@ mod args;
 mod cli;
 mod document;
 mod failure;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod log;
 mod named_files;
 mod notes;

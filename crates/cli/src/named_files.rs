@@ -22,11 +22,14 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     let mut content = Vec::new();
     if path == Path::new("-") {
         let stdin = io::stdin().lock();
-        let read = stdin.take(LIMIT).read_to_end(&mut content);
+        let read = with_own_privileges(|| stdin.take(LIMIT).read_to_end(&mut content));
         read.context("cannot read standard input")?;
     } else {
-        let read = with_own_privileges(|| File::open(path))
-            .and_then(|file| file.take(LIMIT).read_to_end(&mut content));
+        // Some files ask who reads, not who has opened them.
+        let read = with_own_privileges(|| {
+            let file = File::open(path)?;
+            file.take(LIMIT).read_to_end(&mut content)
+        });
         read.with_context(|| format!("cannot read {}", shown(path)))?;
     }
     Ok(content)
@@ -52,7 +55,7 @@ pub(crate) fn identity(path: &Path) -> anyhow::Result<(u64, u64)> {
 
 /// Opens or looks up a file as the user who started the tool might do it.
 fn with_own_privileges<T>(access: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    access()
+    lxkns_ops::with_own_privileges(access).map_err(io::Error::other)?
 }
 
 /// How to speak of a file that [`read`] takes.

@@ -156,7 +156,7 @@ fn unread(scan: &Scan<'_>, pid: Pid, errno: Errno) -> Result<(), Errno> {
 }
 
 /// Arguments end with NUL each. A process that has overwritten them may have left none.
-fn cmdline(text: &[u8], cut: bool) -> Cmdline {
+pub(crate) fn cmdline(text: &[u8], cut: bool) -> Cmdline {
     let text = text.strip_suffix(b"\0").unwrap_or(text);
     let arguments = if text.is_empty() {
         Vec::new()

@@ -42,6 +42,9 @@ mod sources;
 mod users;
 mod workers;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod reexec;
 
 pub use error::Error;

@@ -8,6 +8,7 @@ use lxkns_model::{
     Snapshot,
 };
 use lxkns_ops::Namespace;
+use lxkns_ops::visit::reap_abandoned;
 use lxkns_species::{Capabilities, Capability, NamespaceId, NamespaceType, NamespaceTypes, Pid};
 use rustix::io::Errno;
 
@@ -30,6 +31,8 @@ use crate::workers::share_out;
 /// [`Error::NoProc`] if there is no procfs to read.
 pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     let taken_at = SystemTime::now();
+    // Those that an earlier one had to leave behind, and which have come to their end since.
+    reap_abandoned();
     let path = options.proc_path();
     let no_proc = |errno: Errno| Error::NoProc {
         path: path.into(),
@@ -108,6 +111,7 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
         gaps: gaps.into_vec(),
     };
     restrict(&mut facts);
+    reap_abandoned();
     Ok(Snapshot::assemble(facts))
 }
 
@@ -213,7 +217,7 @@ fn uid_maps(scan: &Scan<'_>, processes: &[ProcessFacts]) -> IdMaps {
     maps
 }
 
-fn id_map(text: &[u8]) -> Vec<IdMapping> {
+pub(crate) fn id_map(text: &[u8]) -> Vec<IdMapping> {
     let lines = text.split(|&byte| byte == b'\n');
     lines
         .filter_map(|line| {

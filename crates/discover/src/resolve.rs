@@ -36,10 +36,19 @@ pub(crate) struct Resolver {
 enum Entry {
     /// Some thread is at it.
     Asking,
-    /// The facts, and of a mount namespace how many mounts it had.
-    Resolved(Box<NamespaceFacts>, Option<u32>),
+    Resolved(Box<Answers>),
     /// It could not be opened, so far.
     Failed(Reason),
+}
+
+/// What a namespace has told.
+#[derive(Debug)]
+struct Answers {
+    facts: NamespaceFacts,
+    /// Of a mount namespace: how many mounts it had.
+    mounts: Option<u32>,
+    /// Why it has not told more.
+    why: Reason,
 }
 
 /// What is known of a namespace without asking it: one that has no parent.
@@ -79,13 +88,13 @@ impl Resolver {
 
     /// Whether a namespace has been asked already.
     pub(crate) fn has(&self, id: NamespaceId) -> bool {
-        matches!(self.known().get(&id), Some(Entry::Resolved(..)))
+        matches!(self.known().get(&id), Some(Entry::Resolved(_)))
     }
 
     /// The 64-bit id of a mount namespace, and how many mounts it had when it was asked.
     pub(crate) fn mount_table(&self, id: NamespaceId) -> Option<(u64, u32)> {
         match self.known().get(&id) {
-            Some(Entry::Resolved(facts, Some(mounts))) => Some((facts.unique_id?, *mounts)),
+            Some(Entry::Resolved(answers)) => Some((answers.facts.unique_id?, answers.mounts?)),
             _ => None,
         }
     }
@@ -95,10 +104,10 @@ impl Resolver {
     /// not been met yet.
     pub(crate) fn meet_told(&self, id: NamespaceId, told: Told) -> bool {
         let mut known = self.known();
-        if let Some(Entry::Asking | Entry::Resolved(..)) = known.get(&id) {
+        if let Some(Entry::Asking | Entry::Resolved(_)) = known.get(&id) {
             return true;
         }
-        let knows_owner = matches!(known.get(&told.owner), Some(Entry::Resolved(..)));
+        let knows_owner = matches!(known.get(&told.owner), Some(Entry::Resolved(_)));
         if !self.asks || self.owners && !knows_owner {
             return false;
         }
@@ -112,7 +121,12 @@ impl Resolver {
             }
             Some(_) => return false,
         }
-        known.insert(id, Entry::Resolved(Box::new(facts), told.mounts));
+        let answers = Answers {
+            facts,
+            mounts: told.mounts,
+            why: Reason::Failed,
+        };
+        known.insert(id, Entry::Resolved(Box::new(answers)));
         true
     }
 
@@ -151,7 +165,7 @@ impl Resolver {
     fn begin(&self, id: NamespaceId) -> bool {
         let mut known = self.known();
         match known.get(&id) {
-            Some(Entry::Asking | Entry::Resolved(..)) => false,
+            Some(Entry::Asking | Entry::Resolved(_)) => false,
             Some(Entry::Failed(_)) | None => {
                 known.insert(id, Entry::Asking);
                 true
@@ -164,6 +178,17 @@ impl Resolver {
     }
 
     fn ask(&self, namespace: &Namespace) {
+        // One after the other, as they may nest deeper than a process may have files.
+        let mut above = self.ask_one(namespace);
+        while let Some(namespace) = above.pop() {
+            if self.begin(namespace.id()) {
+                above.extend(self.ask_one(&namespace));
+            }
+        }
+    }
+
+    /// Asks a namespace; returns its owner and its parent.
+    fn ask_one(&self, namespace: &Namespace) -> Vec<Namespace> {
         let id = namespace.id();
         let mut facts = NamespaceFacts::new(id);
         let is_user = id.namespace_type() == NamespaceType::User;
@@ -182,22 +207,31 @@ impl Resolver {
                 .ok()
                 .and_then(|uid| self.uids.known(uid));
         }
-        let above = |asked: Result<Namespace, Error>| {
-            let above = asked.ok()?;
-            self.meet_open(&above);
-            Some(above.id())
+        let (mut above, mut why) = (Vec::new(), Reason::Denied);
+        let mut is_above = |asked: Result<Namespace, Error>| match asked {
+            Ok(namespace) => {
+                let id = namespace.id();
+                above.push(namespace);
+                Some(id)
+            }
+            Err(error) => {
+                why = failure(&error);
+                None
+            }
         };
         if self.owners && !is_user {
-            facts.owner = above(namespace.owner());
+            facts.owner = is_above(namespace.owner());
         }
         if id.namespace_type().is_hierarchical()
             && id.inode() == id.namespace_type().initial_inode()
         {
             facts.parent = Relation::None;
         } else if self.parents && id.namespace_type().is_hierarchical() {
-            facts.parent = above(namespace.parent()).map_or(Relation::Unknown, Relation::Known);
+            facts.parent = is_above(namespace.parent()).map_or(Relation::Unknown, Relation::Known);
         }
-        self.finish(id, Entry::Resolved(Box::new(facts), mounts));
+        let answers = Answers { facts, mounts, why };
+        self.finish(id, Entry::Resolved(Box::new(answers)));
+        above
     }
 
     /// The namespaces that nobody could open so far.
@@ -205,7 +239,7 @@ impl Resolver {
         let known = self.known();
         let open = known
             .iter()
-            .filter(|(_, entry)| !matches!(entry, Entry::Resolved(..)));
+            .filter(|(_, entry)| !matches!(entry, Entry::Resolved(_)));
         open.map(|(id, _)| *id).collect()
     }
 
@@ -213,7 +247,7 @@ impl Resolver {
     pub(crate) fn unique_ids(&self) -> Vec<(NamespaceId, u64)> {
         let known = self.known();
         let resolved = known.iter().filter_map(|(id, entry)| match entry {
-            Entry::Resolved(facts, _) => Some((*id, facts.unique_id?)),
+            Entry::Resolved(answers) => Some((*id, answers.facts.unique_id?)),
             Entry::Asking | Entry::Failed(_) => None,
         });
         resolved.collect()
@@ -225,8 +259,10 @@ impl Resolver {
         let known = self.known();
         let mut fresh: Vec<NamespaceId> = set.iter().copied().collect();
         while let Some(id) = fresh.pop() {
-            if let Some(Entry::Resolved(facts, _)) = known.get(&id) {
-                let above = [facts.parent.known(), facts.owner].into_iter().flatten();
+            if let Some(Entry::Resolved(answers)) = known.get(&id) {
+                let above = [answers.facts.parent.known(), answers.facts.owner]
+                    .into_iter()
+                    .flatten();
                 fresh.extend(above.filter(|id| set.insert(*id)));
             }
         }
@@ -247,7 +283,7 @@ impl Resolver {
         let mut all = HashMap::with_capacity(alive.len());
         for (id, entry) in known.into_iter().filter(|(id, _)| alive.contains(id)) {
             let (facts, why) = match entry {
-                Entry::Resolved(facts, _) => (*facts, Reason::Denied),
+                Entry::Resolved(answers) => (answers.facts, answers.why),
                 Entry::Failed(why) => (NamespaceFacts::new(id), why),
                 Entry::Asking => (NamespaceFacts::new(id), Reason::Failed),
             };

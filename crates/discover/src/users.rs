@@ -23,7 +23,7 @@ pub(crate) fn names() -> HashMap<Uid, Text> {
     parse(&text)
 }
 
-fn parse(text: &[u8]) -> HashMap<Uid, Text> {
+pub(crate) fn parse(text: &[u8]) -> HashMap<Uid, Text> {
     let mut names = HashMap::new();
     for line in text.split(|&byte| byte == b'\n') {
         // name:password:uid:…; the first line for a UID counts, as in getpwuid(3).

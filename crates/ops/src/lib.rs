@@ -41,5 +41,5 @@ pub use error::Error;
 pub use feature::{Feature, Support};
 pub use namespace::Namespace;
 pub use portable::{Fact, Portable};
-pub use privilege::{is_secure_execution, may_see_all};
+pub use privilege::{give_up_privileges, is_secure_execution, may_see_all, with_own_privileges};
 pub use reference::Reference;

@@ -378,12 +378,15 @@ impl Namespace {
     }
 
     /// The kernel says EPERM both if there is nothing and if there is something that it does not
-    /// show: but only the initial namespaces have nothing above them, and their inodes are known.
+    /// show: but only the initial user and PID namespaces have nothing above them, and their inodes
+    /// are known. (The initial PID namespace has an owner.)
     fn no_relation(&self, what: &'static str, source: Errno) -> Error {
-        let is_initial = self.id.inode() == self.id.namespace_type().initial_inode();
+        let ns_type = self.id.namespace_type();
+        let is_top = self.id.inode() == ns_type.initial_inode()
+            && (ns_type == NamespaceType::User || what == "parent");
         match source {
             Errno::INVAL => Error::Without { what, id: self.id },
-            Errno::PERM if is_initial => Error::Without { what, id: self.id },
+            Errno::PERM if is_top => Error::Without { what, id: self.id },
             Errno::PERM => Error::Beyond { what, id: self.id },
             source => self.ask(what, source),
         }

@@ -27,7 +27,7 @@ use lxkns_species::Pid;
 use rustix::io::Errno;
 
 use crate::sys::nsfs;
-use crate::{Error, Namespace};
+use crate::{Error, Feature, Namespace, Support};
 
 /// The PID here of the process or thread that has this PID there.
 ///
@@ -49,7 +49,7 @@ use crate::{Error, Namespace};
 /// ```
 #[doc(alias = "NS_GET_PID_FROM_PIDNS")]
 pub fn pid_from(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
-    answer(there, nsfs::pid_from(there, pid.0))
+    answer(there, nsfs::pid_from(there, pid.0).map_err(nobody))
 }
 
 /// The PID here of the *process* of the thread that has this PID there.
@@ -72,7 +72,7 @@ pub fn pid_from(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
 /// ```
 #[doc(alias = "NS_GET_TGID_FROM_PIDNS")]
 pub fn tgid_from(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
-    answer(there, nsfs::tgid_from(there, pid.0))
+    answer(there, nsfs::tgid_from(there, pid.0).map_err(nobody))
 }
 
 /// The PID there of the process or thread that has this PID here.
@@ -119,6 +119,16 @@ pub fn pid_in(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
 #[doc(alias = "NS_GET_TGID_IN_PIDNS")]
 pub fn tgid_in(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
     answer(there, nsfs::tgid_in(there, pid.0))
+}
+
+/// Some kernels (seen: 6.16 to 6.19, not 6.12 nor 7.0) say "no such ioctl" where they mean that
+/// nobody over there has that number.
+fn nobody(error: Errno) -> Errno {
+    let is_ioctl = || Feature::PidTranslation.supported() == Support::Supported;
+    match error {
+        Errno::NOTTY if is_ioctl() => Errno::SRCH,
+        other => other,
+    }
 }
 
 fn answer(there: &Namespace, result: Result<u32, Errno>) -> Result<Pid, Error> {

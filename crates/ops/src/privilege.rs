@@ -2,8 +2,14 @@
 
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::fs::{CWD, readlinkat_raw};
-use rustix::thread::{CapabilitySet, capabilities};
+use rustix::io::Errno;
+use rustix::process::{getegid, geteuid, getgid, getuid};
+use rustix::thread::{
+    CapabilitySet, CapabilitySets, capabilities, set_capabilities, set_thread_res_gid,
+    set_thread_res_uid,
+};
 
+use crate::Error;
 use crate::sys::process;
 
 /// Whether the kernel lets the calling thread see all namespaces, by [`listns`](crate::listns) and
@@ -44,4 +50,95 @@ pub fn may_see_all() -> bool {
 #[doc(alias = "AT_SECURE")]
 pub fn is_secure_execution() -> bool {
     process::is_secure_execution()
+}
+
+/// Runs a closure with no more rights than the user who has started the program, on the calling
+/// thread only: in secure-execution mode, without capabilities, and with the real user and group
+/// where files are concerned. Otherwise there is nothing to take away.
+///
+/// # Errors
+///
+/// [`Error::Call`] if the rights cannot be taken away: the closure has not run then.
+///
+/// ```
+/// let passwd = lxkns_ops::with_own_privileges(|| std::fs::File::open("/etc/passwd"))?;
+/// println!("{passwd:?}");
+/// # Ok::<(), lxkns_ops::Error>(())
+/// ```
+#[doc(alias = "setfsuid")]
+#[doc(alias = "capset")]
+pub fn with_own_privileges<T>(f: impl FnOnce() -> T) -> Result<T, Error> {
+    if !is_secure_execution() {
+        return Ok(f());
+    }
+    let lent = Lent::new().map_err(failed)?;
+    let result = f();
+    drop(lent);
+    Ok(result)
+}
+
+/// Gives up, for good, what the user who has started the program has not: for the calling thread,
+/// and those that it starts from now on. Only in secure-execution mode is there anything to give up.
+///
+/// # Errors
+///
+/// [`Error::Call`] if that fails.
+///
+/// ```
+/// // Before anything is done with what the user has named.
+/// lxkns_ops::give_up_privileges()?;
+/// # Ok::<(), lxkns_ops::Error>(())
+/// ```
+#[doc(alias = "setresuid")]
+pub fn give_up_privileges() -> Result<(), Error> {
+    if !is_secure_execution() {
+        return Ok(());
+    }
+    let (user, group) = (getuid(), getgid());
+    set_thread_res_gid(group, group, group).map_err(failed)?;
+    set_thread_res_uid(user, user, user).map_err(failed)?;
+    let mut sets = capabilities(None).map_err(failed)?;
+    sets.effective = CapabilitySet::empty();
+    sets.permitted = CapabilitySet::empty();
+    set_capabilities(None, sets).map_err(failed)
+}
+
+fn failed(source: Errno) -> Error {
+    Error::Call {
+        what: "do without privileges",
+        source,
+    }
+}
+
+/// The privileges of this thread, put away until this is dropped.
+struct Lent {
+    sets: CapabilitySets,
+}
+
+impl Lent {
+    fn new() -> Result<Lent, Errno> {
+        let sets = capabilities(None)?;
+        let lent = Lent { sets };
+        set_capabilities(
+            None,
+            CapabilitySets {
+                effective: CapabilitySet::empty(),
+                ..sets
+            },
+        )?;
+        // These say nothing of whether they worked; a second question does.
+        let (user, group) = (getuid(), getgid());
+        process::set_fs_gid(group.as_raw())?;
+        process::set_fs_uid(user.as_raw())?;
+        Ok(lent)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // Where something stays away, the thread can do less than it should, and gaps tell.
+        let _ = process::set_fs_uid(geteuid().as_raw());
+        let _ = process::set_fs_gid(getegid().as_raw());
+        let _ = set_capabilities(None, self.sets);
+    }
 }

@@ -115,7 +115,8 @@ fn failed(source: Errno) -> Error {
 ///
 /// # Errors
 ///
-/// [`Error::Call`]; ETIMEDOUT if there was no answer within `limit`.
+/// [`Error::Call`]; ETIMEDOUT if there was no answer within `limit`. The child is left alone then,
+/// see [`reap_abandoned`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -142,4 +143,16 @@ pub fn open_in(root: impl AsFd, path: &CStr, limit: Duration) -> Result<OwnedFd,
         }
         done => done.map_err(failed),
     }
+}
+
+/// Lets go of those children that [`open_in`] had to leave behind, as far as they have ended by now.
+///
+/// A child that is stuck ends when its file server answers, or is gone; until somebody asks, it is a
+/// zombie then.
+///
+/// ```
+/// lxkns_ops::visit::reap_abandoned();
+/// ```
+pub fn reap_abandoned() {
+    visit::reap_abandoned();
 }

@@ -34,9 +34,14 @@ static HANG: Action<(), ()> = Action::new("hang", |()| {
         std::thread::park();
     }
 });
-static PARENT: Action<(), (bool, bool)> = Action::new("parent", |()| {
-    let error = Namespace::of_self(User).unwrap().parent().unwrap_err();
-    (error.is_none(), error.is_denied())
+/// Whether there is none, and whether it is beyond view.
+static ABOVE: Action<(), Vec<(bool, bool)>> = Action::new("above", |()| {
+    let parent = Namespace::of_self(User).unwrap().parent();
+    let owners = [Uts, Net, Pid].map(|ns_type| Namespace::of_self(ns_type).unwrap().owner());
+    let errors = owners.into_iter().chain([parent]).map(Result::unwrap_err);
+    errors
+        .map(|error| (error.is_none(), error.is_denied()))
+        .collect()
 });
 static IDENTITY: Action<(), (u32, bool)> = Action::new("identity", |()| {
     use rustix::process::{DumpableBehavior, dumpable_behavior};
@@ -90,7 +95,7 @@ fn main() {
         &FILES,
         &PANIC,
         &HANG,
-        &PARENT,
+        &ABOVE,
         &IDENTITY,
     ]);
     if std::env::args().any(|argument| argument == "--try-it") {
@@ -174,8 +179,8 @@ fn what_is_above_is_beyond_view() {
     need!(userns);
     let child = Script::new().user_namespace().spawn().unwrap();
     let user = Namespace::of_process(child.pid(), User).unwrap();
-    let (none, denied) = PARENT.inside(&[&user]).run(&()).unwrap();
-    assert_eq!((none, denied), (false, true));
+    let above = ABOVE.inside(&[&user]).run(&()).unwrap();
+    assert_eq!(above, [(false, true); 4]);
 }
 
 fn requests_and_answers_may_be_long() {

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use lxkns_discover::{Bpf, Options, Tier};
-use lxkns_it::{scaled, scan_with};
+use lxkns_it::{possessions, scaled, scan_with};
 use lxkns_model::{Joined, Snapshot};
 use lxkns_nstest::{Child, Script, namespace_of, need, own_namespace};
 use lxkns_species::NamespaceType::{self, Net, User, Uts};
@@ -111,30 +111,6 @@ fn own_types() -> impl Iterator<Item = NamespaceType> {
             .join(ns_type.proc_file())
             .exists()
     })
-}
-
-/// The own open files, threads and children.
-fn possessions() -> (Vec<String>, usize, Vec<String>) {
-    let mut fds: Vec<String> = std::fs::read_dir("/proc/self/fd")
-        .unwrap()
-        .filter_map(|fd| std::fs::read_link(fd.unwrap().path()).ok())
-        .map(|target| target.to_string_lossy().into_owned())
-        .collect();
-    fds.sort();
-    let tasks: Vec<_> = std::fs::read_dir("/proc/self/task")
-        .unwrap()
-        .map(|task| task.unwrap().path())
-        .collect();
-    let children = tasks
-        .iter()
-        // Absent from kernels without CONFIG_PROC_CHILDREN.
-        .filter_map(|task| std::fs::read_to_string(task.join("children")).ok())
-        .flat_map(|children| {
-            let pids = children.split_whitespace().map(str::to_owned);
-            pids.collect::<Vec<_>>()
-        })
-        .collect();
-    (fds, tasks.len(), children)
 }
 
 #[test]

@@ -5,9 +5,9 @@
 //! [`Plan`]. Only one actor acts at a time: whoever starts another waits until that one is quiet.
 //! So errors have an order, and thread-local memory, which our threads share, is not fought over.
 
-mod files;
-mod id_map;
-mod kernel;
+pub(crate) mod files;
+pub(crate) mod id_map;
+pub(crate) mod kernel;
 mod steps;
 
 use std::ffi::{c_int, c_void};

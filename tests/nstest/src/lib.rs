@@ -4,6 +4,7 @@
 //!   [`Script::spawn`] starts it and yields a [`Child`], which tells PIDs and namespaces, lets
 //!   the script go on after a pause, and cleans up on drop.
 //! - A [`Dir`] is a place for a test's files and mounts.
+//! - [`Neighbours`] do as they please, and keep a diary that scans can be judged by.
 //! - [`need!`] ends a test early, and says so, where the kernel or the user cannot do something.
 //! - [`tool()`] finds the binaries under test.
 //! - [`own_namespace`], [`namespace_of`] and [`linked`] ask /proc what is true, and
@@ -24,8 +25,10 @@ mod command;
 mod compare;
 mod dir;
 mod error;
+mod file_capabilities;
 mod namespaces;
 mod need;
+mod neighbours;
 mod plan;
 mod report;
 mod script;
@@ -37,9 +40,11 @@ pub use child::Child;
 pub use compare::differences;
 pub use dir::Dir;
 pub use error::Error;
+pub use file_capabilities::give_capabilities;
 pub use namespaces::{assert_same_namespaces, linked, namespace_of, own_namespace};
 #[doc(hidden)]
 pub use need::is_met;
+pub use neighbours::{Entry, Fact, Neighbours};
 pub use script::Script;
 pub use step::IdMap;
 pub use tool::tool;

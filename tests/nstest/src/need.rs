@@ -14,12 +14,13 @@ use std::sync::OnceLock;
 type Probe = fn() -> bool;
 
 /// What can be needed, and how to find out. Each stands in the documentation of `need!`.
-static NEEDS: [(&str, Probe); 21] = [
+static NEEDS: [(&str, Probe); 25] = [
     ("root", probe::root),
     ("userns", probe::user_namespaces),
     ("timens", probe::time_namespaces),
     ("initpidns", probe::initial_pid_namespace),
     ("tun", probe::tun),
+    ("fuse", probe::fuse),
     ("btf", probe::btf),
     ("bpf", probe::bpf),
     ("openat2cached", probe::cached_open),
@@ -34,6 +35,9 @@ static NEEDS: [(&str, Probe); 21] = [
     ("lsns", || probe::program("lsns")),
     ("sh", || probe::program("sh")),
     ("unshare", || probe::program("unshare")),
+    ("setpriv", || probe::program("setpriv")),
+    ("setuid", probe::set_user_id),
+    ("filecaps", probe::file_capabilities),
     ("alone", || std::env::var_os("LXKNS_ALONE").is_some()),
     ("never", || false),
 ];
@@ -47,6 +51,7 @@ static NEEDS: [(&str, Probe); 21] = [
 /// | `timens` | time namespaces (Linux 5.6, if configured) |
 /// | `initpidns` | being in the initial PID namespace |
 /// | `tun` | /dev/net/tun, for this user |
+/// | `fuse` | /dev/fuse, for this user |
 /// | `btf` | the kernel's types in /sys/kernel/btf/vmlinux |
 /// | `bpf` | bpf(2), for this user |
 /// | `openat2cached` | openat2(2) with `RESOLVE_CACHED` (5.12) |
@@ -58,7 +63,9 @@ static NEEDS: [(&str, Probe); 21] = [
 /// | `nsid` | `NS_GET_ID` (6.18) |
 /// | `nshandles` | file handles of namespaces (6.18) |
 /// | `listns` | listns(2) (6.19) |
-/// | `lsns`, `sh`, `unshare` | this program in PATH |
+/// | `lsns`, `sh`, `unshare`, `setpriv` | this program in PATH |
+/// | `setuid` | set-user-ID programs below the directory for temporary files, of root |
+/// | `filecaps` | programs with file capabilities there, of root |
 /// | `alone` | a machine on which nothing else runs: `LXKNS_ALONE` is set |
 /// | `never` | never there; for tests of this very gate |
 ///

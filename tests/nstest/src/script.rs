@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 use lxkns_species::{NamespaceType, NamespaceTypes};
+use rustix::process::Resource;
 
 use crate::command::Executable;
 use crate::step::{Flags, IdMap, Kind, Step};
@@ -135,6 +136,14 @@ impl Script {
     /// not look at it.
     pub fn become_user(self, uid: u32, gid: u32) -> Script {
         self.step(Step::BecomeUser { uid, gid })
+    }
+
+    /// Limits a resource from here on, or takes as much of it as is allowed, see setrlimit(2).
+    ///
+    /// Below some 250 fds nothing more can be started but programs.
+    #[doc(alias = "RLIMIT_NOFILE")]
+    pub fn limit(self, resource: Resource, most: u64) -> Script {
+        self.step(Step::Limit { resource, most })
     }
 
     /// Sets the name (comm) of the process or thread, at most 15 bytes.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::os::fd::RawFd;
 
 use lxkns_species::{NamespaceType, NamespaceTypes};
+use rustix::process::Resource;
 
 use crate::command::Executable;
 
@@ -76,6 +77,7 @@ pub(crate) enum Step {
     Mknod {
         path: CString,
         mode: u32,
+        device: u64,
     },
     Symlink {
         target: CString,
@@ -95,6 +97,7 @@ pub(crate) enum Step {
     },
     Unmount(CString),
     Chroot(CString),
+    Chdir(CString),
     Open {
         path: CString,
         flags: i32,
@@ -114,6 +117,11 @@ pub(crate) enum Step {
         ends: (RawFd, RawFd),
     },
     Close(RawFd),
+    Limit {
+        resource: Resource,
+        most: u64,
+    },
+    Fill(RawFd),
     Note {
         label: String,
         link: CString,

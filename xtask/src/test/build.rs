@@ -14,6 +14,8 @@ pub(crate) struct Built {
     pub(crate) tests: Vec<TestBinary>,
     /// The tools that tests start.
     pub(crate) tools: Vec<PathBuf>,
+    /// The examples, that they start as well.
+    pub(crate) examples: Vec<PathBuf>,
 }
 
 /// A binary with tests.
@@ -47,7 +49,7 @@ pub(crate) const STATIC_LINKAGE: &str = "-C target-feature=+crt-static";
 /// All features are on, as in the lint: only so both are built from the same crates.
 pub(crate) fn build(workspace: &Workspace, selection: Selection<'_>) -> Result<Built> {
     let mut command = workspace.cargo();
-    command.args(["build", "--all-features", "--bins", "--tests"]);
+    command.args(["build", "--all-features", "--bins", "--examples", "--tests"]);
     match selection {
         Selection::Workspace => {
             command.arg("--workspace");
@@ -115,6 +117,8 @@ fn read_messages(messages: &str, packages: &[Package]) -> Result<Built> {
             });
         } else if kind == "bin" {
             built.tools.push(executable.into());
+        } else if kind == "example" {
+            built.examples.push(executable.into());
         }
     }
     built.tests.sort_by(|a, b| a.name.cmp(&b.name));
@@ -138,12 +142,14 @@ mod tests {
             artifact("lib", "a", true, r#""/t/a-1""#),
             artifact("test", "holders", true, r#""/t/holders-1""#),
             artifact("bin", "tool", false, r#""/t/tool""#),
+            artifact("example", "list", false, r#""/t/examples/list""#),
             r#"{"reason":"build-finished","success":true}"#.to_owned(),
         ]
         .join("\n");
         let packages = [Package {
             name: "pkg".to_owned(),
             manifest: "/w/a/Cargo.toml".into(),
+            published: true,
         }];
         let test = |name: &str, path: &str| TestBinary {
             name: name.to_owned(),
@@ -155,6 +161,7 @@ mod tests {
             Built {
                 tests: vec![test("pkg", "/t/a-1"), test("pkg::holders", "/t/holders-1")],
                 tools: vec!["/t/tool".into()],
+                examples: vec!["/t/examples/list".into()],
             }
         );
     }

@@ -27,11 +27,14 @@ const fn need(name: &'static str, since: (u64, u64), for_anybody: bool) -> Need 
 /// For Debian's kernels in the virtual machines of `cargo xtask vm`. Needs that are not here may be skipped anywhere.
 const NEEDS: &[Need] = &[
     need("root", (0, 0), false),
+    need("fuse", (0, 0), false),
     need("initpidns", (0, 0), true),
     need("userns", (3, 8), true),
     need("timens", (5, 6), true),
     need("bpf", (5, 8), false),
     need("btf", (5, 8), true),
+    need("setuid", (0, 0), false),
+    need("filecaps", (0, 0), false),
     need("openat2cached", (5, 12), true),
     need("listmount", (6, 8), true),
     need("pidfd_thread", (6, 9), true),
@@ -80,11 +83,11 @@ mod tests {
     fn a_kernel_must_have_what_came_before_it() {
         assert_eq!(
             since("5.10.0-32-cloud-amd64"),
-            "root,initpidns,userns,timens,bpf,btf"
+            "root,fuse,initpidns,userns,timens,bpf,btf"
         );
         assert!(since("6.9.1").ends_with(",openat2cached,listmount,pidfd_thread"));
         assert!(since("7.3.4+deb13-cloud-amd64").ends_with(",listns"));
-        assert_eq!(since(""), "root,initpidns");
+        assert_eq!(since(""), "root,fuse,initpidns");
     }
 
     #[test]

@@ -42,6 +42,7 @@ impl Stage {
         for folder in [
             stage.root.clone(),
             stage.bin_dir(),
+            stage.examples_dir(),
             stage.tests_dir(),
             stage.scratch(),
         ] {
@@ -49,6 +50,9 @@ impl Stage {
         }
         for tool in &built.tools {
             put(tool, &stage.bin_dir())?;
+        }
+        for example in &built.examples {
+            put(example, &stage.examples_dir())?;
         }
         for member in ["crates", "tests", "xtask"] {
             copy_tree(
@@ -80,6 +84,11 @@ impl Stage {
     /// The folder with the tools.
     pub(crate) fn bin_dir(&self) -> PathBuf {
         self.root.join("bin")
+    }
+
+    /// Beside the tools, as where cargo builds them.
+    fn examples_dir(&self) -> PathBuf {
+        self.bin_dir().join("examples")
     }
 
     /// A folder for the files of a run.

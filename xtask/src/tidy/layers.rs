@@ -51,6 +51,17 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["lxkns-model", "lxkns-ops", "lxkns-species"],
     ),
     (
+        "lxkns-fuzz",
+        &[
+            "lxkns-cli",
+            "lxkns-discover",
+            "lxkns-model",
+            "lxkns-ops",
+            "lxkns-pidmap",
+            "lxkns-species",
+        ],
+    ),
+    (
         "lxkns-it",
         &[
             "lxkns-discover",

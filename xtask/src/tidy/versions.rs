@@ -1,5 +1,6 @@
 //! The rule for versions: all published crates have the version of the workspace, and ask for
-//! each other in exactly that version.
+//! each other in exactly that version. What is not published has none that could be asked for, and
+//! then only tests may use it.
 
 use std::path::Path;
 
@@ -28,7 +29,9 @@ pub(super) fn check(path: &Path, manifest: &str, member: &Member, version: &str)
     }
     let wanted = format!("^{version}");
     for dependency in &member.dependencies {
-        if dependency.name.starts_with("lxkns-") && dependency.requirement != wanted {
+        let is_for_tests = dependency.only_for_tests && dependency.requirement == "*";
+        let is_own = dependency.name.starts_with("lxkns-");
+        if is_own && dependency.requirement != wanted && !is_for_tests {
             let what = format!(
                 "{} is asked for as `{}` instead of `{wanted}`",
                 dependency.name, dependency.requirement
@@ -84,6 +87,9 @@ mod tests {
             found(&member),
             ["Cargo.toml:4: error: lxkns-species is asked for as `*` instead of `^0.2.0`"]
         );
+        member.dependencies[0].only_for_tests = true;
+        assert_eq!(found(&member), [""; 0]);
+        member.dependencies[0].requirement = "^0.1.0".to_owned();
         member.published = false;
         assert_eq!(found(&member), [""; 0]);
     }

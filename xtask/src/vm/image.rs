@@ -28,7 +28,11 @@ pub(super) fn build(
     initramfs: &Path,
 ) -> Result<()> {
     let packages = [TESTED, NEEDED].concat();
-    let Built { tests, tools } = build::build(workspace, Selection::Static(&packages))?;
+    let Built {
+        tests,
+        tools,
+        examples,
+    } = build::build(workspace, Selection::Static(&packages))?;
     let tests = tests
         .into_iter()
         .filter(|test| {
@@ -36,7 +40,14 @@ pub(super) fn build(
             TESTED.contains(&package)
         })
         .collect();
-    let stage = Stage::set_up(workspace, &Built { tests, tools })?;
+    let stage = Stage::set_up(
+        workspace,
+        &Built {
+            tests,
+            tools,
+            examples,
+        },
+    )?;
     pack(&stage, kernels, initramfs)
         .with_context(|| format!("cannot write {}", initramfs.display()))
 }
@@ -59,12 +70,12 @@ fn pack(stage: &Stage, kernels: &[(Kernel, Files)], initramfs: &Path) -> Result<
     for (kernel, files) in kernels {
         let folder = format!("{}/{}", inside_root(MODULES), kernel.full_release());
         archive.folder(&folder)?;
-        if let Some(tun) = &files.tun {
-            let name = tun
+        for module in &files.modules {
+            let name = module
                 .file_name()
                 .context("a module without a name")?
                 .to_string_lossy();
-            archive.file(&format!("{folder}/{name}"), 0o644, &fs::read(tun)?)?;
+            archive.file(&format!("{folder}/{name}"), 0o644, &fs::read(module)?)?;
         }
     }
     archive.finish()?;

@@ -19,9 +19,15 @@ pub(super) struct Kernel {
 pub(super) enum Part {
     /// What is booted.
     Image,
-    /// The module of tun devices, which can hold a network namespace.
-    Tun,
+    /// A module, by its path below the kernel's own folder.
+    Module(&'static str),
 }
+
+/// The modules that tests need: tun devices, which can hold a network namespace, and file servers.
+pub(super) const MODULES: [Part; 2] = [
+    Part::Module("drivers/net/tun.ko"),
+    Part::Module("fs/fuse/fuse.ko"),
+];
 
 /// What is left of a package's name behind its kind; other flavours are for other machines.
 const FLAVOUR: &str = "-cloud-amd64";
@@ -37,7 +43,7 @@ impl Kernel {
     pub(super) fn package_with(&self, part: Part) -> Option<&str> {
         let prefix = match part {
             Part::Image => "linux-binary-",
-            Part::Tun => "linux-modules-",
+            Part::Module(_) => "linux-modules-",
         };
         let of = |prefix: &str| {
             self.packages
@@ -51,6 +57,14 @@ impl Kernel {
 }
 
 impl Part {
+    /// What the names of such files begin with.
+    pub(super) fn file_name(self) -> &'static str {
+        match self {
+            Self::Image => "vmlinuz",
+            Self::Module(path) => path.rsplit('/').next().unwrap_or(path),
+        }
+    }
+
     /// Finds the part in what `dpkg-deb --contents` says of its package.
     pub(super) fn find_in(self, listing: &str) -> Option<&str> {
         listing
@@ -62,9 +76,11 @@ impl Part {
                         || (member.starts_with("./usr/lib/modules/")
                             && member.ends_with("/vmlinuz"))
                 }
-                Self::Tun => {
-                    member.ends_with("/drivers/net/tun.ko")
-                        || member.ends_with("/drivers/net/tun.ko.xz")
+                Self::Module(path) => {
+                    let member = member.strip_suffix(".xz").unwrap_or(member);
+                    member
+                        .strip_suffix(path)
+                        .is_some_and(|folder| folder.ends_with('/'))
                 }
             })
     }
@@ -152,7 +168,7 @@ mod tests {
                 (
                     &*k.series,
                     k.package_with(Part::Image),
-                    k.package_with(Part::Tun),
+                    k.package_with(MODULES[0]),
                 )
             })
             .collect();
@@ -179,7 +195,7 @@ mod tests {
                    -rw-r--r-- root/root 9 2026-07-02 13:50 ./lib/modules/6.1/drivers/net/tun.ko\n";
         assert_eq!(Part::Image.find_in(old), Some("./boot/vmlinuz-6.1.0-50"));
         assert_eq!(
-            Part::Tun.find_in(old),
+            MODULES[0].find_in(old),
             Some("./lib/modules/6.1/drivers/net/tun.ko")
         );
         let new = "-rw-r--r-- root/root 9 2026-11-15 22:30 ./usr/lib/modules/7.3.4/vmlinuz\n\
@@ -189,7 +205,7 @@ mod tests {
             Some("./usr/lib/modules/7.3.4/vmlinuz")
         );
         assert_eq!(
-            Part::Tun.find_in(new),
+            MODULES[0].find_in(new),
             Some("./usr/lib/modules/7.3.4/drivers/net/tun.ko.xz")
         );
         assert_eq!(Part::Image.find_in(""), None);

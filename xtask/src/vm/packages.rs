@@ -28,7 +28,7 @@ const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 pub(super) struct Files {
     pub(super) image: PathBuf,
     /// The packages of modules are not kept for as long as the others.
-    pub(super) tun: Option<PathBuf>,
+    pub(super) modules: Vec<PathBuf>,
 }
 
 /// The index of the kernels, and the packages fetched so far.
@@ -88,23 +88,19 @@ impl Packages {
         let image = self
             .fetch_part(kernel, Part::Image, &folder)
             .with_context(|| format!("no image of the kernel {}", kernel.release))?;
-        let tun = self.fetch_part(kernel, Part::Tun, &folder);
-        if let Err(error) = &tun {
-            println!("vm: {}: no tun devices: {error:#}", kernel.series);
+        let mut modules = Vec::new();
+        for part in kernel::MODULES {
+            match self.fetch_part(kernel, part, &folder) {
+                Ok(module) => modules.push(module),
+                Err(error) => println!("vm: {}: no {}: {error:#}", kernel.series, part.file_name()),
+            }
         }
-        Ok(Files {
-            image,
-            tun: tun.ok(),
-        })
+        Ok(Files { image, modules })
     }
 
     fn fetch_part(&self, kernel: &Kernel, part: Part, folder: &Path) -> Result<PathBuf> {
         // How the file will be called, only its package knows.
-        let prefix = match part {
-            Part::Image => "vmlinuz",
-            Part::Tun => "tun.ko",
-        };
-        if let Some(file) = find(folder, prefix)? {
+        if let Some(file) = find(folder, part.file_name())? {
             return Ok(file);
         }
         let package = kernel

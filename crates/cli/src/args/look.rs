@@ -6,9 +6,13 @@ use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use lxkns_discover::{Bpf, Options, Tier, discover};
 use lxkns_model::{Part, Snapshot};
+use lxkns_ops::give_up_privileges;
 
 use crate::document;
 use crate::failure::Usage;
+
+/// What every process may rely on to be the kernel's.
+const PROC: &str = "/proc";
 
 /// Where a tool's facts come from.
 #[derive(Clone, Debug, clap::Args)]
@@ -41,7 +45,7 @@ pub(crate) struct Look {
 
     /// Read the procfs that is mounted here
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    #[arg(default_value = "/proc")]
+    #[arg(default_value = PROC)]
     proc_root: PathBuf,
 }
 
@@ -54,6 +58,10 @@ impl Look {
         if self.tier == Some(Tier::Proc) && self.bpf == Bpf::On {
             let text = "--tier proc leaves BPF out, --bpf on asks for it; drop one of them";
             return Err(Usage::new(text).into());
+        }
+        if self.proc_root.as_os_str() != PROC {
+            // Whoever names the tree may have put anything there, such as links to others' files.
+            give_up_privileges()?;
         }
         let mut options = options.bpf(self.bpf).proc_root(&self.proc_root);
         if let Some(tier) = self.tier {

@@ -62,7 +62,7 @@ impl FileIterator {
     }
 }
 
-fn file(record: &[u8]) -> OpenFile {
+pub(super) fn file(record: &[u8]) -> OpenFile {
     let field = |offset| word(record, offset);
     let inode = field(offset_of!(Record, inode)).into();
     let kind = match field(offset_of!(Record, kind)) {

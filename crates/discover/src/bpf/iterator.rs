@@ -106,20 +106,14 @@ impl KernelIterator {
     ) -> Result<KernelIterator, Unavailable> {
         let started = Instant::now();
         let function = btf.function(target)?;
-        let build = |cast| {
-            let asm = Assembler::default();
-            let mut program = Program { asm, btf, cast };
-            assemble(&mut program)?;
-            Ok::<_, BtfError>(program.asm.finish())
-        };
         let cast = btf.function(CAST).and_then(btf_number).ok();
-        let mut instructions = build(cast)?;
+        let mut instructions = instructions_for(btf, cast, &assemble)?;
         let mut loaded = load(&instructions, function);
         if cast.is_some()
             && let Err(refusal) = &loaded
         {
             debug!(target, %refusal, "loading again, without {CAST}");
-            instructions = build(None)?;
+            instructions = instructions_for(btf, None, &assemble)?;
             loaded = load(&instructions, function);
         }
         let link = bpf::link_iterator(loaded?)?;
@@ -159,6 +153,18 @@ impl KernelIterator {
             Err(Unavailable::Incomplete)
         }
     }
+}
+
+/// Assembles a program, which makes use of [`CAST`] if it gets its number.
+pub(super) fn instructions_for(
+    btf: &Btf<'_>,
+    cast: Option<i32>,
+    assemble: impl Fn(&mut Program<'_>) -> Result<(), BtfError>,
+) -> Result<Vec<Instruction>, BtfError> {
+    let asm = Assembler::default();
+    let mut program = Program { asm, btf, cast };
+    assemble(&mut program)?;
+    Ok(program.asm.finish())
 }
 
 /// Loads a program, and says what the verifier thinks of it if that fails and someone listens.

@@ -54,6 +54,8 @@ mod assembler;
 mod btf;
 mod file_program;
 mod files;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod iterator;
 mod task_program;
 mod tasks;
@@ -89,9 +91,13 @@ pub(crate) enum Unavailable {
 
 /// Finds all that the programs need in the kernel's type information.
 pub(crate) fn scan(types: &KernelTypes) -> Result<Btf<'_>, Unavailable> {
+    Ok(scan_bytes(types.bytes())?)
+}
+
+fn scan_bytes(bytes: &[u8]) -> Result<Btf<'_>, BtfError> {
     let structures = [task_program::STRUCTURES, file_program::STRUCTURES].concat();
     let functions = [task_program::TARGET, file_program::TARGET, iterator::CAST];
-    Ok(Btf::scan(types.bytes(), &structures, &functions)?)
+    Btf::scan(bytes, &structures, &functions)
 }
 
 #[cfg(test)]

@@ -179,7 +179,7 @@ impl TaskIterator {
 }
 
 /// What the records are to be seen through: who reads them.
-struct Reader {
+pub(super) struct Reader {
     level: usize,
     /// The boot-time offset of the reader's time namespace in nanoseconds, to be added as the
     /// kernel does: without sign, wrapping around.
@@ -188,7 +188,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn of(record: &[u8], ticks: u64) -> Reader {
+    pub(super) fn of(record: &[u8], ticks: u64) -> Reader {
         let seconds = double(record, offset_of!(Record, start));
         let nanoseconds = double(record, offset_of!(Record, effective));
         Reader {
@@ -199,7 +199,7 @@ impl Reader {
     }
 
     /// Makes a task of a record; its PIDs are still those of the initial PID namespace.
-    fn task(&self, record: &[u8]) -> Task {
+    pub(super) fn task(&self, record: &[u8]) -> Task {
         let field = |offset| word(record, offset);
         let effective = [0, 4].map(|half| u64::from(field(offset_of!(Record, effective) + half)));
         let start = double(record, offset_of!(Record, start)).wrapping_add(self.boottime);
@@ -257,7 +257,7 @@ fn clock_ticks(nanoseconds: u64, per_second: u64) -> u64 {
 ///
 /// The iterator shows exactly the tasks of our own PID namespace, so a PID that belongs to none of
 /// them is outside. A task without a PID has gone while we looked.
-fn localize(tasks: &mut Vec<Task>) {
+pub(super) fn localize(tasks: &mut Vec<Task>) {
     let own = |task: &Task| task.nested.first().copied().unwrap_or(0);
     let local: HashMap<Pid, u32> = tasks.iter().map(|task| (task.tid, own(task))).collect();
     for task in tasks.iter_mut() {

@@ -35,7 +35,7 @@
 mod child;
 mod error;
 mod parent;
-mod wire;
+pub(crate) mod wire;
 
 use std::ffi::OsString;
 use std::fmt;

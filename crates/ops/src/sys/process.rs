@@ -74,3 +74,27 @@ pub(crate) fn is_secure_execution() -> bool {
     // SAFETY: reads a number out of what the kernel has given to this process.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
+
+/// setfsuid(2), of the calling thread.
+pub(crate) fn set_fs_uid(uid: u32) -> Result<()> {
+    set_fs(libc::SYS_setfsuid, uid)
+}
+
+/// setfsgid(2), of the calling thread.
+pub(crate) fn set_fs_gid(gid: u32) -> Result<()> {
+    set_fs(libc::SYS_setfsgid, gid)
+}
+
+/// Both return what was set before, whether they have changed it or not: so -1, which nobody can
+/// be, finds out.
+fn set_fs(call: i64, id: u32) -> Result<()> {
+    // SAFETY: takes a number, touches no memory of ours.
+    unsafe { libc::syscall(call, id) };
+    // SAFETY: as before.
+    let now = unsafe { libc::syscall(call, u32::MAX) };
+    if now == i64::from(id) {
+        Ok(())
+    } else {
+        Err(Errno::PERM)
+    }
+}

@@ -13,6 +13,7 @@ use std::ffi::{CStr, c_int, c_void};
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -151,7 +152,7 @@ impl Drop for BlockedSignals {
 /// file descriptors that it needs.
 ///
 /// After `limit` the child is killed and abandoned, and the answer is ETIMEDOUT: it may be stuck
-/// for as long as somebody's file server is.
+/// for as long as somebody's file server is. See [`reap_abandoned`].
 pub(crate) fn open_within(root: BorrowedFd<'_>, path: &CStr, limit: Duration) -> Result<OwnedFd> {
     let (ours, theirs) = socketpair(
         AddressFamily::UNIX,
@@ -189,18 +190,33 @@ pub(crate) fn open_within(root: BorrowedFd<'_>, path: &CStr, limit: Duration) ->
     // Harmless if it has exited.
     let _ = rustix::process::pidfd_send_signal(&pidfd, Signal::KILL);
     let stuck = matches!(answer, Err(Errno::TIMEDOUT));
-    let options = libc::WEXITED | libc::__WALL | if stuck { libc::WNOHANG } else { 0 };
-    // SAFETY: waits for our child, asking for no status. It has answered and exits by itself; or it
-    // is stuck, and this does not block.
-    unsafe {
-        libc::waitid(
-            libc::P_PIDFD,
-            pidfd.as_raw_fd() as libc::id_t,
-            std::ptr::null_mut(),
-            options,
-        )
-    };
+    if stuck {
+        // Mostly it was just slow, and gone as soon as it gets to run.
+        abandoned().push(pid as libc::pid_t);
+        reap_abandoned();
+    } else {
+        reap(pid as libc::pid_t);
+    }
     answer
+}
+
+/// The children that were killed, and not seen to end.
+static ABANDONED: Mutex<Vec<libc::pid_t>> = Mutex::new(Vec::new());
+
+fn abandoned() -> MutexGuard<'static, Vec<libc::pid_t>> {
+    ABANDONED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets go of the abandoned children that have ended.
+pub(crate) fn reap_abandoned() {
+    abandoned().retain(|pid| {
+        let flags = libc::WNOHANG | libc::__WCLONE;
+        // SAFETY: waits for a child of ours, without asking for its status, and does not block. Until
+        // then its PID is nobody else's; and if somebody else has let go of it, there is none with
+        // that PID and no exit signal.
+        let reaped = unsafe { libc::waitpid(*pid, std::ptr::null_mut(), flags) };
+        reaped == 0
+    });
 }
 
 fn open_in_child(answer: BorrowedFd<'_>, root: BorrowedFd<'_>, path: &CStr) {

@@ -1,77 +1,157 @@
 //! Those who do not want to be scanned: file servers that do not answer.
 
+use std::io::{Read, Write};
+use std::path::Path;
+use std::thread::JoinHandle;
+
 use lxkns_it::{everywhere, gap, held};
-use lxkns_model::{Holder, Missing, Reason, Text};
-use lxkns_nstest::{Dir, Script, need};
+use lxkns_model::{Holder, Missing, Reason, Snapshot, Text};
+use lxkns_nstest::{Child, Dir, Script, need};
 use lxkns_species::NamespaceType::{Mnt, Net, Uts};
 
+/// The fd of the file server.
+const SERVER: i32 = 9;
+
 /// In a mount namespace of its own, with a FUSE file system at `place` whose server, itself, never
-/// answers. The server's fd is 9.
-fn dead_file_system(script: Script, place: &Dir) -> Script {
+/// answers. The mode is that of the file or directory at `place`.
+fn dead_file_system(script: Script, place: impl AsRef<Path>, mode: &str) -> Script {
+    let options = format!("fd={SERVER},rootmode={mode},user_id=0,group_id=0");
     script
-        .open("/dev/fuse", 9)
-        .mount("fuse", place, "fd=9,rootmode=40000,user_id=0,group_id=0")
+        .open_device("/dev/fuse", SERVER)
+        .mount("fuse", place, &options)
 }
 
-fn has_fuse() -> bool {
-    std::fs::File::open("/dev/fuse").is_ok()
+const DIRECTORY: &str = "40000";
+const FILE: &str = "100000";
+
+/// The scan goes on: it finds what a process has open behind the dead file system.
+fn with_evidence(script: Script) -> Script {
+    script.in_new(Uts, |uts| uts.note("evidence", Uts).open_namespace(Uts, 3))
+}
+
+#[track_caller]
+fn assert_evidence(snapshot: &Snapshot, child: &Child) {
+    let fd = Holder::Fd {
+        pid: child.pid(),
+        tid: None,
+        fd: 3,
+    };
+    held(snapshot, child.noted("evidence"), &[fd]);
+}
+
+/// A namespace whose only holder is a bind mount that the dead file system hides: either that could
+/// not be opened, and a gap says where, or a kernel that reopens namespaces by id has helped.
+#[track_caller]
+fn assert_hidden(snapshot: &Snapshot, child: &Child, place: &Path, why: Reason) {
+    let mount = Holder::BindMount {
+        mount_namespace: Some(child.namespace(Mnt)),
+        path: Text::from(place.as_os_str().as_encoded_bytes()),
+    };
+    let net = held(snapshot, child.noted("net"), &[mount]);
+    if net.owner().is_none() {
+        let gap = gap(snapshot, Missing::BindMounts, why).unwrap();
+        let place = place.to_str().unwrap();
+        let named = |example: &Text| example.to_string_lossy().starts_with(place);
+        let has_more = gap.count > gap.examples.len() as u64;
+        assert!(gap.examples.iter().any(named) || has_more, "{gap:?}");
+    }
 }
 
 #[test]
 fn a_bind_mount_behind_a_dead_file_system_is_a_gap() {
-    need!(root);
-    if !has_fuse() {
-        need!(never);
-    }
+    need!(root, fuse);
     let dir = Dir::new().unwrap();
+    let place = dir.join("net");
     let script = Script::new()
         .unshare([Mnt])
         .mount("tmpfs", &dir, "")
-        .in_new(Net, |net| {
-            net.note("net", Net).bind_namespace(Net, dir.join("net"))
-        });
-    let child = dead_file_system(script, &dir)
-        .in_new(Uts, |uts| uts.note("uts", Uts).open_namespace(Uts, 3))
+        .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, &place));
+    let child = with_evidence(dead_file_system(script, &dir, DIRECTORY))
         .spawn()
         .unwrap();
     everywhere(|snapshot| {
-        let mount = Holder::BindMount {
-            mount_namespace: Some(child.namespace(Mnt)),
-            path: Text::from(dir.join("net").as_os_str().as_encoded_bytes()),
-        };
-        let net = held(snapshot, child.noted("net"), &[mount]);
-        if net.owner().is_none() {
-            let late = gap(snapshot, Missing::BindMounts, Reason::TimedOut);
-            assert!(late.is_some_and(|gap| gap.count > 0), "{late:?}");
-        }
-        // And the scan goes on.
-        let fd = Holder::Fd {
-            pid: child.pid(),
-            tid: None,
-            fd: 3,
-        };
-        held(snapshot, child.noted("uts"), &[fd]);
+        assert_hidden(snapshot, &child, &place, Reason::TimedOut);
+        assert_evidence(snapshot, &child);
+    });
+}
+
+#[test]
+fn a_dead_file_system_on_a_bind_mount_is_not_taken_for_it() {
+    need!(root, fuse);
+    let dir = Dir::new().unwrap();
+    let place = dir.join("net");
+    let script = Script::new()
+        .unshare([Mnt])
+        .mount("tmpfs", &dir, "")
+        .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, &place));
+    let child = with_evidence(dead_file_system(script, &place, FILE))
+        .spawn()
+        .unwrap();
+    everywhere(|snapshot| {
+        assert_hidden(snapshot, &child, &place, Reason::Covered);
+        assert_evidence(snapshot, &child);
     });
 }
 
 #[test]
 fn an_fd_on_a_dead_file_system_is_no_obstacle() {
-    need!(root);
-    if !has_fuse() {
-        need!(never);
-    }
+    need!(root, fuse);
     let dir = Dir::new().unwrap();
-    let child = dead_file_system(Script::new().unshare([Mnt]), &dir)
-        .open_path(&dir, 4)
-        .in_new(Uts, |uts| uts.note("uts", Uts).open_namespace(Uts, 5))
-        .spawn()
-        .unwrap();
-    everywhere(|snapshot| {
-        let fd = Holder::Fd {
-            pid: child.pid(),
-            tid: None,
-            fd: 5,
-        };
-        held(snapshot, child.noted("uts"), &[fd]);
-    });
+    let script = dead_file_system(Script::new().unshare([Mnt]), &dir, DIRECTORY);
+    let child = with_evidence(script.open_path(&dir, 4)).spawn().unwrap();
+    everywhere(|snapshot| assert_evidence(snapshot, &child));
+}
+
+/// A file server that lives just long enough for somebody to go there: it says hello, allows one
+/// access by saying that it has no opinion on them, and says no more.
+fn answer_twice(child: &Child) -> JoinHandle<()> {
+    const INIT: u32 = 26;
+    const ACCESS: u32 = 34;
+    const NOT_IMPLEMENTED: i32 = -38;
+    let process = lxkns_ops::pidfd::of_process(child.pid()).unwrap();
+    let server = lxkns_ops::pidfd::get_fd(process, SERVER.cast_unsigned()).unwrap();
+    let mut server = std::fs::File::from(server);
+    std::thread::spawn(move || {
+        for expected in [INIT, ACCESS] {
+            let mut request = vec![0; 1 << 17];
+            let length = server.read(&mut request).unwrap();
+            assert!(length >= 48);
+            // struct fuse_in_header: length, opcode, unique … and the first two words of the body.
+            let request: &[u8; 48] = request.first_chunk().unwrap();
+            let opcode = u32::from_ne_bytes(request[4..8].try_into().unwrap());
+            assert_eq!(opcode, expected);
+            // struct fuse_init_out: version, and otherwise the least of everything.
+            let (errno, answer) = match opcode {
+                INIT => (0, [&request[40..48], &[0; 56]].concat()),
+                _ => (NOT_IMPLEMENTED, Vec::new()),
+            };
+            let length = 16 + answer.len() as u32;
+            let unique = &request[8..16];
+            let reply = [
+                &length.to_ne_bytes(),
+                &errno.to_ne_bytes(),
+                unique,
+                &answer[..],
+            ];
+            server.write_all(&reply.concat()).unwrap();
+        }
+    })
+}
+
+#[test]
+fn a_process_in_a_dead_file_system_is_no_obstacle() {
+    need!(root, fuse);
+    let ways: [fn(Script, &Dir) -> Script; 2] = [
+        |script, dir| script.chdir(dir),
+        |script, dir| script.chroot(dir),
+    ];
+    for go in ways {
+        let dir = Dir::new().unwrap();
+        let script = dead_file_system(Script::new().unshare([Mnt]), &dir, DIRECTORY);
+        let mut child = go(with_evidence(script).pause(), &dir).spawn().unwrap();
+        let server = answer_twice(&child);
+        child.proceed().unwrap();
+        server.join().unwrap();
+        everywhere(|snapshot| assert_evidence(snapshot, &child));
+    }
 }

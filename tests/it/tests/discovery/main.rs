@@ -11,5 +11,6 @@ mod processes;
 mod restricted;
 mod sockets;
 mod threads;
+mod traps;
 mod unseen;
 mod ways;

@@ -14,7 +14,7 @@ use crate::step::IdMap;
 /// "0 ", or a UID twice, and the count.
 const LINE: usize = 32;
 
-pub(super) fn new_user_namespace(map: IdMap) -> Result {
+pub(crate) fn new_user_namespace(map: IdMap) -> Result {
     let (uid, gid) = (kernel::effective_uid(), kernel::effective_gid());
     let unshare = || kernel::unshare(libc::CLONE_NEWUSER.cast_unsigned());
     match map {

@@ -17,21 +17,22 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use linux_raw_sys::general::{F_GETOWN_EX, F_OWNER_TID, F_SETOWN_EX, f_owner_ex};
 use lxkns_species::Pid;
+use rustix::process::Resource;
 
-pub(super) use crate::syscall::{Errno, Result};
+pub(crate) use crate::syscall::{Errno, Result};
 use crate::syscall::{call, last_error};
 
-pub(super) fn number(returned: c_long) -> i32 {
+pub(crate) fn number(returned: c_long) -> i32 {
     returned as i32
 }
 
 /// Forks. 0 is the child's answer; everybody else gets its PID.
-pub(super) fn fork() -> Result<i32> {
+pub(crate) fn fork() -> Result<i32> {
     call!(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0).map(number)
 }
 
 /// Forks a process with the same fd table, not a copy of it.
-pub(super) fn fork_sharing_fds() -> Result<i32> {
+pub(crate) fn fork_sharing_fds() -> Result<i32> {
     let flags = libc::CLONE_FILES | libc::SIGCHLD;
     call!(libc::SYS_clone, flags, 0, 0, 0, 0).map(number)
 }
@@ -42,7 +43,7 @@ pub(super) fn fork_sharing_fds() -> Result<i32> {
 ///
 /// The stack must be unused, and it and whatever `argument` points to must live as long as the
 /// thread. Thread-local memory is shared with the caller, so both must not use it at the same time.
-pub(super) unsafe fn start_thread(
+pub(crate) unsafe fn start_thread(
     stack_top: *mut c_void,
     body: extern "C" fn(*mut c_void) -> c_int,
     argument: *mut c_void,
@@ -62,13 +63,13 @@ pub(super) unsafe fn start_thread(
     }
 }
 
-pub(super) fn exit_process(status: i32) -> ! {
+pub(crate) fn exit_process(status: i32) -> ! {
     loop {
         _ = call!(libc::SYS_exit_group, status);
     }
 }
 
-pub(super) fn exit_thread() -> ! {
+pub(crate) fn exit_thread() -> ! {
     loop {
         _ = call!(libc::SYS_exit, 0);
     }
@@ -76,7 +77,7 @@ pub(super) fn exit_thread() -> ! {
 
 /// Marks the open file behind `fd` as owned by the calling thread. Whoever shares that open file can
 /// ask for the owner, and gets the TID as of its own PID namespace.
-pub(super) fn own(fd: RawFd) -> Result {
+pub(crate) fn own(fd: RawFd) -> Result {
     let tid = call!(libc::SYS_gettid).map(number)?;
     let owner = f_owner_ex {
         type_: F_OWNER_TID.cast_signed(),
@@ -94,36 +95,36 @@ pub(crate) fn owner(fd: BorrowedFd<'_>) -> io::Result<Pid> {
     }
 }
 
-pub(super) fn effective_uid() -> u32 {
+pub(crate) fn effective_uid() -> u32 {
     call!(libc::SYS_geteuid).map_or(0, |uid| uid as u32)
 }
 
-pub(super) fn effective_gid() -> u32 {
+pub(crate) fn effective_gid() -> u32 {
     call!(libc::SYS_getegid).map_or(0, |gid| gid as u32)
 }
 
-pub(super) fn set_no_groups() -> Result {
+pub(crate) fn set_no_groups() -> Result {
     call!(libc::SYS_setgroups, 0, 0).map(drop)
 }
 
-pub(super) fn set_gid(gid: u32) -> Result {
+pub(crate) fn set_gid(gid: u32) -> Result {
     call!(libc::SYS_setresgid, gid, gid, gid).map(drop)
 }
 
-pub(super) fn set_uid(uid: u32) -> Result {
+pub(crate) fn set_uid(uid: u32) -> Result {
     call!(libc::SYS_setresuid, uid, uid, uid).map(drop)
 }
 
-pub(super) fn set_dumpable() -> Result {
+pub(crate) fn set_dumpable() -> Result {
     call!(libc::SYS_prctl, libc::PR_SET_DUMPABLE, 1, 0, 0, 0).map(drop)
 }
 
-pub(super) fn set_name(name: &CStr) -> Result {
+pub(crate) fn set_name(name: &CStr) -> Result {
     call!(libc::SYS_prctl, libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0).map(drop)
 }
 
 /// Asks to be killed when the calling thread's parent thread ends.
-pub(super) fn die_with_parent() -> Result {
+pub(crate) fn die_with_parent() -> Result {
     call!(
         libc::SYS_prctl,
         libc::PR_SET_PDEATHSIG,
@@ -135,30 +136,38 @@ pub(super) fn die_with_parent() -> Result {
     .map(drop)
 }
 
-pub(super) fn unshare(flags: u32) -> Result {
+/// Sets a soft limit, as far as the hard one allows.
+pub(super) fn limit(resource: Resource, most: u64) -> Result {
+    let mut limit = rustix::process::getrlimit(resource);
+    let most = limit.maximum.map_or(most, |hard| hard.min(most));
+    limit.current = Some(most);
+    rustix::process::setrlimit(resource, limit).map_err(|error| Errno(error.raw_os_error()))
+}
+
+pub(crate) fn unshare(flags: u32) -> Result {
     call!(libc::SYS_unshare, flags).map(drop)
 }
 
-pub(super) fn setns(fd: RawFd, flags: u32) -> Result {
+pub(crate) fn setns(fd: RawFd, flags: u32) -> Result {
     call!(libc::SYS_setns, fd, flags).map(drop)
 }
 
 /// Blocks until the number is not 0 any more.
-pub(super) fn wait_until_set(flag: &AtomicU32) {
+pub(crate) fn wait_until_set(flag: &AtomicU32) {
     let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
     while flag.load(Ordering::Acquire) == 0 {
         _ = call!(libc::SYS_futex, flag.as_ptr(), operation, 0, 0, 0, 0);
     }
 }
 
-pub(super) fn set(flag: &AtomicU32) {
+pub(crate) fn set(flag: &AtomicU32) {
     let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
     flag.store(1, Ordering::Release);
     _ = call!(libc::SYS_futex, flag.as_ptr(), operation, 1, 0, 0, 0);
 }
 
 /// Reaps a child, or any (-1), and tells how it ended.
-pub(super) fn reap(pid: i32) -> Result<i32> {
+pub(crate) fn reap(pid: i32) -> Result<i32> {
     let mut status = 0i32;
     loop {
         match call!(libc::SYS_wait4, pid, &raw mut status, libc::__WALL, 0) {
@@ -170,7 +179,7 @@ pub(super) fn reap(pid: i32) -> Result<i32> {
 
 /// Executes a program; returns only if that fails. The lists are addresses of strings that outlive
 /// the call, closed by 0.
-pub(super) fn execute(path: &CStr, arguments: &[usize], environment: &[usize]) -> Errno {
+pub(crate) fn execute(path: &CStr, arguments: &[usize], environment: &[usize]) -> Errno {
     match call!(
         libc::SYS_execve,
         path.as_ptr(),
@@ -180,4 +189,63 @@ pub(super) fn execute(path: &CStr, arguments: &[usize], environment: &[usize]) -
         Ok(_) => Errno(libc::EIO),
         Err(error) => error,
     }
+}
+
+/// Forks a process that is to have this PID, see clone3(2) on `set_tid`.
+pub(crate) fn fork_as(pid: i32) -> Result<i32> {
+    let wanted = [pid];
+    // struct clone_args, of which the fifth is the exit signal, and the last used here are set_tid
+    // and its size.
+    let mut arguments = [0u64; 10];
+    let values = [
+        (4, u64::from(libc::SIGCHLD.cast_unsigned())),
+        (8, wanted.as_ptr().expose_provenance() as u64),
+        (9, 1),
+    ];
+    for (index, value) in values {
+        if let Some(place) = arguments.get_mut(index) {
+            *place = value;
+        }
+    }
+    call!(
+        libc::SYS_clone3,
+        arguments.as_mut_ptr(),
+        size_of_val(&arguments)
+    )
+    .map(number)
+}
+
+pub(crate) fn kill(pid: i32) {
+    _ = call!(libc::SYS_kill, pid, libc::SIGKILL);
+}
+
+/// Waits for the end of a child as waitid(2) does with these flags, and tells whether there is one.
+pub(crate) fn wait_for_end(pid: i32, flags: i32) -> Result<bool> {
+    // SIGCHLD is the first number in there if there was an end, and 0 if not.
+    let mut information = [0i32; 32];
+    loop {
+        match call!(
+            libc::SYS_waitid,
+            libc::P_PID,
+            pid,
+            information.as_mut_ptr(),
+            flags | libc::__WALL,
+            0
+        ) {
+            Err(Errno(libc::EINTR)) => {}
+            waited => {
+                let first = information.first().copied();
+                return waited.map(|_| first == Some(libc::SIGCHLD));
+            }
+        }
+    }
+}
+
+/// Sleeps for so many nanoseconds, less than a second.
+pub(crate) fn sleep(nanoseconds: i64) {
+    let time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: nanoseconds,
+    };
+    _ = call!(libc::SYS_nanosleep, &raw const time, 0);
 }

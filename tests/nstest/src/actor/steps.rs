@@ -23,7 +23,7 @@ impl Life<'_> {
             }
             Step::Name(name) => kernel::set_name(name),
             Step::Mkdir(path) => files::mkdir(path),
-            Step::Mknod { path, mode } => files::mknod(path, *mode),
+            Step::Mknod { path, mode, device } => files::mknod(path, *mode, *device),
             Step::Symlink { target, path } => files::symlink(target, path),
             Step::Remove(path) => files::remove(path),
             Step::Write { path, content } => {
@@ -46,6 +46,7 @@ impl Life<'_> {
             ),
             Step::Unmount(path) => files::unmount(path),
             Step::Chroot(path) => files::chroot(path),
+            Step::Chdir(path) => files::chdir(path),
             Step::Open { path, flags, fd } => renumber(open(path, *flags)?, *fd),
             Step::OpenTree { path, fd } => renumber(files::open_tree(path)?, *fd),
             Step::TcpSocket(fd) => renumber(files::tcp_socket()?, *fd),
@@ -55,6 +56,8 @@ impl Life<'_> {
             }
             Step::SendFd { fd, ends } => self.send_fd(*fd, *ends),
             Step::Close(fd) => files::close(*fd),
+            Step::Limit { resource, most } => kernel::limit(*resource, *most),
+            Step::Fill(fd) => files::duplicate_until_full(*fd),
             Step::Note { link, .. } => self.note(link),
             Step::Start { actor, copies } => (0..*copies).try_for_each(|_| self.start(*actor)),
             Step::Reap => kernel::reap(-1).map(drop),

@@ -70,11 +70,15 @@ pub(super) fn program(name: &str) -> bool {
 }
 
 pub(super) fn tun() -> bool {
-    File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/net/tun")
-        .is_ok()
+    device("/dev/net/tun")
+}
+
+pub(super) fn fuse() -> bool {
+    device("/dev/fuse")
+}
+
+fn device(path: &str) -> bool {
+    File::options().read(true).write(true).open(path).is_ok()
 }
 
 pub(super) fn btf() -> bool {
@@ -210,6 +214,28 @@ pub(super) fn listns() -> bool {
     let request: [u64; 4] = [32, 0, 0, 0];
     let mut ids = [0u64; 8];
     call!(LISTNS, request.as_ptr(), ids.as_mut_ptr(), ids.len(), 0).is_ok()
+}
+
+/// Whether a program may get privileges by being executed: not on a `nosuid` mount, nor where this
+/// process was told to do without (`no_new_privs`).
+pub(super) fn set_user_id() -> bool {
+    let Ok(dir) = crate::Dir::new() else {
+        return false;
+    };
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let no_suid = rustix::fs::statvfs(dir.path())
+        .is_ok_and(|fs| fs.f_flag.contains(rustix::fs::StatVfsMountFlags::NOSUID));
+    root() && !no_suid && status.lines().any(|line| line == "NoNewPrivs:\t0")
+}
+
+pub(super) fn file_capabilities() -> bool {
+    let Ok(dir) = crate::Dir::new() else {
+        return false;
+    };
+    let file = dir.join("file");
+    set_user_id()
+        && std::fs::write(&file, "").is_ok()
+        && crate::give_capabilities(&file, Capabilities::from_bits(1)).is_ok()
 }
 
 #[cfg(test)]

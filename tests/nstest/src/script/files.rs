@@ -19,6 +19,7 @@ impl Script {
         self.step(Step::Mknod {
             path: c_path(path),
             mode: libc::S_IFREG,
+            device: 0,
         })
     }
 
@@ -27,6 +28,16 @@ impl Script {
         self.step(Step::Mknod {
             path: c_path(path),
             mode: libc::S_IFIFO,
+            device: 0,
+        })
+    }
+
+    /// Creates a character device, `device` being its major and minor number. Takes root.
+    pub fn character_device(self, path: impl AsRef<Path>, device: (u32, u32)) -> Script {
+        self.step(Step::Mknod {
+            path: c_path(path),
+            mode: libc::S_IFCHR,
+            device: rustix::fs::makedev(device.0, device.1),
         })
     }
 
@@ -119,11 +130,25 @@ impl Script {
         self.step(Step::Chroot(c_path(path)))
     }
 
+    /// Makes a directory the working directory.
+    pub fn chdir(self, path: impl AsRef<Path>) -> Script {
+        self.step(Step::Chdir(c_path(path)))
+    }
+
     /// Opens a file for reading as fd number `fd`.
     pub fn open(self, path: impl AsRef<Path>, fd: i32) -> Script {
         self.step(Step::Open {
             path: c_path(path),
             flags: libc::O_RDONLY,
+            fd,
+        })
+    }
+
+    /// Opens a device for reading and writing as fd number `fd`.
+    pub fn open_device(self, path: impl AsRef<Path>, fd: i32) -> Script {
+        self.step(Step::Open {
+            path: c_path(path),
+            flags: libc::O_RDWR,
             fd,
         })
     }
@@ -171,6 +196,11 @@ impl Script {
     #[doc(alias = "SCM_RIGHTS")]
     pub fn send_fd(self, fd: i32, ends: (i32, i32)) -> Script {
         self.step(Step::SendFd { fd, ends })
+    }
+
+    /// Duplicates an fd until there are as many as the limit allows.
+    pub fn duplicate_until_full(self, fd: i32) -> Script {
+        self.step(Step::Fill(fd))
     }
 
     /// Closes an fd.

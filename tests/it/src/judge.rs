@@ -1,0 +1,353 @@
+//! Judging what a scan says of neighbours by what they have written down.
+//!
+//! A scan takes time, so it shows no single moment. What it says must have been true at some time
+//! while it ran: the time of the fact, from before it can have become true until after it has
+//! ceased to be, and the time of the scan must have a moment in common.
+//!
+//! Only what is said of the neighbours' own processes, threads and mount points is judged.
+
+use std::collections::HashMap;
+
+use lxkns_model::{Holder, Process, Snapshot, Text, ThreadFacts};
+use lxkns_nstest::{Entry, Fact, Neighbours};
+use lxkns_species::NamespaceType::{Mnt, Pid as PidType, User};
+use lxkns_species::{NamespaceId, Pid};
+
+/// From when to when something was so; without an end, it still is.
+#[derive(Clone, Copy, Debug)]
+struct Time {
+    from: u64,
+    to: Option<u64>,
+}
+
+impl Time {
+    fn meets(self, scan: (u64, u64)) -> bool {
+        self.from <= scan.1 && self.to.is_none_or(|to| to >= scan.0)
+    }
+}
+
+#[derive(Debug)]
+struct Life {
+    of: u32,
+    pid: Pid,
+    tid: Pid,
+    start_time: u64,
+    time: Time,
+    facts: Vec<(Fact, NamespaceId, Time)>,
+}
+
+impl Life {
+    fn was(&self, fact: Fact, namespace: NamespaceId, scan: (u64, u64)) -> bool {
+        self.facts
+            .iter()
+            .any(|(known, id, time)| *known == fact && *id == namespace && time.meets(scan))
+    }
+}
+
+#[derive(Debug)]
+struct Copy {
+    from: u64,
+    to: u64,
+    time: Time,
+}
+
+/// What is known of the neighbours.
+#[derive(Debug, Default)]
+pub struct Judge {
+    lives: HashMap<u32, Life>,
+    copies: Vec<Copy>,
+}
+
+/// How much was judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Judged {
+    /// Processes and threads joined to namespaces.
+    pub joined: usize,
+    /// Other holders that are processes or threads.
+    pub held: usize,
+    /// Bind mounts.
+    pub mounted: usize,
+}
+
+impl Judged {
+    /// Adds another one.
+    pub fn add(&mut self, other: Judged) {
+        self.joined += other.joined;
+        self.held += other.held;
+        self.mounted += other.mounted;
+    }
+
+    /// All that was judged.
+    pub fn pairs(&self) -> usize {
+        self.joined + self.held + self.mounted
+    }
+}
+
+impl Judge {
+    /// Adds what the neighbours have written.
+    pub fn learn(&mut self, entries: &[Entry]) {
+        // Parents write down what has become of their children, and maybe before these have.
+        let is_birth = |entry: &&Entry| matches!(entry, Entry::Born { .. });
+        let (births, others): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(is_birth);
+        births
+            .into_iter()
+            .chain(others)
+            .for_each(|entry| self.note(entry));
+    }
+
+    fn note(&mut self, entry: &Entry) {
+        match *entry {
+            Entry::Born {
+                who,
+                of,
+                pid,
+                tid,
+                start_time,
+                at,
+            } => {
+                let time = Time { from: at, to: None };
+                let life = Life {
+                    of,
+                    pid,
+                    tid,
+                    start_time,
+                    time,
+                    facts: Vec::new(),
+                };
+                self.lives.insert(who, life);
+            }
+            Entry::Began {
+                who,
+                fact,
+                namespace,
+                at,
+            } => {
+                if let Some(life) = self.lives.get_mut(&who) {
+                    let time = Time { from: at, to: None };
+                    life.facts.push((fact, namespace, time));
+                }
+            }
+            Entry::Ceased {
+                who,
+                fact,
+                namespace,
+                at,
+            } => {
+                let facts = self.lives.get_mut(&who).map(|life| &mut life.facts);
+                let is = |known: &&mut (Fact, NamespaceId, Time)| {
+                    known.0 == fact && known.1 == namespace && known.2.to.is_none()
+                };
+                if let Some(known) = facts.into_iter().flatten().find(is) {
+                    known.2.to = Some(at);
+                }
+            }
+            Entry::Copied {
+                from,
+                to,
+                began,
+                ended,
+            } => {
+                let time = Time {
+                    from: began,
+                    to: Some(ended),
+                };
+                self.copies.push(Copy { from, to, time });
+            }
+            Entry::Died { who, at } => self.ends(who, at, |fact, namespace| {
+                fact != Fact::Joined || !matches!(namespace.namespace_type(), User | PidType)
+            }),
+            Entry::Gone { who, at } => {
+                self.ends(who, at, |_, _| true);
+                for life in self.lives.values_mut() {
+                    if life.of == who {
+                        life.time.to.get_or_insert(at);
+                    }
+                }
+                if let Some(life) = self.lives.get_mut(&who) {
+                    life.time.to.get_or_insert(at);
+                }
+            }
+        }
+    }
+
+    /// Ends facts of a process and its threads, or of a thread.
+    fn ends(&mut self, who: u32, at: u64, which: impl Fn(Fact, NamespaceId) -> bool) {
+        let concerned = |(known, life): &(&u32, &mut Life)| **known == who || life.of == who;
+        for (_, life) in self.lives.iter_mut().filter(concerned) {
+            for (fact, namespace, time) in &mut life.facts {
+                if which(*fact, *namespace) {
+                    time.to.get_or_insert(at);
+                }
+            }
+        }
+    }
+
+    /// Forgets what had ceased to be true before this time.
+    pub fn forget_before(&mut self, at: u64) {
+        let is_past = |time: Time| time.to.is_some_and(|to| to < at);
+        self.lives.retain(|_, life| !is_past(life.time));
+        for life in self.lives.values_mut() {
+            life.facts.retain(|(_, _, time)| !is_past(*time));
+        }
+        self.copies.retain(|copy| !is_past(copy.time));
+    }
+
+    /// Judges a scan that ran from the first to the second time; or names what was never true.
+    ///
+    /// # Errors
+    ///
+    /// What was not true, one line each.
+    pub fn judge(
+        &self,
+        neighbours: &Neighbours,
+        snapshot: &Snapshot,
+        scan: (u64, u64),
+    ) -> Result<Judged, Vec<String>> {
+        let mut by_tid: HashMap<Pid, Vec<&Life>> = HashMap::new();
+        for life in self.lives.values().filter(|life| life.time.meets(scan)) {
+            by_tid.entry(life.tid).or_default().push(life);
+        }
+        let mut hearing = Hearing {
+            judge: self,
+            by_tid,
+            scan,
+            judged: Judged::default(),
+            lies: Vec::new(),
+        };
+        for process in snapshot.processes() {
+            hearing.process(process);
+        }
+        for namespace in snapshot.namespaces() {
+            for holder in namespace.holders() {
+                hearing.holder(neighbours, namespace.id(), holder);
+            }
+        }
+        match hearing.lies.is_empty() {
+            true => Ok(hearing.judged),
+            false => Err(hearing.lies),
+        }
+    }
+
+    /// Whether something was mounted there at some time.
+    fn was_mounted(&self, here: u64, path: u32, id: NamespaceId, scan: (u64, u64)) -> bool {
+        let fact = Fact::Mounted(here, path);
+        self.lives.values().any(|life| life.was(fact, id, scan))
+            || self.copies.iter().any(|copy| {
+                let (from, to) = (copy.time.from, copy.time.to.unwrap_or(u64::MAX));
+                // Copied from what was there then, which is before the copy was cleared.
+                copy.to == here
+                    && copy.from != here
+                    && copy.time.meets(scan)
+                    && self.was_mounted(copy.from, path, id, (from, to))
+            })
+    }
+}
+
+/// One scan is judged.
+struct Hearing<'j> {
+    judge: &'j Judge,
+    /// All who lived during the scan.
+    by_tid: HashMap<Pid, Vec<&'j Life>>,
+    scan: (u64, u64),
+    judged: Judged,
+    lies: Vec<String>,
+}
+
+impl<'j> Hearing<'j> {
+    /// Those who had this number, and started then if that is known.
+    fn lives(&self, pid: Pid, tid: Pid, start_time: Option<u64>) -> Vec<&'j Life> {
+        let lives = self.by_tid.get(&tid).into_iter().flatten().copied();
+        let is = |life: &&Life| {
+            life.pid == pid && start_time.is_none_or(|start_time| start_time == life.start_time)
+        };
+        lives.filter(is).collect()
+    }
+
+    fn process(&mut self, process: Process<'_>) {
+        let pid = process.pid();
+        let lives = self.lives(pid, pid, process.start_time());
+        for id in process.joined().iter() {
+            self.joined(&lives, id, || format!("{process:?}"));
+        }
+        for thread in process.threads() {
+            self.thread(pid, thread);
+        }
+    }
+
+    fn thread(&mut self, pid: Pid, thread: &ThreadFacts) {
+        let lives = self.lives(pid, thread.tid, thread.start_time);
+        for id in thread.namespaces.iter() {
+            self.joined(&lives, id, || format!("thread {} of {pid}", thread.tid));
+        }
+    }
+
+    fn joined(&mut self, lives: &[&Life], id: NamespaceId, who: impl Fn() -> String) {
+        if lives.is_empty() {
+            return;
+        }
+        self.judged.joined += 1;
+        if !lives
+            .iter()
+            .any(|life| life.was(Fact::Joined, id, self.scan))
+        {
+            let truth = self.truth(lives, |fact| fact == Fact::Joined, id);
+            self.lies.push(format!("{} in {id}: {truth}", who()));
+        }
+    }
+
+    fn holder(&mut self, neighbours: &Neighbours, id: NamespaceId, holder: &Holder) {
+        let (pid, tid, fact) = match holder {
+            Holder::Thread { pid, tid } => (*pid, Some(*tid), Fact::Joined),
+            Holder::PendingChildren { pid, tid } => (*pid, *tid, Fact::Pending),
+            Holder::Fd { pid, tid, fd } => (*pid, *tid, Fact::Fd(*fd)),
+            Holder::Socket { pid, tid, fd } => (*pid, *tid, Fact::Socket(*fd)),
+            Holder::BindMount {
+                mount_namespace: Some(here),
+                path,
+            } => return self.mounted(neighbours, id, *here, path),
+            _ => return,
+        };
+        let lives = self.lives(pid, tid.unwrap_or(pid), None);
+        if lives.is_empty() {
+            return;
+        }
+        self.judged.held += 1;
+        if !lives.iter().any(|life| life.was(fact, id, self.scan)) {
+            let truth = self.truth(&lives, |known| known == fact, id);
+            let processes = self.lives(pid, pid, None);
+            let whole = self.truth(&processes, |known| known == fact, id);
+            self.lies
+                .push(format!("{holder:?} of {id}: {truth}; the process {whole}"));
+        }
+    }
+
+    fn mounted(&mut self, neighbours: &Neighbours, id: NamespaceId, here: NamespaceId, at: &Text) {
+        let Some(path) = neighbours.number_of(at.as_bytes()) else {
+            return;
+        };
+        self.judged.mounted += 1;
+        if here.namespace_type() != Mnt
+            || !self.judge.was_mounted(here.inode(), path, id, self.scan)
+        {
+            self.lies.push(format!("{id} mounted in {here} at {path}"));
+        }
+    }
+
+    /// What comes closest to it.
+    fn truth(&self, lives: &[&Life], is: impl Fn(Fact) -> bool, id: NamespaceId) -> String {
+        let alike = |(fact, known, _): &&(Fact, NamespaceId, Time)| {
+            *known == id || is(*fact) && known.namespace_type() == id.namespace_type()
+        };
+        let facts: Vec<_> = lives
+            .iter()
+            .map(|life| (life, life.facts.iter().filter(alike).collect::<Vec<_>>()))
+            .map(|(life, facts)| {
+                format!(
+                    "{} of {} {:?} {facts:?}",
+                    life.start_time, life.of, life.time
+                )
+            })
+            .collect();
+        format!("scanned {:?}, but {facts:?}", self.scan)
+    }
+}

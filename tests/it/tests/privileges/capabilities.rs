@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use lxkns_it::{snapshot_of, tool_snapshot};
 use lxkns_model::Snapshot;
 use lxkns_nstest::{Child, Dir, Script, need};
+use lxkns_ops::{Feature, Support};
 use lxkns_species::NamespaceType::{Ipc, Mnt, Net, Uts};
 use lxkns_species::{Capabilities, Capability};
 
@@ -66,6 +67,7 @@ fn rows() -> Vec<(Capabilities, Vec<bool>)> {
         let seen = cells.map(|cell| match cell {
             "yes" => true,
             "" => false,
+            "with listns" => Feature::Listns.supported() == Support::Supported,
             other => panic!("{other:?} in the table"),
         });
         (capabilities.map(named).collect(), seen.collect())

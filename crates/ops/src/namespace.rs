@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use lxkns_species::{NamespaceId, NamespaceType, Pid, Uid};
-use rustix::fs::{fstat, fstatfs};
+use rustix::fs::{fstat, fstatfs, stat, statfs};
 use rustix::io::Errno;
 
 use crate::sys::nsfs;
@@ -203,7 +203,12 @@ impl Namespace {
     pub fn nsfs_device() -> Option<u64> {
         static DEVICE: OnceLock<u64> = OnceLock::new();
         DEVICE.get().copied().or_else(|| {
-            let device = Namespace::of_self(NamespaceType::User).ok()?.device;
+            // Without opening it: that works also with as many open files as there may be.
+            let own = Reference::Own(NamespaceType::User).path()?;
+            if statfs(&own).ok()?.f_type as u64 != NSFS_MAGIC {
+                return None;
+            }
+            let device = stat(&own).ok()?.st_dev;
             Some(*DEVICE.get_or_init(|| device))
         })
     }

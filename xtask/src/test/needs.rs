@@ -83,11 +83,11 @@ mod tests {
     fn a_kernel_must_have_what_came_before_it() {
         assert_eq!(
             since("5.10.0-32-cloud-amd64"),
-            "root,fuse,initpidns,userns,timens,bpf,btf"
+            "root,fuse,initpidns,userns,timens,bpf,btf,setuid,filecaps"
         );
         assert!(since("6.9.1").ends_with(",openat2cached,listmount,pidfd_thread"));
         assert!(since("7.3.4+deb13-cloud-amd64").ends_with(",listns"));
-        assert_eq!(since(""), "root,fuse,initpidns");
+        assert_eq!(since(""), "root,fuse,initpidns,setuid,filecaps");
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! What a process has: to see that a scan leaves nothing behind.
 
 use std::fs::{read_dir, read_link, read_to_string};
+use std::thread::yield_now;
+use std::time::{Duration, Instant};
+
+use lxkns_ops::visit::reap_abandoned;
 
 /// The own open files, threads, children and mount namespace.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,4 +48,21 @@ pub fn possessions() -> Possessions {
         mount_namespace: read_link("/proc/thread-self/ns/mnt")
             .map_or_else(|_| String::new(), shown),
     }
+}
+
+/// Waits until this process has what it had before, no more and no less: the kernel takes its time to
+/// let go of threads that have been joined, and of children that have been killed.
+///
+/// # Panics
+///
+/// If it never has.
+#[track_caller]
+pub fn assert_possessions(before: &Possessions) {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let start = Instant::now();
+    while possessions() != *before && start.elapsed() < PATIENCE {
+        reap_abandoned();
+        yield_now();
+    }
+    assert_eq!(possessions(), *before);
 }

@@ -2,11 +2,11 @@
 
 use std::ffi::CString;
 use std::fs::File;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use lxkns_it::possessions;
+use lxkns_it::{assert_possessions, possessions};
 use lxkns_nstest::Dir;
-use lxkns_ops::visit::{open_in, reap_abandoned};
+use lxkns_ops::visit::open_in;
 use rustix::io::Errno;
 
 #[test]
@@ -21,10 +21,5 @@ fn helpers_that_are_too_slow_are_let_go_of_in_the_end() {
         opened.is_err_and(|error| error.errno() == Some(Errno::TIMEDOUT))
     };
     assert!((0..100).filter(|number| is_late(*number)).count() > 0);
-    let patience = Instant::now() + Duration::from_secs(60);
-    while possessions() != before && Instant::now() < patience {
-        reap_abandoned();
-        std::thread::yield_now();
-    }
-    assert_eq!(possessions(), before);
+    assert_possessions(&before);
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use lxkns_discover::{Bpf, Options, Tier};
-use lxkns_it::{possessions, scaled, scan_with};
+use lxkns_it::{assert_possessions, possessions, scaled, scan_with};
 use lxkns_model::{Joined, Snapshot};
 use lxkns_nstest::{Child, Script, namespace_of, need, own_namespace};
 use lxkns_species::NamespaceType::{self, Net, User, Uts};
@@ -136,6 +136,6 @@ fn no_scan_fails_and_none_mistakes_one_process_for_another() {
     for options in ways.iter().cycle().take(scaled(200)) {
         truth.check(&scan_with(options));
     }
-    assert_eq!(possessions(), before);
+    assert_possessions(&before);
     drop(child);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use lxkns_nstest::{Dir, Script, need};
 use lxkns_ops::mounts::{self, Mount, MountId, NSFS_MAGIC, Of};
-use lxkns_ops::visit::{MountView, open_in};
+use lxkns_ops::visit::{MountView, open_in, root_of};
 use lxkns_ops::{Feature, Namespace, Support, may_see_all};
 use lxkns_species::NamespaceType::{Mnt, Net};
 use rustix::io::Errno;
@@ -198,4 +198,26 @@ fn paths_are_opened_below_a_root_and_never_outside() {
     let error = open(&dir.join("link")).unwrap_err();
     assert_eq!(error.errno(), Some(Errno::XDEV));
     assert!(open(&dir.join("none")).unwrap_err().is_gone());
+}
+
+#[test]
+fn an_owner_gets_at_the_root_directory() {
+    need!(userns);
+    let dir = Dir::new().unwrap();
+    let inside = dir.join("inside");
+    let child = Script::new()
+        .user_namespace()
+        .unshare([Mnt])
+        .mount("tmpfs", &dir, "")
+        .touch(&inside)
+        .spawn()
+        .unwrap();
+    let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
+    let root = root_of(&namespace).unwrap();
+    let path = CString::new(inside.as_os_str().as_bytes()).unwrap();
+    assert!(open_in(&root, &path, Duration::from_secs(60)).is_ok());
+    assert!(!inside.exists(), "this is another mount namespace");
+
+    let net = Namespace::of_self(Net).unwrap();
+    assert_eq!(root_of(&net).unwrap_err().errno(), Some(Errno::INVAL));
 }

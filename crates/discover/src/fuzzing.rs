@@ -65,7 +65,7 @@ pub fn mountinfo(bytes: &[u8]) {
     for mount in mountinfo::parse(bytes) {
         let device = (major(mount.device), minor(mount.device));
         let text = [
-            format!("1 2 {}:{} ", device.0, device.1).as_bytes(),
+            format!("{} 2 {}:{} ", mount.id, device.0, device.1).as_bytes(),
             &escaped(&mount.root),
             b" ",
             &escaped(&mount.mount_point),

@@ -4,7 +4,8 @@
 //! namespace begins with copies of all mounts. So the tables of all mount namespaces are read, of
 //! those without processes as well.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsFd as _;
@@ -52,7 +53,8 @@ pub struct Mounted {
 pub struct MountedIn {
     /// The mount namespace. `None` if it could not be told which one it is.
     pub mount_namespace: Option<NamespaceId>,
-    /// If it could not be told: who is in it, by PID.
+    /// Who is in it as far as only their tables of mounts tell, by PID: their own mount namespace
+    /// could not be read.
     pub processes: Vec<Pid>,
     /// The mounts, in the order of their mount points.
     pub mounts: Vec<MountPoint>,
@@ -91,19 +93,17 @@ pub fn mounted(snapshot: &Snapshot, path: impl AsRef<Path>) -> Result<Mounted, E
     let (own, _) = read_all(own.as_fd(), c"mountinfo", TABLE_LIMIT).map_err(no_proc)?;
     let what = What::at(path, &own).map_err(no_path)?;
 
-    let mut places = Vec::new();
+    let mut places = Places::default();
     let mut unread = Vec::new();
     for namespace in snapshot.namespaces_of(NamespaceType::Mnt) {
         match table(&proc, snapshot, namespace) {
-            Some(table) => places.extend(what.mounts_in(&table).map(|mounts| MountedIn {
-                mount_namespace: Some(namespace.id()),
-                processes: Vec::new(),
-                mounts,
-            })),
+            Some(table) => {
+                places.add(Some(namespace.id()), &table, what.mounts_in(&table));
+            }
             None => unread.push(namespace.id()),
         }
     }
-    places.extend(in_unknown_namespaces(&proc, snapshot, &what));
+    in_unknown_namespaces(&proc, snapshot, &what, &mut places);
     Ok(Mounted {
         device: (
             rustix::fs::major(what.device),
@@ -111,9 +111,54 @@ pub fn mounted(snapshot: &Snapshot, path: impl AsRef<Path>) -> Result<Mounted, E
         ),
         root: what.root,
         mount_point: what.mount_point,
-        places,
+        places: places.with_mounts(),
         unread,
     })
+}
+
+/// Mount namespaces, found one after the other, and who has which mount.
+///
+/// The number of a mount is its own, and no mount is in two mount namespaces.
+#[derive(Default)]
+struct Places {
+    places: Vec<MountedIn>,
+    homes: HashMap<u64, usize>,
+}
+
+impl Places {
+    fn add(&mut self, id: Option<NamespaceId>, table: &[u8], mounts: Vec<MountPoint>) -> usize {
+        let home = self.places.len();
+        self.places.push(MountedIn {
+            mount_namespace: id,
+            processes: Vec::new(),
+            mounts,
+        });
+        self.homes
+            .extend(mountinfo::parse(table).map(|mount| (mount.id, home)));
+        home
+    }
+
+    /// The one that a table is of, in full or in part. The first mount in it tells: those after it
+    /// come and go, and another may have got their number meanwhile.
+    fn find(&self, table: &[u8]) -> Option<usize> {
+        let first = mountinfo::parse(table).next()?;
+        self.homes.get(&first.id).copied()
+    }
+
+    /// Those that have a mount of what was asked for.
+    fn with_mounts(mut self) -> Vec<MountedIn> {
+        self.places.retain(|place| !place.mounts.is_empty());
+        for place in &mut self.places {
+            place.processes.sort_unstable();
+        }
+        // Those with a name are in order already.
+        let name_or_first = |place: &MountedIn| {
+            let first = place.processes.first().copied();
+            place.mount_namespace.is_none().then_some(first)
+        };
+        self.places.sort_by_key(name_or_first);
+        self.places
+    }
 }
 
 /// What to look for.
@@ -154,8 +199,8 @@ impl What {
         })
     }
 
-    /// The mounts of it in a table, if there are any.
-    fn mounts_in(&self, table: &[u8]) -> Option<Vec<MountPoint>> {
+    /// The mounts of it in a table.
+    fn mounts_in(&self, table: &[u8]) -> Vec<MountPoint> {
         let mounts = mountinfo::parse(table).filter(|mount| mount.device == self.device);
         let mut mounts: Vec<_> = mounts
             .map(|mount| MountPoint {
@@ -164,7 +209,7 @@ impl What {
             })
             .collect();
         mounts.sort();
-        (!mounts.is_empty()).then_some(mounts)
+        mounts
     }
 }
 
@@ -201,10 +246,9 @@ fn visited(proc: &Procfs, snapshot: &Snapshot, id: NamespaceId) -> Option<Vec<u8
     Some(table)
 }
 
-/// Anybody's table can be read, even if not which mount namespace it is of. Those who are in the
-/// same one have the same table, as every mount has a number of its own.
-fn in_unknown_namespaces(proc: &Procfs, snapshot: &Snapshot, what: &What) -> Vec<MountedIn> {
-    let mut tables: BTreeMap<Vec<u8>, BTreeSet<Pid>> = BTreeMap::new();
+/// Anybody's table can be read, even if not which mount namespace it is of.
+fn in_unknown_namespaces(proc: &Procfs, snapshot: &Snapshot, what: &What, places: &mut Places) {
+    let mut tables: BTreeMap<Vec<u8>, Vec<Pid>> = BTreeMap::new();
     let unknown = snapshot
         .processes()
         .filter(|process| process.joined().get(NamespaceType::Mnt).is_none());
@@ -214,17 +258,17 @@ fn in_unknown_namespaces(proc: &Procfs, snapshot: &Snapshot, what: &What) -> Vec
         if let Ok((table, _)) = table
             && !table.is_empty()
         {
-            tables.entry(table).or_default().insert(process.pid());
+            tables.entry(table).or_default().push(process.pid());
         }
     }
-    let places = tables.into_iter().filter_map(|(table, pids)| {
-        Some(MountedIn {
-            mount_namespace: None,
-            processes: pids.into_iter().collect(),
-            mounts: what.mounts_in(&table)?,
-        })
-    });
-    let mut places: Vec<_> = places.collect();
-    places.sort_by_key(|place| place.processes.first().copied());
-    places
+    // Whoever has changed their root directory sees a part of what the others see.
+    let mut tables: Vec<_> = tables.into_iter().collect();
+    tables.sort_by_key(|(table, _)| Reverse(table.len()));
+    for (table, pids) in tables {
+        let known = places.find(&table);
+        let home = known.unwrap_or_else(|| places.add(None, &table, what.mounts_in(&table)));
+        if let Some(place) = places.places.get_mut(home) {
+            place.processes.extend(pids);
+        }
+    }
 }

@@ -60,6 +60,8 @@ pub struct Capability(u8);
 impl Capability {
     /// `CAP_DAC_READ_SEARCH`: pass over file permissions when reading.
     pub const DAC_READ_SEARCH: Capability = Capability(2);
+    /// `CAP_SETGID`: take other group IDs.
+    pub const SETGID: Capability = Capability(6);
     /// `CAP_NET_ADMIN`.
     pub const NET_ADMIN: Capability = Capability(12);
     /// `CAP_SYS_CHROOT`.

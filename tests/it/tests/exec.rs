@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use lxkns_discover::{Options, discover, open};
 use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace, tool};
@@ -185,6 +185,24 @@ fn the_same_with_nsenter() {
          echo 'it'\\''s'\n"
     );
     assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+}
+
+#[test]
+fn nsenter_does_the_same_in_a_user_namespace() {
+    need!(userns, sh, nsenter);
+    let child = Script::new()
+        .user_namespace()
+        .unshare([Net])
+        .spawn()
+        .unwrap();
+    let pid = child.pid().to_string();
+    let inside = ["sh", "-c", "id -u; readlink /proc/self/ns/net"];
+    let expected = exec(&["--of", &pid], &inside);
+    assert!(expected.status.success(), "{expected:?}");
+    let line = exec(&["--show", "--of", &pid], &inside);
+    let line = String::from_utf8(line.stdout).unwrap();
+    let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+    assert_eq!(output, expected, "{line}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 type Probe = fn() -> bool;
 
 /// What can be needed, and how to find out. Each stands in the documentation of `need!`.
-static NEEDS: [(&str, Probe); 25] = [
+static NEEDS: [(&str, Probe); 26] = [
     ("root", probe::root),
     ("userns", probe::user_namespaces),
     ("timens", probe::time_namespaces),
@@ -35,6 +35,7 @@ static NEEDS: [(&str, Probe); 25] = [
     ("lsns", || probe::program("lsns")),
     ("sh", || probe::program("sh")),
     ("unshare", || probe::program("unshare")),
+    ("nsenter", || probe::program("nsenter")),
     ("setpriv", || probe::program("setpriv")),
     ("setuid", probe::set_user_id),
     ("filecaps", probe::file_capabilities),
@@ -63,7 +64,7 @@ static NEEDS: [(&str, Probe); 25] = [
 /// | `nsid` | `NS_GET_ID` (6.18) |
 /// | `nshandles` | file handles of namespaces (6.18) |
 /// | `listns` | listns(2) (6.19) |
-/// | `lsns`, `sh`, `unshare`, `setpriv` | this program in PATH |
+/// | `lsns`, `sh`, `unshare`, `nsenter`, `setpriv` | this program in PATH |
 /// | `setuid` | set-user-ID programs below the directory for temporary files, of root |
 /// | `filecaps` | programs with file capabilities there, of root |
 /// | `alone` | a machine on which nothing else runs: `LXKNS_ALONE` is set |

@@ -7,6 +7,8 @@ use super::number;
 /// One mount.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Mount<'t> {
+    /// Its own number: no other mount has it, in no mount namespace, until this one is gone.
+    pub(crate) id: u64,
     /// The device number of its file system.
     pub(crate) device: u64,
     /// What of the file system is mounted; of nsfs that is a text such as `net:[4026532281]`.
@@ -25,12 +27,14 @@ pub(crate) fn parse(text: &[u8]) -> impl Iterator<Item = Mount<'_>> {
 fn mount(line: &[u8]) -> Option<Mount<'_>> {
     // id parent major:minor root mount-point options [tag…] - fs-type source super-options
     let mut fields = line.split(|&byte| byte == b' ');
-    let mut numbers = fields.nth(2)?.splitn(2, |&byte| byte == b':');
+    let id = number(fields.next()?)?;
+    let mut numbers = fields.nth(1)?.splitn(2, |&byte| byte == b':');
     let (major, minor) = (number(numbers.next()?)?, number(numbers.next()?)?);
     let root = unescape(fields.next()?);
     let mount_point = unescape(fields.next()?);
     let fs_type = fields.skip_while(|field| *field != b"-").nth(1)?;
     Some(Mount {
+        id,
         device: rustix::fs::makedev(major, minor),
         root,
         mount_point,
@@ -85,6 +89,7 @@ mod tests {
             901 27 0:4 net:[4026532281] /run/a\\040b\\134c\\1z rw master:1 shared:2 - nsfs nsfs rw\n";
         let mounts: Vec<_> = parse(text).collect();
         assert_eq!(mounts.len(), 2);
+        assert_eq!(mounts[0].id, 22);
         assert_eq!(mounts[0].fs_type, b"proc");
         assert_eq!(mounts[1].fs_type, b"nsfs");
         assert_eq!(&*mounts[1].root, b"net:[4026532281]");

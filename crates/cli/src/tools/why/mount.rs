@@ -67,15 +67,20 @@ fn in_one(
     }
     let namespace = place.mount_namespace;
     match namespace.and_then(|id| namer.snapshot.why(id)) {
-        Some(why) if why.members.is_empty() => {
+        Some(why) if why.members.is_empty() && place.processes.is_empty() => {
             let line = namer.labels.reason(namer.snapshot, why.namespace);
             entry(screen, "", line)?;
         }
         Some(why) => leaders(namer, &why, screen)?,
-        None => {
-            let pids = listed(place.processes.iter());
-            entry(screen, "", said(format_args!("processes {pids}")))?;
-        }
+        None => {}
+    }
+    if !place.processes.is_empty() {
+        let pids = listed(place.processes.iter());
+        let text = match place.processes.len() {
+            1 => format!("process {pids}"),
+            _ => format!("processes {pids}"),
+        };
+        entry(screen, "", said(text))?;
     }
     Ok(())
 }
@@ -117,14 +122,16 @@ impl MountedDoc {
             let namespace = place.mount_namespace;
             let namespace = namespace.and_then(|id| namer.snapshot.namespace(id));
             let members = namespace.into_iter().flat_map(|it| it.processes());
-            let unknown = place.processes.iter().copied();
+            let by_mounts = place.processes.iter().copied();
+            let mut processes: Vec<u32> = members
+                .map(|process| process.pid())
+                .chain(by_mounts)
+                .map(|pid| pid.0)
+                .collect();
+            processes.sort_unstable();
             PlaceDoc {
                 mount_namespace: place.mount_namespace,
-                processes: members
-                    .map(|process| process.pid())
-                    .chain(unknown)
-                    .map(|pid| pid.0)
-                    .collect(),
+                processes,
                 mounts: place
                     .mounts
                     .iter()

@@ -7,6 +7,7 @@ use anyhow::{anyhow, bail};
 use lxkns_model::{Namespace, Snapshot};
 use lxkns_species::{NamespaceId, NamespaceType, ParseError, Pid};
 
+use super::pid_arg::{known_process, unread};
 use crate::failure::Usage;
 use crate::named_files;
 use crate::render::escape::quoted;
@@ -63,12 +64,9 @@ impl NamespaceArg {
             NamespaceArg::Id(id) => known(snapshot, *id),
             NamespaceArg::Inode(inode) => only_one(snapshot, *inode),
             NamespaceArg::OfProcess(namespace_type, pid) => {
-                let process = snapshot
-                    .process(*pid)
-                    .ok_or_else(|| anyhow!("there is no process {pid}"))?;
-                process.namespace(*namespace_type).ok_or_else(|| {
-                    anyhow!("the {namespace_type} namespace of process {pid} could not be read")
-                })
+                let process = known_process(snapshot, *pid)?;
+                let found = process.namespace(*namespace_type);
+                found.ok_or_else(|| unread(snapshot, process, Some(*namespace_type)))
             }
             NamespaceArg::Path(path) if !live => {
                 let path = quoted(path.as_os_str().as_encoded_bytes());

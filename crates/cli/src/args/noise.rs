@@ -5,6 +5,8 @@
 #[command(next_help_heading = "Notes")]
 pub(crate) struct Noise {
     /// Name everything that could not be seen; twice: and how the scan went
+    ///
+    /// Without it, one line sums that up, and only if standard error is a terminal.
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
 

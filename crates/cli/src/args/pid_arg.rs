@@ -1,9 +1,9 @@
 //! A process on a command line, and the PID namespace in which its PID is meant.
 
 use anyhow::anyhow;
-use lxkns_model::{Process, Snapshot};
+use lxkns_model::{Missing, Part, Process, Reason, Snapshot, Text};
 use lxkns_pidmap::PidMap;
-use lxkns_species::Pid;
+use lxkns_species::{NamespaceType, Pid};
 
 use super::NamespaceArg;
 
@@ -30,14 +30,59 @@ impl PidArg {
             return Ok(None);
         };
         let Some(namespace) = &self.ns else {
-            let process = snapshot.process(pid);
-            return Ok(Some(
-                process.ok_or_else(|| anyhow!("there is no process {pid}"))?,
-            ));
+            return known_process(snapshot, pid).map(Some);
         };
         let namespace = namespace.find_pid_namespace(snapshot, live, "--ns")?;
         let process = PidMap::new(snapshot).process(pid, namespace.id());
         let missing = || anyhow!("there is no process {pid} in {}", namespace.id());
         Ok(Some(process.ok_or_else(missing)?))
     }
+}
+
+/// The process with a PID as the scan saw it.
+pub(crate) fn known_process(snapshot: &Snapshot, pid: Pid) -> anyhow::Result<Process<'_>> {
+    let process = snapshot.process(pid);
+    process.ok_or_else(|| anyhow!("there is no process {pid}"))
+}
+
+/// Why nothing is known of the namespace of this type, or of any, of a process.
+pub(crate) fn unread(
+    snapshot: &Snapshot,
+    process: Process<'_>,
+    namespace_type: Option<NamespaceType>,
+) -> anyhow::Error {
+    let pid = process.pid();
+    let what = match namespace_type {
+        Some(namespace_type) => format!("the {namespace_type} namespace of process {pid}"),
+        None => format!("the namespaces of process {pid}"),
+    };
+    let scope = snapshot.scope();
+    let types = scope.types;
+    if !scope.parts.contains(Part::Processes)
+        || namespace_type.is_some_and(|namespace_type| !types.contains(namespace_type))
+    {
+        return anyhow!("{what} was not looked for");
+    }
+    if matches!(process.state(), Some('Z' | 'X')) {
+        return anyhow!("{what} cannot be told: it has ended, and waits for its parent to notice");
+    }
+    match why_unread(snapshot, process) {
+        Some(why) => anyhow!("{what} could not be read ({why})"),
+        None => anyhow!("{what} could not be read"),
+    }
+}
+
+fn why_unread<'s>(snapshot: &'s Snapshot, process: Process<'_>) -> Option<&'s Reason> {
+    let gaps = snapshot.gaps().iter();
+    let mut gaps = gaps.filter(|gap| gap.what == Missing::ProcessNamespaces);
+    let named = format!("pid {}", process.pid());
+    let is_named = |example: &Text| example.as_bytes() == named.as_bytes();
+    let of_it = gaps.clone().find(|gap| gap.examples.iter().any(is_named));
+    // A gap names only a few. If all have the same reason, so has this one.
+    let of_all = || {
+        let first = gaps.next()?;
+        let is_only = gaps.next().is_none() && process.joined().is_empty();
+        is_only.then_some(first)
+    };
+    of_it.or_else(of_all).map(|gap| &gap.why)
 }

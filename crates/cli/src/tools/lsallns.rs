@@ -2,13 +2,13 @@
 
 use std::io;
 
-use anyhow::{anyhow, bail};
 use lxkns_discover::Options;
 use lxkns_model::{Details, Namespace, Part, Relation, Snapshot, Text};
 use lxkns_species::{NamespaceType, Pid};
 
 use super::Run;
 use crate::args::noise::Volume;
+use crate::args::pid_arg::{known_process, unread};
 use crate::args::{Filter, Look, NamespaceArg, Noise, Show};
 use crate::document;
 use crate::notes;
@@ -152,11 +152,9 @@ impl Lsallns {
     fn chosen<'s>(&self, snapshot: &'s Snapshot) -> anyhow::Result<Vec<Namespace<'s>>> {
         let types = self.filter.types();
         let mut chosen: Vec<Namespace<'s>> = if let Some(pid) = self.pid {
-            let process = snapshot
-                .process(pid)
-                .ok_or_else(|| anyhow!("there is no process {pid}"))?;
+            let process = known_process(snapshot, pid)?;
             if process.joined().is_empty() {
-                bail!("cannot read the namespaces of process {pid}; root may be able to");
+                return Err(unread(snapshot, process, None));
             }
             let joined = process.joined().iter();
             joined.filter_map(|id| snapshot.namespace(id)).collect()

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::Run;
 use crate::args::noise::Volume;
+use crate::args::pid_arg::known_process;
 use crate::args::{Look, NamespaceArg, Noise, Show};
 use crate::failure::Usage;
 use crate::render::columns::{self, Column};
@@ -139,8 +140,7 @@ impl Whereabouts {
         map: &PidMap<'s>,
     ) -> anyhow::Result<Process<'s>> {
         let Some(from) = &self.from else {
-            let process = snapshot.process(pid);
-            return process.ok_or_else(|| anyhow!("there is no process {pid}"));
+            return known_process(snapshot, pid);
         };
         let from = from.find_pid_namespace(snapshot, self.look.is_live(), "--from")?;
         map.process(pid, from.id()).ok_or_else(|| {

@@ -4,6 +4,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
+use lxkns_model::{Facts, ProcessFacts, Snapshot};
+use lxkns_species::{NamespaceType, NamespaceTypes, Pid};
+
 use crate::fixtures;
 use crate::tool::{Outcome, command, run, run_on, run_with_stdin};
 
@@ -152,9 +155,34 @@ fn a_namespace_of_another_type_than_needed() {
 #[test]
 fn what_cannot_be_read_of_a_process() {
     let snapshot = fixtures::restricted();
-    let check = |line: &str, parts: &[&str]| check(line, &run_on(&snapshot, line), 1, parts);
-    check("lsallns -p 1", &["namespaces of process 1", "root"]);
-    check("lsallns net@1", &["net namespace of process 1"]);
+    let said = check;
+    let check = |line: &str, parts: &[&str]| said(line, &run_on(&snapshot, line), 1, parts);
+    let denied = "(permission denied)";
+    check("lsallns -p 1", &["the namespaces of process 1", denied]);
+    for line in [
+        "lsallns net@700",
+        "lxkns why net@700",
+        "nscaps -p 811 net@700",
+    ] {
+        check(line, &["the net namespace of process 700", denied]);
+    }
+    // That process could be read.
+    let line = "lsallns uts@811";
+    let outcome = run_on(&snapshot, line);
+    said(line, &outcome, 1, &["the uts namespace of process 811"]);
+    assert!(!outcome.stderr.contains(denied), "{}", outcome.stderr);
+
+    let mut facts = Facts::default();
+    facts.scope.types = NamespaceTypes::of([NamespaceType::Net]);
+    facts.processes = vec![ProcessFacts {
+        state: Some('Z'),
+        ..ProcessFacts::new(Pid(7))
+    }];
+    let snapshot = Snapshot::assemble(facts);
+    let check = |line: &str, parts: &[&str]| said(line, &run_on(&snapshot, line), 1, parts);
+    check("lsallns -p 7", &["process 7", "has ended"]);
+    check("lsallns net@7", &["process 7", "has ended"]);
+    check("lsallns uts@7", &["uts", "not looked for"]);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The nsenter(1) command that does the same, as far as it can.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use lxkns_discover::{Options, discover};
 use lxkns_species::{Capability, NamespaceType};
 
 use super::Target;
+use crate::named_files;
 use crate::render::escape::quoted;
 use crate::render::shell;
 
@@ -50,7 +50,7 @@ fn keeps_groups(path: &[u8]) -> anyhow::Result<bool> {
     };
     let setgroups = Path::new(OsStr::from_bytes(process)).join("setgroups");
     // Where that cannot be read, the namespace has been left by now, or is bind-mounted.
-    if fs::read(setgroups).ok().as_deref() != Some(b"deny\n") {
+    if named_files::read(&setgroups).ok().as_deref() != Some(b"deny\n") {
         return Ok(false);
     }
     // Elsewhere it has emptied the list before it enters.

@@ -12,6 +12,7 @@
 mod bench;
 mod book;
 mod dist;
+mod first_steps;
 mod fuzz;
 mod generate;
 mod lint;
@@ -50,6 +51,8 @@ enum Task {
     },
     /// Build and run all tests; as root each of them twice, as root and as an ordinary user
     Test,
+    /// Build, run and install as README and guide say it
+    FirstSteps,
     /// Pack the programs, linked statically, with man pages, completions and licences into dist/
     Dist {
         /// Pack them for Debian as well, with cargo-deb
@@ -66,7 +69,8 @@ enum Task {
         #[arg(long = "kernel", value_name = "SERIES", default_value = "all")]
         kernels: Vec<String>,
     },
-    /// Everything that must be green before a merge: lint and test, and vm for the kernels named
+    /// Everything that must be green before a merge: lint, test and first-steps, and vm for the
+    /// kernels named
     Ci {
         /// As in `vm --kernel`
         #[arg(long = "kernel", value_name = "SERIES")]
@@ -110,6 +114,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::Gen { check: false } => {
             return generate::write(&Workspace::find()?).map(|()| true);
         }
+        Task::FirstSteps => return first_steps::run(&Workspace::find()?).map(|()| true),
         Task::Dist { deb } => return dist::run(&Workspace::find()?, *deb).map(|()| true),
         Task::Package => return package::run(&Workspace::find()?).map(|()| true),
         Task::Docs => return book::run(&Workspace::find()?).map(|()| true),
@@ -119,6 +124,9 @@ fn run(task: &Task) -> anyhow::Result<bool> {
             let workspace = Workspace::find()?;
             clean = lint::run(&workspace);
             test::run(&workspace, &mut report);
+            if let Err(error) = first_steps::run(&workspace) {
+                report.fail("first steps", &error);
+            }
             if !kernels.is_empty() {
                 vm::run(&workspace, kernels, &mut report);
             }

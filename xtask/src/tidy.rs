@@ -13,6 +13,7 @@ mod packages;
 mod sources;
 mod versions;
 
+pub(crate) use commands::console_lines;
 pub(crate) use layers::PURE;
 
 use std::collections::BTreeMap;

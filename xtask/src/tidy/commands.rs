@@ -13,28 +13,42 @@ use crate::Arguments;
 /// Checks one file.
 pub(super) fn check(path: &Path, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
+    for (number, line) in console_lines(text) {
+        let Some((_, chore)) = line.split_once("cargo xtask") else {
+            continue;
+        };
+        let words = ["cargo xtask"].into_iter().chain(chore.split_whitespace());
+        if line.starts_with("$ ") && Arguments::try_parse_from(words).is_err() {
+            let what = format!("no such chore: cargo xtask{chore}");
+            findings.push(Finding::new(path, number, what));
+        }
+    }
+    findings
+}
+
+/// The lines in the `console` blocks of a page, commands and what they print, each with its number.
+pub(crate) fn console_lines(page: &str) -> Vec<(usize, &str)> {
+    let mut lines = Vec::new();
     let mut in_console = false;
-    for (event, range) in Markdown::new(text).into_offset_iter() {
+    for (event, range) in Markdown::new(page).into_offset_iter() {
         match event {
             Event::Start(Tag::CodeBlock(kind)) => {
                 in_console = matches!(kind, CodeBlockKind::Fenced(info) if &*info == "console");
             }
-            Event::Text(block) if in_console => {
-                for (at, line) in block.lines().enumerate() {
-                    let Some((_, chore)) = line.split_once("cargo xtask") else {
-                        continue;
-                    };
-                    let words = ["cargo xtask"].into_iter().chain(chore.split_whitespace());
-                    if line.starts_with("$ ") && Arguments::try_parse_from(words).is_err() {
-                        let what = format!("no such chore: cargo xtask{chore}");
-                        findings.push(Finding::new(path, line_of(text, range.start) + at, what));
-                    }
-                }
+            Event::Text(_) if in_console => {
+                let first = line_of(page, range.start);
+                let block = page.get(range).unwrap_or_default();
+                lines.extend(
+                    block
+                        .lines()
+                        .enumerate()
+                        .map(|(at, line)| (first + at, line)),
+                );
             }
             _ => {}
         }
     }
-    findings
+    lines
 }
 
 #[test]

@@ -34,9 +34,6 @@ cmdline\t''
 cgroup\t''
 credentials\t''"
 complete -c lsallns -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
-complete -c lsallns -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c lsallns -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lsallns -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -46,6 +43,7 @@ short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lsallns -l noheadings -d 'Leave out the line of headings'
 complete -c lsallns -l json -d 'Print JSON: an object with the list "namespaces"'
 complete -c lsallns -l jsonl -d 'Print JSON, one namespace per line'
+complete -c lsallns -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lsallns -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lsallns -l icon -d 'Show an icon before each namespace'
 complete -c lsallns -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'

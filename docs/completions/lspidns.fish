@@ -20,9 +20,6 @@ credentials\t''"
 complete -c lspidns -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c lspidns -l treestyle -d 'What to draw trees with' -r -f -a "line\t'with lines'
 ascii\t'with nothing but ASCII'"
-complete -c lspidns -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c lspidns -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lspidns -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -31,6 +28,7 @@ complete -c lspidns -l cgroup -d 'How to show cgroup paths; short cuts long cont
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lspidns -s u -l user -d 'Show the owning user namespaces in between'
 complete -c lspidns -l json -d 'Print JSON: PID namespaces (and with --user their owners) with their children'
+complete -c lspidns -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lspidns -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lspidns -l icon -d 'Show an icon before each namespace'
 complete -c lspidns -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'

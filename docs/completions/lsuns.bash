@@ -75,14 +75,6 @@ _lsuns() {
                     COMPREPLY=($(compgen -W "line ascii" -- "${cur}"))
                     return 0
                     ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
                 --theme)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then

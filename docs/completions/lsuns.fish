@@ -21,9 +21,6 @@ credentials\t''"
 complete -c lsuns -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c lsuns -l treestyle -d 'What to draw trees with' -r -f -a "line\t'with lines'
 ascii\t'with nothing but ASCII'"
-complete -c lsuns -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c lsuns -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lsuns -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -32,6 +29,7 @@ complete -c lsuns -l cgroup -d 'How to show cgroup paths; short cuts long contai
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lsuns -s d -l details -d 'Show the other namespaces that each user namespace owns, too'
 complete -c lsuns -l json -d 'Print JSON: user namespaces with their children (and with --details what they own, in "owned")'
+complete -c lsuns -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lsuns -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lsuns -l icon -d 'Show an icon before each namespace'
 complete -c lsuns -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_lxkns_global_optspecs
-    string join \n p/pid= o/output= noheadings json jsonl i= f/filter= input= tier= bpf= skip= proc-root= c/color= theme= dump-theme proc= icon cgroup= all-leaders v/verbose q/quiet h/help V/version
+    string join \n p/pid= o/output= noheadings json jsonl i= f/filter= input= tier= bpf= skip= proc-root= c/color theme= dump-theme proc= icon cgroup= all-leaders v/verbose q/quiet h/help V/version
 end
 
 function __fish_lxkns_needs_command
@@ -60,9 +60,6 @@ cmdline\t''
 cgroup\t''
 credentials\t''"
 complete -c lxkns -n "__fish_lxkns_needs_command" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
-complete -c lxkns -n "__fish_lxkns_needs_command" -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c lxkns -n "__fish_lxkns_needs_command" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_needs_command" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -72,6 +69,7 @@ short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_needs_command" -l noheadings -d 'Leave out the line of headings'
 complete -c lxkns -n "__fish_lxkns_needs_command" -l json -d 'Print JSON: an object with the list "namespaces"'
 complete -c lxkns -n "__fish_lxkns_needs_command" -l jsonl -d 'Print JSON, one namespace per line'
+complete -c lxkns -n "__fish_lxkns_needs_command" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_needs_command" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_needs_command" -l icon -d 'Show an icon before each namespace'
 complete -c lxkns -n "__fish_lxkns_needs_command" -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'
@@ -79,19 +77,19 @@ complete -c lxkns -n "__fish_lxkns_needs_command" -s v -l verbose -d 'Name every
 complete -c lxkns -n "__fish_lxkns_needs_command" -s q -l quiet -d 'Say nothing but errors'
 complete -c lxkns -n "__fish_lxkns_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c lxkns -n "__fish_lxkns_needs_command" -s V -l version -d 'Print version'
-complete -c lxkns -n "__fish_lxkns_needs_command" -a "lsallns" -d 'List all namespaces of this machine in one flat table'
-complete -c lxkns -n "__fish_lxkns_needs_command" -a "lsuns" -d 'Show the tree of user namespaces'
-complete -c lxkns -n "__fish_lxkns_needs_command" -a "lspidns" -d 'Show the tree of PID namespaces'
-complete -c lxkns -n "__fish_lxkns_needs_command" -a "pidtree" -d 'Show the process tree with the PID namespaces in which it nests'
-complete -c lxkns -n "__fish_lxkns_needs_command" -a "nscaps" -d 'Show which capabilities a process has in a namespace'
-complete -c lxkns -n "__fish_lxkns_needs_command" -a "dumpns" -d 'Print all namespaces and processes as JSON, in the lxkns wire format'
-complete -c lxkns -n "__fish_lxkns_needs_command" -a "snapshot" -d 'Print all there is to know about this machine\'s namespaces as JSON'
-complete -c lxkns -n "__fish_lxkns_needs_command" -a "features" -d 'Show what this kernel and these privileges allow'
-complete -c lxkns -n "__fish_lxkns_needs_command" -a "why" -d 'Tell who keeps a namespace alive, and what it takes for it to go away'
-complete -c lxkns -n "__fish_lxkns_needs_command" -a "exec" -d 'Run a command inside namespaces, also such that no process is in'
-complete -c lxkns -n "__fish_lxkns_needs_command" -a "diff" -d 'Show what has changed between two snapshots, or between one and now'
-complete -c lxkns -n "__fish_lxkns_needs_command" -a "pid" -d 'Show the PIDs that a process has in all of its PID namespaces'
-complete -c lxkns -n "__fish_lxkns_needs_command" -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c lxkns -n "__fish_lxkns_needs_command" -f -a "lsallns" -d 'List all namespaces of this machine in one flat table'
+complete -c lxkns -n "__fish_lxkns_needs_command" -f -a "lsuns" -d 'Show the tree of user namespaces'
+complete -c lxkns -n "__fish_lxkns_needs_command" -f -a "lspidns" -d 'Show the tree of PID namespaces'
+complete -c lxkns -n "__fish_lxkns_needs_command" -f -a "pidtree" -d 'Show the process tree with the PID namespaces in which it nests'
+complete -c lxkns -n "__fish_lxkns_needs_command" -f -a "nscaps" -d 'Show which capabilities a process has in a namespace'
+complete -c lxkns -n "__fish_lxkns_needs_command" -f -a "dumpns" -d 'Print all namespaces and processes as JSON, in the lxkns wire format'
+complete -c lxkns -n "__fish_lxkns_needs_command" -f -a "snapshot" -d 'Print all there is to know about this machine\'s namespaces as JSON'
+complete -c lxkns -n "__fish_lxkns_needs_command" -f -a "features" -d 'Show what this kernel and these privileges allow'
+complete -c lxkns -n "__fish_lxkns_needs_command" -f -a "why" -d 'Tell who keeps a namespace alive, and what it takes for it to go away'
+complete -c lxkns -n "__fish_lxkns_needs_command" -f -a "exec" -d 'Run a command inside namespaces, also such that no process is in'
+complete -c lxkns -n "__fish_lxkns_needs_command" -f -a "diff" -d 'Show what has changed between two snapshots, or between one and now'
+complete -c lxkns -n "__fish_lxkns_needs_command" -f -a "pid" -d 'Show the PIDs that a process has in all of its PID namespaces'
+complete -c lxkns -n "__fish_lxkns_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -s p -l pid -d 'Only the namespaces of this process' -r
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -s o -l output -d 'Which columns to show (comma-separated)' -r -f -a "namespace\t'type and inode'
 type\t'type'
@@ -128,9 +126,6 @@ cmdline\t''
 cgroup\t''
 credentials\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
-complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -140,6 +135,7 @@ short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l noheadings -d 'Leave out the line of headings'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l json -d 'Print JSON: an object with the list "namespaces"'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l jsonl -d 'Print JSON, one namespace per line'
+complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l icon -d 'Show an icon before each namespace'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'
@@ -170,9 +166,6 @@ credentials\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l treestyle -d 'What to draw trees with' -r -f -a "line\t'with lines'
 ascii\t'with nothing but ASCII'"
-complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -181,6 +174,7 @@ complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l cgroup -d 'How to 
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -s d -l details -d 'Show the other namespaces that each user namespace owns, too'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l json -d 'Print JSON: user namespaces with their children (and with --details what they own, in "owned")'
+complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l icon -d 'Show an icon before each namespace'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'
@@ -210,9 +204,6 @@ credentials\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l treestyle -d 'What to draw trees with' -r -f -a "line\t'with lines'
 ascii\t'with nothing but ASCII'"
-complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -221,6 +212,7 @@ complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l cgroup -d 'How t
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -s u -l user -d 'Show the owning user namespaces in between'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l json -d 'Print JSON: PID namespaces (and with --user their owners) with their children'
+complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l icon -d 'Show an icon before each namespace'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'
@@ -252,9 +244,6 @@ credentials\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l treestyle -d 'What to draw trees with' -r -f -a "line\t'with lines'
 ascii\t'with nothing but ASCII'"
-complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -262,6 +251,7 @@ exe\t'its program\'s path, as it was called'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l cgroup -d 'How to show cgroup paths; short cuts long container ids' -r -f -a "full\t'as they are'
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l json -d 'Print JSON: PID namespaces and processes with their children'
+complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l icon -d 'Show an icon before each namespace'
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'
@@ -271,8 +261,6 @@ complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -s h -l help -d 'Pr
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -s V -l version -d 'Print version'
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -s p -l pid -d 'The process with this PID' -r
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -s n -l ns -d 'The PID namespace in which that PID is meant [default: the one of the scan]' -r
-complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l proccaps -d 'Whether to list the process\'s own effective capabilities' -r -f -a "true\t''
-false\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l input -d 'Show a saved snapshot instead of this machine: a file, or - for standard input' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l tier -d 'Use no more of the kernel than this [default: the best]' -r -f -a "proc\t''
 mounts\t''
@@ -295,17 +283,16 @@ credentials\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l treestyle -d 'What to draw trees with' -r -f -a "line\t'with lines'
 ascii\t'with nothing but ASCII'"
-complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
 exe\t'its program\'s path, as it was called'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l cgroup -d 'How to show cgroup paths; short cuts long container ids' -r -f -a "full\t'as they are'
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
+complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l proccaps -d 'Whether to list the process\'s own effective capabilities'
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -s b -l brief -d 'Sum up the capabilities in the namespace instead of listing them'
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l json -d 'Print JSON: an object with "verdict", "capabilities", and if the verdict is unknown, "reason"'
+complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l icon -d 'Show an icon before each namespace'
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'
@@ -368,9 +355,6 @@ complete -c lxkns -n "__fish_lxkns_using_subcommand snapshot" -s v -l verbose -d
 complete -c lxkns -n "__fish_lxkns_using_subcommand snapshot" -s q -l quiet -d 'Say nothing but errors'
 complete -c lxkns -n "__fish_lxkns_using_subcommand snapshot" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c lxkns -n "__fish_lxkns_using_subcommand snapshot" -s V -l version -d 'Print version'
-complete -c lxkns -n "__fish_lxkns_using_subcommand features" -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand features" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand features" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -378,6 +362,7 @@ exe\t'its program\'s path, as it was called'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand features" -l cgroup -d 'How to show cgroup paths; short cuts long container ids' -r -f -a "full\t'as they are'
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand features" -l json -d 'Print JSON: an object with "features", "tier", "bpf" and "privileges"'
+complete -c lxkns -n "__fish_lxkns_using_subcommand features" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand features" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand features" -l icon -d 'Show an icon before each namespace'
 complete -c lxkns -n "__fish_lxkns_using_subcommand features" -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'
@@ -406,9 +391,6 @@ cmdline\t''
 cgroup\t''
 credentials\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
-complete -c lxkns -n "__fish_lxkns_using_subcommand why" -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -416,6 +398,7 @@ exe\t'its program\'s path, as it was called'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l cgroup -d 'How to show cgroup paths; short cuts long container ids' -r -f -a "full\t'as they are'
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l json -d 'Print JSON: the namespace with its holders, and in "steps" what has to happen'
+complete -c lxkns -n "__fish_lxkns_using_subcommand why" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l icon -d 'Show an icon before each namespace'
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'
@@ -432,9 +415,6 @@ complete -c lxkns -n "__fish_lxkns_using_subcommand exec" -s h -l help -d 'Print
 complete -c lxkns -n "__fish_lxkns_using_subcommand exec" -s V -l version -d 'Print version'
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l ignore -d 'What is no change: who else holds a namespace, who else leads it (comma-separated)' -r -f -a "holders\t''
 leaders\t''"
-complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -442,6 +422,7 @@ exe\t'its program\'s path, as it was called'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l cgroup -d 'How to show cgroup paths; short cuts long container ids' -r -f -a "full\t'as they are'
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l json -d 'Print JSON: an object with "came", "went" and "changed"'
+complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l icon -d 'Show an icon before each namespace'
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'
@@ -471,9 +452,6 @@ cmdline\t''
 cgroup\t''
 credentials\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
-complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -481,6 +459,7 @@ exe\t'its program\'s path, as it was called'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -l cgroup -d 'How to show cgroup paths; short cuts long container ids' -r -f -a "full\t'as they are'
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -l json -d 'Print JSON: an object with "pids", a list of objects with "pid" and "namespace"'
+complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -l icon -d 'Show an icon before each namespace'
 complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'

@@ -45,10 +45,6 @@ _nscaps() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --proccaps)
-                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
-                    return 0
-                    ;;
                 --input)
                     local oldifs
                     if [ -n "${IFS+x}" ]; then
@@ -85,14 +81,6 @@ _nscaps() {
                     ;;
                 --treestyle)
                     COMPREPLY=($(compgen -W "line ascii" -- "${cur}"))
-                    return 0
-                    ;;
-                --color)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
-                    return 0
-                    ;;
-                -c)
-                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
                 --theme)

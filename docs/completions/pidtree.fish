@@ -22,9 +22,6 @@ credentials\t''"
 complete -c pidtree -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c pidtree -l treestyle -d 'What to draw trees with' -r -f -a "line\t'with lines'
 ascii\t'with nothing but ASCII'"
-complete -c pidtree -s c -l color -d 'When to use colours: auto, always (also without a value), never' -r -f -a "auto\t'on a terminal, unless the environment says otherwise'
-always\t'also on a pipe'
-never\t'never'"
 complete -c pidtree -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c pidtree -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -32,6 +29,7 @@ exe\t'its program\'s path, as it was called'"
 complete -c pidtree -l cgroup -d 'How to show cgroup paths; short cuts long container ids' -r -f -a "full\t'as they are'
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c pidtree -l json -d 'Print JSON: PID namespaces and processes with their children'
+complete -c pidtree -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c pidtree -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c pidtree -l icon -d 'Show an icon before each namespace'
 complete -c pidtree -l all-leaders -d 'Show all leaders of a namespace, not just the most senior one'

@@ -11,6 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use clap::{Arg, ArgAction, Command, value_parser};
 use clap_complete::Shell;
 use lxkns_cli::Tool;
 
@@ -81,7 +82,8 @@ fn completions(tool: Tool) -> impl Iterator<Item = File> {
     let name = tool.name();
     let of = move |(shell, file): (Shell, String)| {
         let mut script = Vec::new();
-        clap_complete::generate(shell, &mut lxkns_cli::command(tool), name, &mut script);
+        let mut command = completable(tool);
+        clap_complete::generate(shell, &mut command, name, &mut script);
         (Path::new(COMPLETIONS).join(file), script)
     };
     [
@@ -91,6 +93,36 @@ fn completions(tool: Tool) -> impl Iterator<Item = File> {
     ]
     .into_iter()
     .map(of)
+}
+
+/// The command line of a tool as far as it can be completed.
+///
+/// A value that has to follow `=` is left to be typed: the shells would have it follow a blank. The
+/// first word after `lxkns` completes to a command: were it a namespace as well, zsh would look for the
+/// command's options in the wrong place.
+fn completable(tool: Tool) -> Command {
+    let without_value = |argument: Arg| match argument.is_require_equals_set() {
+        true => argument
+            .action(ArgAction::SetTrue)
+            .value_parser(value_parser!(bool))
+            .num_args(0)
+            .require_equals(false)
+            .hide_possible_values(false)
+            .default_missing_value(None),
+        false => argument,
+    };
+    let whole = lxkns_cli::command(tool);
+    if !whole.has_subcommands() {
+        return whole.mut_args(without_value);
+    }
+    let options = whole
+        .get_arguments()
+        .filter(|argument| !argument.is_positional());
+    let command = Command::new(tool.name())
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(options.cloned().map(without_value));
+    let subcommands = whole.get_subcommands().cloned();
+    command.subcommands(subcommands.map(|subcommand| subcommand.mut_args(without_value)))
 }
 
 fn differing(workspace: &Workspace, files: Vec<File>) -> Result<Vec<File>> {

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::error::{Error, ErrorKind};
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{ArgMatches, Command};
 use lxkns_ops::is_secure_execution;
 
@@ -75,19 +75,36 @@ fn end_of_parsing(tool: Tool, error: &Error) -> ExitCode {
         let printed = error.print().and_then(|()| io::stdout().flush());
         return end_with(printed.map_err(Into::into));
     }
-    complain(&match mistaken_command(tool, error) {
-        Some(word) => format!("there is no command {word:?}; see 'lxkns --help'"),
-        None => usage_error(tool, error),
-    });
-    ExitCode::from(named_subcommand(tool).map_or(2, Entry::usage_code))
+    let (message, entry) = match (named_subcommand(tool), mistaken_word(tool, error)) {
+        (None, Some(word)) => match Entry::named(&word) {
+            Some(entry) => {
+                let message =
+                    format!("options go after the command: lxkns {word} …; see 'lxkns --help'");
+                (message, Some(entry))
+            }
+            None => (
+                format!("there is no command {word:?}; see 'lxkns --help'"),
+                None,
+            ),
+        },
+        (named, _) => (usage_error(tool, error), named),
+    };
+    complain(&message);
+    ExitCode::from(entry.map_or(2, Entry::usage_code))
 }
 
-/// The word that may have been meant as a subcommand, but was taken for a malformed namespace.
-fn mistaken_command(tool: Tool, error: &Error) -> Option<String> {
-    let word = first_argument()?;
+/// The word that may have been meant as a subcommand of `lxkns`, but was taken for a malformed
+/// namespace.
+fn mistaken_word(tool: Tool, error: &Error) -> Option<String> {
+    if tool != Tool::Lxkns || error.kind() != ErrorKind::ValueValidation {
+        return None;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidValue) else {
+        return None;
+    };
+    let is_first = || first_argument().as_ref() == Some(word);
     let is_word = word.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let is_meant = tool == Tool::Lxkns && error.kind() == ErrorKind::ValueValidation;
-    (is_word && is_meant && named_subcommand(tool).is_none()).then_some(word)
+    (is_word && is_first() || Entry::named(word).is_some()).then(|| word.clone())
 }
 
 /// The essence of what clap has to say: its first paragraph, its tip, and where to read on.
@@ -103,8 +120,13 @@ pub(crate) fn usage_error(tool: Tool, error: &Error) -> String {
         message = rest.to_owned();
     }
     let tip = paragraphs.find_map(|paragraph| paragraph.trim().strip_prefix("tip: ").map(joined));
-    if let Some(tip) = tip {
+    // None of our values begins with a dash.
+    if let Some(tip) = tip.filter(|tip| !tip.contains("as a value")) {
         message = format!("{message}; {tip}");
+    }
+    let is_exec = named_subcommand(tool).is_some_and(|entry| entry.name == "exec");
+    if is_exec && !std::env::args_os().any(|argument| argument == "--") {
+        message += "; put -- before the command, as in lxkns exec net@812 -- ip link";
     }
     let help = match named_subcommand(tool) {
         Some(subcommand) => format!("lxkns {}", subcommand.name),

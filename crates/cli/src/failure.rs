@@ -91,6 +91,7 @@ pub(crate) fn end_with(result: anyhow::Result<()>) -> ExitCode {
 
 /// Writes an error to standard error, as one line.
 pub(crate) fn complain(text: &str) {
-    // Where standard error is gone too, nobody can be told.
-    let _ = writeln!(io::stderr().lock(), "error: {}", one_line(text));
+    // In one piece, as others may write there, too. Where standard error is gone, nobody can be told.
+    let line = format!("error: {}\n", one_line(text));
+    let _ = io::stderr().lock().write_all(line.as_bytes());
 }

@@ -7,7 +7,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use lxkns_model::{Gap, Missing, Reason, Snapshot};
-use lxkns_species::Capability;
+use lxkns_species::{Capability, NamespaceType};
 
 use crate::args::noise::Volume;
 use crate::render::escape::{one_line, quoted};
@@ -22,8 +22,10 @@ pub(crate) fn tell(snapshot: &Snapshot, live: bool, volume: Volume) {
         Volume::Verbose | Volume::Trace => snapshot.gaps().iter().map(in_full).collect(),
     };
     for line in lines {
-        // The view is complete by now; a standard error that is gone takes nothing away from it.
-        let _ = writeln!(err, "note: {}", one_line(&line));
+        // In one piece, as others may write there, too. The view is complete by now; a standard error
+        // that is gone takes nothing away from it.
+        let line = format!("note: {}\n", one_line(&line));
+        let _ = err.write_all(line.as_bytes());
     }
 }
 
@@ -67,8 +69,13 @@ fn has_all_it_takes(snapshot: &Snapshot) -> bool {
         Capability::SYS_ADMIN,
         Capability::DAC_READ_SEARCH,
     ];
-    let capabilities = snapshot.host().scanner_capabilities;
-    capabilities.is_some_and(|set| needed.into_iter().all(|one| set.contains(one)))
+    let host = snapshot.host();
+    let user = host.scanner_namespaces.get(NamespaceType::User);
+    // In a user namespace of one's own, capabilities are worth nothing outside.
+    user.is_some_and(|user| user.inode() == NamespaceType::User.initial_inode())
+        && host
+            .scanner_capabilities
+            .is_some_and(|set| needed.into_iter().all(|one| set.contains(one)))
 }
 
 /// `the file descriptors of 3 processes could not be read`.
@@ -85,6 +92,9 @@ fn thing(gap: &Gap) -> String {
         Missing::Processes => "not all processes are listed".into(),
         Missing::ProcessDetails => format!("details of {process} could not be read"),
         Missing::Threads => format!("the threads of {process} could not be read"),
+        Missing::PendingChildren => {
+            format!("the namespaces for children of {process} could not be told")
+        }
         Missing::Fds => format!("the file descriptors of {process} could not be read"),
         Missing::Sockets => {
             let socket = many("socket");
@@ -136,12 +146,12 @@ pub(crate) fn in_full(gap: &Gap) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lxkns_model::{Counts, Facts, Text};
-    use lxkns_species::Capabilities;
+    use lxkns_model::{Counts, Facts, Joined, Text};
+    use lxkns_species::{Capabilities, NamespaceId};
 
     use super::*;
 
-    fn snapshot(gaps: &[(Missing, Reason, u64)], capabilities: Capabilities) -> Snapshot {
+    fn facts(gaps: &[(Missing, Reason, u64)], capabilities: Capabilities) -> Facts {
         let gap = |(what, why, count): &(Missing, Reason, u64)| Gap {
             what: what.clone(),
             why: why.clone(),
@@ -157,14 +167,16 @@ mod tests {
             ..Facts::default()
         };
         facts.host.scanner_capabilities = Some(capabilities);
-        Snapshot::assemble(facts)
+        let initial = NamespaceType::User.initial_inode();
+        facts.host.scanner_namespaces = Joined::of(NamespaceId::new(NamespaceType::User, initial));
+        facts
     }
 
     #[test]
     fn one_line_names_the_most_important() {
         let all = Capabilities::from_bits(u64::MAX);
         let check = |gaps: &[_], capabilities, expected: Option<&str>| {
-            let summary = summary(&snapshot(gaps, capabilities), true);
+            let summary = summary(&Snapshot::assemble(facts(gaps, capabilities)), true);
             assert_eq!(summary.as_deref(), expected);
         };
         let denied = (Missing::ProcessNamespaces, Reason::Denied, 312);
@@ -188,11 +200,20 @@ mod tests {
                  and more is missing (-v tells)",
             ),
         );
+        // Root of a user namespace of one's own.
+        let mut facts = facts(&[(Missing::ProcessNamespaces, Reason::Denied, 312)], all);
+        facts.host.scanner_namespaces = Joined::of(NamespaceId::new(NamespaceType::User, 7));
+        let summary = summary(&Snapshot::assemble(facts), true).unwrap();
+        assert!(
+            summary.ends_with("; run as root for a complete view"),
+            "{summary}"
+        );
     }
 
     #[test]
     fn in_full_there_are_examples() {
-        let snapshot = snapshot(&[(Missing::Fds, Reason::Denied, 3)], Capabilities::NONE);
+        let facts = facts(&[(Missing::Fds, Reason::Denied, 3)], Capabilities::NONE);
+        let snapshot = Snapshot::assemble(facts);
         assert_eq!(
             in_full(&snapshot.gaps()[0]),
             "the file descriptors of 3 processes could not be read (permission denied): pid 1, …"

@@ -20,7 +20,8 @@ use rustix::io::Errno;
 
 use crate::Error;
 use crate::open::open;
-use crate::procfs::{Procfs, mountinfo, read_all, read_open};
+use crate::procfs::mountinfo::{self, Mount};
+use crate::procfs::{Procfs, read_all, read_open};
 
 /// A table of mounts may be this long: more than 100,000 mounts.
 const TABLE_LIMIT: usize = 64 * 1024 * 1024;
@@ -165,6 +166,8 @@ impl Places {
 struct What {
     device: u64,
     root: Option<Text>,
+    /// Whether other roots are something else: all namespaces are on one device.
+    is_namespace: bool,
     mount_point: Option<Text>,
 }
 
@@ -182,6 +185,7 @@ impl What {
                 return Ok(What {
                     device: stat.st_rdev,
                     root: None,
+                    is_namespace: false,
                     mount_point: None,
                 });
             }
@@ -195,13 +199,19 @@ impl What {
         Ok(What {
             device: mount.device,
             root: Some(Text::from(&*mount.root)),
+            is_namespace: mount.fs_type == b"nsfs",
             mount_point: Some(Text::from(&*mount.mount_point)),
         })
     }
 
     /// The mounts of it in a table.
     fn mounts_in(&self, table: &[u8]) -> Vec<MountPoint> {
-        let mounts = mountinfo::parse(table).filter(|mount| mount.device == self.device);
+        let is_it = |mount: &Mount<'_>| {
+            mount.device == self.device
+                && (!self.is_namespace
+                    || self.root.as_ref().map(Text::as_bytes) == Some(&*mount.root))
+        };
+        let mounts = mountinfo::parse(table).filter(is_it);
         let mut mounts: Vec<_> = mounts
             .map(|mount| MountPoint {
                 path: Text::from(&*mount.mount_point),

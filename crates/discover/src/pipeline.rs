@@ -1,6 +1,7 @@
 //! From options to a snapshot: the stages of a discovery, one after the other.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::time::SystemTime;
 
 use lxkns_model::{
@@ -39,9 +40,11 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
         source: errno.into(),
     };
     let proc = Procfs::open(path).map_err(no_proc)?;
-    if proc.kind() == Kind::Tree && proc.pids().map_err(no_proc)?.is_empty() {
-        // The empty directory where a procfs should have been mounted.
-        return Err(no_proc(Errno::NOENT));
+    if let Some(why) = proc.is_nonsense() {
+        return Err(Error::NoProc {
+            path: path.into(),
+            source: io::Error::other(why),
+        });
     }
     let scan = Scan::new(options, proc);
     if !scan.proc.is_ours() {

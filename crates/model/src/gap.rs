@@ -99,6 +99,8 @@ named! {
         Restricted = "hidden by the mount options of procfs",
         /// The procfs shows another PID namespace than the scanner's.
         ForeignProc = "foreign procfs",
+        /// The kernel does not show a PID namespace before its first process is born.
+        Unborn = "not shown before its first process",
         /// No process of it can be asked any more.
         NobodyToAsk = "nobody left to ask",
         /// A limit on open files, memory or size was reached.

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 type Probe = fn() -> bool;
 
 /// What can be needed, and how to find out. Each stands in the documentation of `need!`.
-static NEEDS: [(&str, Probe); 26] = [
+static NEEDS: [(&str, Probe); 27] = [
     ("root", probe::root),
     ("userns", probe::user_namespaces),
     ("timens", probe::time_namespaces),
@@ -36,6 +36,7 @@ static NEEDS: [(&str, Probe); 26] = [
     ("sh", || probe::program("sh")),
     ("unshare", || probe::program("unshare")),
     ("nsenter", || probe::program("nsenter")),
+    ("umount", || probe::program("umount")),
     ("setpriv", || probe::program("setpriv")),
     ("setuid", probe::set_user_id),
     ("filecaps", probe::file_capabilities),
@@ -64,7 +65,7 @@ static NEEDS: [(&str, Probe); 26] = [
 /// | `nsid` | `NS_GET_ID` (6.18) |
 /// | `nshandles` | file handles of namespaces (6.18) |
 /// | `listns` | listns(2) (6.19) |
-/// | `lsns`, `sh`, `unshare`, `nsenter`, `setpriv` | this program in PATH |
+/// | `lsns`, `sh`, `unshare`, `nsenter`, `umount`, `setpriv` | this program in PATH |
 /// | `setuid` | set-user-ID programs below the directory for temporary files, of root |
 /// | `filecaps` | programs with file capabilities there, of root |
 /// | `alone` | a machine on which nothing else runs: `LXKNS_ALONE` is set |

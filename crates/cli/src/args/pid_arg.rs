@@ -11,7 +11,7 @@ use super::NamespaceArg;
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct PidArg {
     /// The process with this PID
-    #[arg(short, long, value_name = "PID")]
+    #[arg(short, long, value_name = "PID", value_parser = pid)]
     pub(crate) pid: Option<Pid>,
 
     /// The PID namespace in which that PID is meant [default: the one of the scan]
@@ -37,6 +37,12 @@ impl PidArg {
         let missing = || anyhow!("there is no process {pid} in {}", namespace.id());
         Ok(Some(process.ok_or_else(missing)?))
     }
+}
+
+/// Reads a PID. No process has 0.
+pub(crate) fn pid(text: &str) -> Result<Pid, &'static str> {
+    let read = text.parse().ok().filter(|pid| *pid != Pid(0));
+    read.ok_or("a PID is a positive number")
 }
 
 /// The process with a PID as the scan saw it.
@@ -85,4 +91,12 @@ fn why_unread<'s>(snapshot: &'s Snapshot, process: Process<'_>) -> Option<&'s Re
         is_only.then_some(first)
     };
     of_it.or_else(of_all).map(|gap| &gap.why)
+}
+
+#[test]
+fn pids_are_read() {
+    assert_eq!(pid("812"), Ok(Pid(812)));
+    for text in ["0", "-1", "", "x", "4294967296"] {
+        assert!(pid(text).is_err(), "{text:?}");
+    }
 }

@@ -37,7 +37,7 @@ pub(crate) enum TreeStyle {
     /// with lines
     #[default]
     Line,
-    /// with nothing but ASCII
+    /// with ASCII characters for lines
     #[value(alias = "plain")]
     Ascii,
 }

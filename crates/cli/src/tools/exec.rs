@@ -5,6 +5,7 @@ mod nsenter;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, anyhow};
@@ -16,6 +17,7 @@ use lxkns_species::{NamespaceType, Pid};
 
 use super::Run;
 use crate::args::noise::Volume;
+use crate::args::pid_arg;
 use crate::args::{NamespaceArg, Noise, Show};
 use crate::failure::{Exit, Usage, complain};
 use crate::render::escape::quoted;
@@ -35,8 +37,8 @@ pub(crate) struct Exec {
     namespaces: Vec<NamespaceArg>,
 
     /// All namespaces of this process, but for those types that are given
-    #[arg(long, value_name = "PID", value_parser = clap::value_parser!(u32).range(1..))]
-    of: Option<u32>,
+    #[arg(long, value_name = "PID", value_parser = pid_arg::pid)]
+    of: Option<Pid>,
 
     /// Stay the same user in a user namespace, instead of becoming its root
     #[arg(long)]
@@ -103,7 +105,12 @@ impl Exec {
         let namespaces: Vec<&Namespace> = targets.iter().map(|it| &it.namespace).collect();
         for_good_as(credentials, &namespaces, |entered| {
             if let Err(error) = entered {
-                complain(&format!("{:#}", anyhow::Error::from(error)));
+                let hint = if error.is_denied() {
+                    "; it takes CAP_SYS_ADMIN in the user namespace that owns it"
+                } else {
+                    ""
+                };
+                complain(&format!("{:#}{hint}", anyhow::Error::from(error)));
                 return FAILED.into();
             }
             let error = Command::new(program).args(arguments).exec();
@@ -132,6 +139,9 @@ impl Exec {
                 |it: &&Target| it.namespace.id().namespace_type() == id.namespace_type();
             if let Some(other) = targets.iter().find(same_type) {
                 let other = other.namespace.id();
+                if other == id {
+                    continue;
+                }
                 let text = format!("a command cannot be both in {other} and in {id}");
                 return Err(Usage::new(text).into());
             }
@@ -141,7 +151,7 @@ impl Exec {
             for namespace_type in NamespaceType::ALL {
                 let is_given = |it: &Target| it.namespace.id().namespace_type() == namespace_type;
                 if !targets.iter().any(is_given) {
-                    targets.extend(of_process(Pid(pid), namespace_type)?);
+                    targets.extend(of_process(pid, namespace_type)?);
                 }
             }
         }
@@ -158,7 +168,14 @@ impl Exec {
 fn find(named: &NamespaceArg, snapshot: &mut Option<Snapshot>) -> anyhow::Result<Target> {
     match named {
         NamespaceArg::OfProcess(namespace_type, pid) => {
-            let namespace = Namespace::of_process(*pid, *namespace_type)?;
+            let namespace = Namespace::of_process(*pid, *namespace_type).map_err(|error| {
+                // It may also be the kernel that has no namespaces of this type.
+                if error.is_gone() && !Path::new(&format!("/proc/{pid}")).exists() {
+                    anyhow!("there is no process {pid}")
+                } else {
+                    error.into()
+                }
+            })?;
             Ok(Target {
                 namespace,
                 path: Some(format!("/proc/{pid}/{}", namespace_type.proc_file()).into()),

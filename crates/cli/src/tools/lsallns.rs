@@ -8,7 +8,7 @@ use lxkns_species::{NamespaceType, Pid};
 
 use super::Run;
 use crate::args::noise::Volume;
-use crate::args::pid_arg::{known_process, unread};
+use crate::args::pid_arg::{self, known_process, unread};
 use crate::args::{Filter, Look, NamespaceArg, Noise, Show};
 use crate::document;
 use crate::notes;
@@ -26,7 +26,7 @@ pub(crate) struct Lsallns {
     namespaces: Vec<NamespaceArg>,
 
     /// Only the namespaces of this process
-    #[arg(short, long, value_name = "PID")]
+    #[arg(short, long, value_name = "PID", value_parser = pid_arg::pid)]
     pid: Option<Pid>,
 
     /// Which columns to show (comma-separated)

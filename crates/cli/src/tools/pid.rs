@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Run;
 use crate::args::noise::Volume;
-use crate::args::pid_arg::known_process;
+use crate::args::pid_arg::{self, known_process};
 use crate::args::{Look, NamespaceArg, Noise, Show};
 use crate::failure::Usage;
 use crate::render::columns::{self, Column};
@@ -22,7 +22,7 @@ use crate::{document, notes};
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Whereabouts {
     /// The process with this PID
-    #[arg(value_name = "PID", value_parser = real, required_unless_present = "dump_theme")]
+    #[arg(value_name = "PID", value_parser = pid_arg::pid, required_unless_present = "dump_theme")]
     pid: Option<Pid>,
 
     /// The PID namespace in which that PID is meant [default: the one of the scan]
@@ -43,15 +43,6 @@ pub(crate) struct Whereabouts {
     show: Show,
     #[command(flatten)]
     noise: Noise,
-}
-
-/// The PID of a process: 0 is none's.
-fn real(text: &str) -> Result<Pid, String> {
-    match text.parse() {
-        Ok(Pid(0)) => Err("no process has PID 0".into()),
-        Ok(pid) => Ok(pid),
-        Err(error) => Err(error.to_string()),
-    }
 }
 
 /// A PID, and the namespace that it is of; `None` where it is not known.

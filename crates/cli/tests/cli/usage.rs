@@ -49,13 +49,31 @@ fn nonsense_on_the_command_line() {
     check("lsuns -f mount", &["'mount'", "mnt/m"]);
     check("lsuns --skip all", &["'all'", "processes"]);
     check("lsallns -o nonsense", &["'nonsense'", "namespace, type"]);
-    check("lsallns -p x", &["'x'", "--pid"]);
+    for pid in ["x", "0", "99999999999"] {
+        check(&format!("lsallns -p {pid}"), &[pid, "--pid", "a PID is"]);
+        check(&format!("lxkns pid {pid}"), &[pid, "a PID is"]);
+    }
+    let hint = "options go after the command: lxkns why";
+    check("lxkns -v why net@2", &[hint]);
+    check("lxkns --input x.json why net@2", &[hint]);
     check("lsallns -p -1", &["-1"]);
     check("lsallns --json --jsonl", &["--json"]);
     check("dumpns --indent 9", &["9", "--indent"]);
     check("dumpns --color", &["--color"]);
     check("nscaps", &["<NAMESPACE>", "see 'nscaps --help'"]);
     check("pidtree -n pid:[1]", &["--pid"]);
+}
+
+#[test]
+fn a_command_without_dashes_before_it() {
+    let line = "lxkns exec net@2 ip link";
+    check(line, &run(line), 125, &["\"ip\"", "put -- before"]);
+    let line = "lxkns exec net: -- ip link";
+    let outcome = run(line);
+    check(line, &outcome, 125, &["\"net:\""]);
+    assert!(!outcome.stderr.contains("put --"), "{}", outcome.stderr);
+    let line = "lxkns -v exec net@2 -- ip link";
+    check(line, &run(line), 125, &["options go after the command"]);
 }
 
 #[test]
@@ -254,6 +272,10 @@ fn no_proc() {
             1,
             &["/nonexistent", "--proc-root", "No such file"],
         );
+    }
+    for nonsense in ["/proc/self", "/proc/self/task", "/tmp/.."] {
+        let line = format!("lsallns --proc-root {nonsense}");
+        check(&line, &run(&line), 1, &[nonsense, "--proc-root", "procfs"]);
     }
 }
 

@@ -15,12 +15,15 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use lxkns_model::Reason;
 use lxkns_species::Pid;
-use rustix::fs::{Mode, OFlags, RawDir, fstatfs, openat};
+use rustix::fs::{Mode, OFlags, RawDir, fstat, fstatfs, openat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::path::{Arg, DecInt};
 
 use task::TaskDir;
+
+use crate::gaps::reason;
 
 /// `PROC_SUPER_MAGIC` of linux/magic.h.
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
@@ -109,11 +112,27 @@ impl Procfs {
     }
 
     /// Opens a file anew that is open with `O_PATH`, this time for asking it questions.
-    pub(crate) fn reopen(&self, file: &OwnedFd) -> Result<OwnedFd, Errno> {
+    pub(crate) fn reopen(&self, file: &OwnedFd) -> Result<OwnedFd, Reason> {
         if !self.is_ours() {
-            return Err(Errno::NOTSUP);
+            return Err(Reason::ForeignProc);
         }
         self.open_file(&format!("self/fd/{}", file.as_raw_fd()))
+            .map_err(reason)
+    }
+
+    /// Why this cannot be what somebody meant by a procfs, if it cannot.
+    pub(crate) fn is_nonsense(&self) -> Option<&'static str> {
+        /// `PROC_ROOT_INO` of linux/proc_ns.h.
+        const ROOT: u64 = 1;
+        match self.kind {
+            Kind::Tree if self.pids().is_ok_and(|pids| pids.is_empty()) => {
+                Some("no procfs is mounted there")
+            }
+            Kind::Tree => None,
+            Kind::Ours | Kind::Foreign => fstat(&self.root)
+                .is_ok_and(|stat| stat.st_ino != ROOT)
+                .then_some("it is inside of a procfs, not its root directory"),
+        }
     }
 }
 

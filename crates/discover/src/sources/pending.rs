@@ -58,7 +58,7 @@ fn look_at(
             Err(Errno::NOENT) if namespace_type == NamespaceType::Pid && task.is_alive() => {
                 let example = format!("pid {}", tid.unwrap_or(process.pid));
                 scan.gaps
-                    .add(Missing::PendingChildren, Reason::Unsupported, example);
+                    .add(Missing::PendingChildren, Reason::Unborn, example);
             }
             Err(_) => {}
         }

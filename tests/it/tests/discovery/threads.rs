@@ -208,7 +208,7 @@ fn a_pid_namespace_is_pending_until_its_first_process() {
         // Its link is there, but leads nowhere yet; BPF can tell what it will lead to.
         let mut namespaces = snapshot.namespaces_of(Pid);
         let is_found = namespaces.any(|namespace| namespace.holders().contains(&holder));
-        let gap = gap(snapshot, Missing::PendingChildren, Reason::Unsupported);
+        let gap = gap(snapshot, Missing::PendingChildren, Reason::Unborn);
         assert!(is_found || gap.is_some_and(|gap| gap.count > 0), "{gap:?}");
     });
     child.proceed().unwrap();

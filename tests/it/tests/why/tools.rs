@@ -1,9 +1,11 @@
 //! `lxkns why` and `lxkns diff`, on this machine.
 
+use std::path::Path;
+
 use lxkns_it::{snapshot_of, tool_snapshot};
 use lxkns_nstest::{Dir, Script, need, own_namespace, tool};
 use lxkns_species::NamespaceType::{Mnt, Net};
-use lxkns_species::{NamespaceId, NamespaceType};
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use serde_json::Value;
 
 use crate::held::alone;
@@ -92,6 +94,46 @@ fn tempfile(document: &[u8]) -> Dir {
     dir
 }
 
+/// What is said of a path in the mount namespace of a process: outside it may not be mounted at all.
+fn mounted_inside(of: Pid, path: &Path, format: &[&str]) -> String {
+    let mut exec = tool("lxkns");
+    exec.args(["exec", &format!("mnt@{of}"), "--"])
+        .arg(tool("lxkns").get_program())
+        .args(["why", "--mount"])
+        .arg(path)
+        .args(format);
+    let output = exec.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// All namespaces that are mounted are on one device.
+#[test]
+fn another_namespace_is_another_mount() {
+    need!(root);
+    let _alone = alone();
+    let dir = Dir::new().unwrap();
+    let (one, other) = (dir.join("one"), dir.join("other"));
+    let child = Script::new()
+        .unshare([Mnt])
+        .mount("tmpfs", &dir, "")
+        .in_new(Net, |net| {
+            net.note("net", Net)
+                .bind_namespace(Net, &one)
+                .bind_namespace(NamespaceType::Uts, &other)
+        })
+        .spawn()
+        .unwrap();
+    let answer = mounted_inside(child.pid(), &one, &["--json"]);
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    let net = child.noted("net").to_string();
+    assert_eq!(answer["root"], net);
+    assert_eq!(
+        answer["places"][0]["mounts"],
+        serde_json::json!([{"path": one.to_str().unwrap(), "root": net}])
+    );
+}
+
 #[test]
 fn a_mount_is_found_in_every_mount_namespace() {
     need!(root);
@@ -113,23 +155,12 @@ fn a_mount_is_found_in_every_mount_namespace() {
         })
         .spawn()
         .unwrap();
-    // Asked from inside: outside it is not mounted at all.
-    let ask = |format: &[&str]| {
-        let mut exec = tool("lxkns");
-        exec.args(["exec", &format!("mnt@{}", child.pid()), "--"])
-            .arg(tool("lxkns").get_program())
-            .args(["why", "--mount"])
-            .arg(&fs)
-            .args(format);
-        let output = exec.output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
-    };
+    let ask = |format: &[&str]| mounted_inside(child.pid(), &fs, format);
     let answer: Value = serde_json::from_str(&ask(&["--json"])).unwrap();
     assert_eq!(answer["root"], "/");
     assert_eq!(answer["mount-point"], fs.to_str().unwrap());
     let text = ask(&[]);
-    let mount = |path: &std::path::Path, root: &str| {
+    let mount = |path: &Path, root: &str| {
         let path = path.to_str().unwrap();
         serde_json::json!({"path": path, "root": root})
     };
@@ -148,4 +179,46 @@ fn a_mount_is_found_in_every_mount_namespace() {
     check(child.namespace_of("copy", Mnt), &both[1..]);
     check(child.namespace_of("without", Mnt), &[]);
     check(child.noted("nobody"), &both[..1]);
+}
+
+/// In a mount namespace whose `/proc` shows another PID namespace, umount(8) has to be in that as
+/// well.
+#[test]
+fn what_it_says_to_type_helps() {
+    need!(root, sh, umount);
+    let _alone = alone();
+    let dir = Dir::new().unwrap();
+    let place = dir.join("it's here");
+    let container = Script::new().mount("proc", "/proc", "");
+    let child = Script::new()
+        .private_mount_point(&dir)
+        .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, &place))
+        .unshare([Mnt, NamespaceType::Pid])
+        .fork("container", container)
+        .spawn()
+        .unwrap();
+    let id = child.noted("net").to_string();
+    let output = tool("lxkns").args(["why", &id]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let commands: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.split_once(" is unmounted")?.1.split_once(": "))
+        .map(|(_, command)| command)
+        .collect();
+    // Ours, and that of the container.
+    assert_eq!(commands.len(), 2, "{text}");
+    let tools = tool("lxkns").get_program().to_owned();
+    let tools = Path::new(&tools).parent().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    for command in commands {
+        let output = std::process::Command::new("sh")
+            .args(["-c", command])
+            .env("PATH", format!("{}:{path}", tools.display()))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}: {output:?}");
+    }
+    let gone = tool("lxkns").args(["why", &id]).output().unwrap();
+    let stderr = String::from_utf8(gone.stderr).unwrap();
+    assert!(stderr.contains("there is no namespace"), "{stderr}");
 }

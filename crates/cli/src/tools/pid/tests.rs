@@ -113,10 +113,3 @@ fn a_pid_or_the_reason_why_there_is_none() {
         check(pid, to, Err(&unknown));
     }
 }
-
-#[test]
-fn zero_is_no_process() {
-    assert_eq!(real("812"), Ok(Pid(812)));
-    assert_eq!(real("0"), Err("no process has PID 0".to_owned()));
-    assert!(real("-1").is_err() && real("").is_err() && real("4294967296").is_err());
-}

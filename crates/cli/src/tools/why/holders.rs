@@ -6,7 +6,6 @@ use lxkns_model::Holder;
 use lxkns_species::Pid;
 
 use super::{Answer, Namer, entry, listed, said, section};
-use crate::render::label;
 use crate::render::screen::Screen;
 
 pub(super) fn write(
@@ -64,7 +63,6 @@ pub(super) fn leaders(
 ) -> io::Result<()> {
     for members in &why.members {
         let mut line = namer.process(members.leader.pid());
-        line.append(label::doubt(why.namespace));
         if members.count > 1 {
             line.plain(format_args!(" and {} below it", members.count - 1));
         }

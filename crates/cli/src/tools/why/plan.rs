@@ -2,9 +2,9 @@
 
 use std::io;
 
-use lxkns_model::Text;
 use lxkns_model::why::{Action, Never, OpenFile, Plan, Release, Step};
-use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use lxkns_model::{Holder, Snapshot, Text};
+use lxkns_species::{Capabilities, Capability, NamespaceId, NamespaceType, Pid};
 
 use super::{Answer, Namer, entry, listed, said, section};
 use crate::render::escape::quoted;
@@ -73,9 +73,16 @@ fn line(namer: &Namer<'_>, step: &Step, plan: &Plan) -> Line {
         } => unmount(namer, *mount_namespace, path),
         _ => Line::default(),
     };
-    // With a single namespace there is nothing else to free.
+    // With a single namespace it goes without saying.
     if plan.gone.len() > 1 {
-        line.plain(format_args!(" (frees {})", listed(step.frees.iter())));
+        line.plain(format_args!(" (for {})", listed(step.frees.iter())));
+    }
+    if let Action::Unmount {
+        mount_namespace,
+        path,
+    } = &step.action
+    {
+        line.append(how_to_unmount(namer, &step.frees, *mount_namespace, path));
     }
     line
 }
@@ -134,17 +141,92 @@ fn let_go(namer: &Namer<'_>, pid: Pid, threads: &[Pid], closes: &[OpenFile]) -> 
 fn unmount(namer: &Namer<'_>, mount_namespace: Option<NamespaceId>, path: &Text) -> Line {
     let mut line = said(quoted(path.as_bytes()));
     line.plain(" is unmounted");
-    let own = namer.snapshot.host().scanner_namespaces;
-    let own = own.get(NamespaceType::Mnt);
-    let enter = match mount_namespace {
-        Some(id) if Some(id) != own => {
-            line.plain(" in ").append(namer.labels.id(id));
-            format!("lxkns exec mnt:{} -- ", id.inode())
-        }
-        _ => String::new(),
-    };
-    if let Some(path) = shell::word(path.as_bytes()) {
-        line.plain(format_args!(": {enter}umount {path}"));
+    if let Some(id) = elsewhere(namer.snapshot, mount_namespace) {
+        line.plain(" in ").append(namer.labels.id(id));
     }
     line
+}
+
+/// The mount namespace, if it is not the scanner's.
+fn elsewhere(snapshot: &Snapshot, mount_namespace: Option<NamespaceId>) -> Option<NamespaceId> {
+    let own = snapshot.host().scanner_namespaces.get(NamespaceType::Mnt);
+    mount_namespace.filter(|id| Some(*id) != own)
+}
+
+/// The command, and what else to do where the kernel may refuse it.
+fn how_to_unmount(
+    namer: &Namer<'_>,
+    mounted: &[NamespaceId],
+    mount_namespace: Option<NamespaceId>,
+    path: &Text,
+) -> Line {
+    let snapshot = namer.snapshot;
+    let elsewhere = elsewhere(snapshot, mount_namespace);
+    let mut line = Line::default();
+    if let Some(path) = shell::word(path.as_bytes()) {
+        let enter = elsewhere.map_or_else(String::new, |id| {
+            format!("lxkns exec {} -- ", to_unmount_in(snapshot, id))
+        });
+        line.plain(format_args!(": {enter}umount {path}"));
+    }
+    if let Some(id) = elsewhere
+        && may_be_locked(snapshot, mounted, id, path)
+    {
+        line.plain("; if that is refused, ")
+            .append(namer.labels.id(id));
+        line.plain(format_args!(" has to go: lxkns why mnt:{}", id.inode()));
+    }
+    line
+}
+
+/// What umount(8) has to be in so that it works in a mount namespace.
+fn to_unmount_in(snapshot: &Snapshot, id: NamespaceId) -> String {
+    let mut words = vec![format!("mnt:{}", id.inode())];
+    let host = snapshot.host();
+    let is_admin = |own: Capabilities| own.contains(Capability::SYS_ADMIN);
+    if !host.scanner_capabilities.is_some_and(is_admin) {
+        // Whoever owns it is mighty there, but only there.
+        let owner = snapshot.namespace(id).and_then(|it| it.owner());
+        let owner = owner.map(|owner| owner.id());
+        let others =
+            owner.filter(|id| Some(*id) != host.scanner_namespaces.get(NamespaceType::User));
+        words.extend(others.map(|id| format!("user:{}", id.inode())));
+    }
+    // It looks into /proc/self, which others' procfs does not have.
+    let own = host.scanner_namespaces.get(NamespaceType::Pid);
+    let proc = Holder::ProcMount {
+        mount_namespace: Some(id),
+        path: Text::from("/proc"),
+    };
+    let shown = snapshot
+        .namespaces_of(NamespaceType::Pid)
+        .find(|it| Some(it.id()) != own && it.holders().contains(&proc));
+    words.extend(shown.map(|it| format!("pid:{}", it.id().inode())));
+    words.join(" ")
+}
+
+/// Whether a mount looks like a copy of one in a mount namespace of another user's: the kernel keeps
+/// those that came with the mount namespace in their places, see mount_namespaces(7).
+fn may_be_locked(
+    snapshot: &Snapshot,
+    mounted: &[NamespaceId],
+    mount_namespace: NamespaceId,
+    path: &Text,
+) -> bool {
+    let owner = |id: NamespaceId| {
+        let owner = snapshot.namespace(id)?.owner()?;
+        Some(owner.id())
+    };
+    let Some(own) = owner(mount_namespace) else {
+        return false;
+    };
+    let mounted = mounted.iter().filter_map(|id| snapshot.namespace(*id));
+    let mut holders = mounted.flat_map(|it| it.holders());
+    holders.any(|holder| match holder {
+        Holder::BindMount {
+            mount_namespace: Some(other),
+            path: same,
+        } => same == path && owner(*other).is_some_and(|other| other != own),
+        _ => false,
+    })
 }

@@ -262,7 +262,7 @@ impl Walk<'_> {
         if (Some(device), inode) != (Namespace::nsfs_device(), id.inode()) {
             return Err(Reason::Covered);
         }
-        let fd = self.scan.proc.reopen(&file).map_err(reason)?;
+        let fd = self.scan.proc.reopen(&file)?;
         Namespace::expecting(fd, id).map_err(|_| Reason::Covered)
     }
 

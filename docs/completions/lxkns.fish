@@ -165,7 +165,7 @@ cgroup\t''
 credentials\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l treestyle -d 'What to draw trees with' -r -f -a "line\t'with lines'
-ascii\t'with nothing but ASCII'"
+ascii\t'with ASCII characters for lines'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -203,7 +203,7 @@ cgroup\t''
 credentials\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l treestyle -d 'What to draw trees with' -r -f -a "line\t'with lines'
-ascii\t'with nothing but ASCII'"
+ascii\t'with ASCII characters for lines'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -243,7 +243,7 @@ cgroup\t''
 credentials\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l treestyle -d 'What to draw trees with' -r -f -a "line\t'with lines'
-ascii\t'with nothing but ASCII'"
+ascii\t'with ASCII characters for lines'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'
@@ -282,7 +282,7 @@ cgroup\t''
 credentials\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l treestyle -d 'What to draw trees with' -r -f -a "line\t'with lines'
-ascii\t'with nothing but ASCII'"
+ascii\t'with ASCII characters for lines'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'

@@ -21,7 +21,7 @@ cgroup\t''
 credentials\t''"
 complete -c pidtree -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c pidtree -l treestyle -d 'What to draw trees with' -r -f -a "line\t'with lines'
-ascii\t'with nothing but ASCII'"
+ascii\t'with ASCII characters for lines'"
 complete -c pidtree -l theme -d 'Colours for a dark or a light background, or as in a theme file' -r -F
 complete -c pidtree -l proc -d 'Which name of a process to show: its own, or how its program was called' -r -f -a "name\t'its name, as in /proc/PID/comm'
 basename\t'the last part of its program\'s path, as it was called'

@@ -29,6 +29,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::test::report::Report;
+use crate::vm::Job;
 use crate::workspace::Workspace;
 
 /// The chores of the lxkns workspace.
@@ -82,15 +83,15 @@ enum Task {
     Bench(bench::Options),
     /// Scan amid neighbours that do as they please, and judge what the scans say
     Torture(torture::Options),
-    /// Be the init of a virtual machine and run the tests in it
-    #[command(hide = true)]
-    GuestInit,
     /// Be the init of a virtual machine and end it
     #[command(hide = true)]
     GuestProbe,
+    /// Be the init of a virtual machine and run the tests in it
+    #[command(hide = true)]
+    GuestInit(vm::guest::Work),
     /// Run the tests inside a virtual machine
     #[command(hide = true)]
-    GuestRun,
+    GuestRun(vm::guest::Work),
 }
 
 fn main() -> ExitCode {
@@ -119,7 +120,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::Package => return package::run(&Workspace::find()?).map(|()| true),
         Task::Docs => return book::run(&Workspace::find()?).map(|()| true),
         Task::Test => test::run(&Workspace::find()?, &mut report),
-        Task::Vm { kernels } => vm::run(&Workspace::find()?, kernels, &mut report),
+        Task::Vm { kernels } => vm::run(&Workspace::find()?, kernels, &Job::Tests, &mut report),
         Task::Ci { kernels } => {
             let workspace = Workspace::find()?;
             clean = lint::run(&workspace);
@@ -128,15 +129,15 @@ fn run(task: &Task) -> anyhow::Result<bool> {
                 report.fail("first steps", &error);
             }
             if !kernels.is_empty() {
-                vm::run(&workspace, kernels, &mut report);
+                vm::run(&workspace, kernels, &Job::Tests, &mut report);
             }
         }
         Task::Fuzz(options) => return fuzz::run(&Workspace::find()?, options),
         Task::Bench(options) => return bench::run(options),
         Task::Torture(options) => return torture::run(options),
-        Task::GuestInit => return vm::guest::init(true),
         Task::GuestProbe => return vm::guest::init(false),
-        Task::GuestRun => return vm::guest::run().map(|()| true),
+        Task::GuestInit(_) => return vm::guest::init(true),
+        Task::GuestRun(work) => return vm::guest::run(work).map(|()| true),
     }
     if !clean {
         println!("\nFAILED: lint has found something, see above");

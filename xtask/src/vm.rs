@@ -27,6 +27,35 @@ use crate::process::End;
 use crate::test::report::{Counts, Identity, Outcome, Report, TestResult};
 use crate::workspace::Workspace;
 
+/// What machines are to do.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Run the tests.
+    Tests,
+    /// Run the torture test for so long, with these arguments.
+    Torture {
+        minutes: Duration,
+        arguments: String,
+    },
+}
+
+impl Job {
+    /// The task of the program that is the machine's init.
+    fn task(&self) -> String {
+        match self {
+            Job::Tests => guest::RUN.to_owned(),
+            Job::Torture { arguments, .. } => format!("{} --torture {arguments}", guest::RUN),
+        }
+    }
+
+    fn limit(&self) -> Duration {
+        match self {
+            Job::Tests => LIMIT,
+            Job::Torture { minutes, .. } => LIMIT + *minutes,
+        }
+    }
+}
+
 /// How long a machine may run.
 const LIMIT: Duration = Duration::from_secs(420);
 
@@ -40,14 +69,19 @@ const CONSOLE_LINES: usize = 400;
 const ALL: &str = "all";
 const NEWEST: &str = "newest";
 
-/// Runs the matrix for the kernels named: series like `6.1`, `newest`, or `all`.
-pub(crate) fn run(workspace: &Workspace, wanted: &[String], report: &mut Report) {
-    if let Err(error) = run_matrix(workspace, wanted, report) {
+/// Has the machines do something, with the kernels named: series like `6.1`, `newest`, or `all`.
+pub(crate) fn run(workspace: &Workspace, wanted: &[String], job: &Job, report: &mut Report) {
+    if let Err(error) = run_matrix(workspace, wanted, job, report) {
         report.fail("vm", &error);
     }
 }
 
-fn run_matrix(workspace: &Workspace, wanted: &[String], report: &mut Report) -> Result<()> {
+fn run_matrix(
+    workspace: &Workspace,
+    wanted: &[String],
+    job: &Job,
+    report: &mut Report,
+) -> Result<()> {
     println!("vm: kernels");
     let folder = workspace.target_folder()?.join("vm");
     let packages = Packages::update(folder.join("apt"))?;
@@ -74,7 +108,7 @@ fn run_matrix(workspace: &Workspace, wanted: &[String], report: &mut Report) -> 
     println!("vm: run in {}", accelerator.name());
     let mut rows = side_by_side(&kernels, |kernel| {
         let machine = machine(kernel);
-        let boot = || machine.boot(accelerator, guest::RUN, LIMIT);
+        let boot = || machine.boot(accelerator, &job.task(), job.limit());
         let run = match boot() {
             Ok(run) if run.is_stillborn() => {
                 println!("vm: {}: did not boot, once more", kernel.0.series);
@@ -83,6 +117,9 @@ fn run_matrix(workspace: &Workspace, wanted: &[String], report: &mut Report) -> 
             }
             run => run,
         };
+        if let (Job::Torture { .. }, Ok(run)) = (job, &run) {
+            show_torture(&run.console);
+        }
         Row::of(&kernel.0, run)
     });
     ensure!(
@@ -199,6 +236,16 @@ fn show_console(path: &Path) {
         println!("{line}");
     }
     println!("----");
+}
+
+/// Shows what the torture test has to say.
+fn show_torture(console: &Path) {
+    let console = fs::read(console).unwrap_or_default();
+    let console = String::from_utf8_lossy(&console);
+    let lines = console.lines().map(str::trim_end);
+    for line in lines.filter(|line| line.starts_with("torture: ")) {
+        println!("vm: {line}");
+    }
 }
 
 fn print_table(rows: &[Row]) {

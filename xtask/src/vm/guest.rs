@@ -7,7 +7,7 @@
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -18,9 +18,10 @@ use rustix::system::{RebootCommand, finit_module, reboot, sethostname, uname};
 
 use super::record;
 use crate::test::needs;
-use crate::test::report::{Identity, Report};
+use crate::test::report::{Identity, Outcome, Report, TestResult};
 use crate::test::run_one;
 use crate::test::suite::Suite;
+use crate::torture;
 
 /// The folder with everything that belongs to the tests.
 pub(super) const HOME: &str = "/lxkns";
@@ -41,8 +42,21 @@ pub(super) const PROBE: &str = "guest-probe";
 /// The serial port for results; the first one is the console.
 const RESULTS: &str = "/dev/ttyS1";
 
+/// The torture test's name in the plan.
+const TORTURE: &str = "lxkns-it::torture";
+
 /// How long a test binary may take in an emulator.
 const LIMIT: Duration = Duration::from_secs(180);
+
+/// What to do in a machine.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Work {
+    /// Nothing but the torture test
+    #[arg(long)]
+    torture: bool,
+    #[command(flatten)]
+    how: torture::How,
+}
 
 /// Runs as process 1: sets up the system, runs the tests, ends the machine.
 pub(crate) fn init(tests: bool) -> Result<bool> {
@@ -64,6 +78,7 @@ fn set_up_and_run(tests: bool) -> Result<()> {
     load_modules().context("cannot load the modules")?;
     let runner = Command::new(INIT)
         .arg("guest-run")
+        .args(std::env::args_os().skip(2))
         .spawn()
         .context("cannot start the run")?;
     let runner = Pid::from_child(&runner);
@@ -163,12 +178,54 @@ fn move_tree(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs every test binary of the plan as both identities and sends the results out.
-pub(crate) fn run() -> Result<()> {
+/// Does the work and sends the results out.
+pub(crate) fn run(work: &Work) -> Result<()> {
     let mut results = OpenOptions::new()
         .write(true)
         .open(RESULTS)
         .context(RESULTS)?;
+    if work.torture {
+        let outcome = torture_test(&work.how)?;
+        results.write_all(record::write(&[outcome]).as_bytes())?;
+    } else {
+        run_tests(&mut results)?;
+    }
+    Ok(results.write_all(record::end().as_bytes())?)
+}
+
+/// The test binaries: name, path, folder.
+fn plan() -> Result<Vec<(String, PathBuf, PathBuf)>> {
+    let plan = fs::read_to_string(PLAN).context(PLAN)?;
+    let tests = plan.lines().filter_map(|line| {
+        let mut fields = line.split('\t');
+        let name = fields.next()?.to_owned();
+        Some((name, fields.next()?.into(), fields.next()?.into()))
+    });
+    Ok(tests.collect())
+}
+
+/// Runs the torture test. What it says is for the console.
+fn torture_test(how: &torture::How) -> Result<TestResult> {
+    let tests = plan()?;
+    let test = tests.into_iter().find(|(name, ..)| name == TORTURE);
+    let (name, path, folder) = test.context("there is no torture test")?;
+    let mut command = Command::new(path);
+    command.current_dir(folder).arg("--nocapture");
+    let status = how.apply(&mut command).status()?;
+    Ok(TestResult {
+        test: name,
+        identity: Identity::Own,
+        kernel: None,
+        outcome: if status.success() {
+            Outcome::Passed
+        } else {
+            Outcome::Failed(Some(status.to_string()))
+        },
+    })
+}
+
+/// Runs every test binary of the plan as both identities.
+fn run_tests(results: &mut File) -> Result<()> {
     let home = Path::new(HOME);
     let suite = Suite {
         bin_dir: home.join("bin"),
@@ -182,19 +239,14 @@ pub(crate) fn run() -> Result<()> {
             ("PROPTEST_CASES", "16".into()),
         ],
     };
-    for line in fs::read_to_string(PLAN).context(PLAN)?.lines() {
-        let mut fields = line.split('\t');
-        let (Some(name), Some(path), Some(folder)) = (fields.next(), fields.next(), fields.next())
-        else {
-            continue;
-        };
+    for (name, path, folder) in plan()? {
         for identity in [Identity::Own, Identity::Nobody] {
             let mut report = Report::default();
-            run_one(&mut report, name, identity, || {
-                suite.run(name, Path::new(path), Path::new(folder), identity)
+            run_one(&mut report, &name, identity, || {
+                suite.run(&name, &path, &folder, identity)
             });
             results.write_all(record::write(report.results()).as_bytes())?;
         }
     }
-    Ok(results.write_all(record::end().as_bytes())?)
+    Ok(())
 }

@@ -1,6 +1,9 @@
 //! `cargo xtask fuzz`: lets libFuzzer search for paths through each parser that nobody has thought
 //! of, one target after the other, for so many seconds each.
 //!
+//! Without a sanitizer: the parsers have no unsafe code, and what is looked for are panics and broken
+//! promises; so there are many times as many attempts.
+//!
 //! That takes a nightly compiler and cargo-fuzz. What it finds stays in `fuzz/corpus`, where the
 //! next run goes on. On the stable toolchain the targets are checked by the lint, and carried out,
 //! on variations of the same seeds, by the tests of `lxkns-fuzz`.
@@ -17,6 +20,8 @@ use crate::workspace::Workspace;
 
 /// How long a target may take to come to its end when its time is up.
 const PARTING: Duration = Duration::from_secs(60);
+
+const NO_SANITIZER: [&str; 2] = ["--sanitizer", "none"];
 
 /// How much of the output of a target in trouble is shown.
 const LINES: usize = 60;
@@ -54,7 +59,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         chosen = all;
     }
     println!("fuzz: build");
-    let built = cargo_fuzz(workspace)?.arg("build").status()?;
+    let built = cargo_fuzz(workspace)?
+        .arg("build")
+        .args(NO_SANITIZER)
+        .status()?;
     ensure!(built.success(), "the targets could not be built ({built})");
 
     let scratch = workspace.target_folder()?.join("fuzz-log");
@@ -73,7 +81,9 @@ fn run_one(workspace: &Workspace, name: &str, seconds: u64, scratch: &Path) -> R
     let output = Output::in_folder(scratch);
     let end = run_limited(
         cargo_fuzz(workspace)?
-            .args(["run", name])
+            .arg("run")
+            .args(NO_SANITIZER)
+            .arg(name)
             .arg(corpus)
             .arg(workspace.root().join("tests/fuzz/seeds").join(name))
             .arg("--")

@@ -121,6 +121,7 @@ fn thing(gap: &Gap) -> String {
             "the creator of {} could not be told",
             many("user namespace")
         ),
+        Missing::Holders => "of each namespace all but one holder are missing".into(),
         Missing::LiveFacts => "what only a living kernel can tell is missing".into(),
         other => format!("{other}: {} missing", gap.count),
     }

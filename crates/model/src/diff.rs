@@ -14,7 +14,7 @@ use lxkns_species::{NamespaceId, NamespaceTypes, Pid};
 
 use self::identity::Identities;
 use crate::why::gaps_that_hide;
-use crate::{Gap, Holder, Namespace, Part, Parts, Process, Relation, Snapshot};
+use crate::{Gap, Holder, Missing, Namespace, Part, Parts, Process, Relation, Snapshot};
 
 /// The differences between two snapshots. Lists are in the order of [`Snapshot::namespaces`].
 #[derive(Clone, Debug)]
@@ -106,6 +106,10 @@ impl<'s> Diff<'s> {
             });
         }
         let common = Common::of(before, after);
+        let ignore = Ignore {
+            holders: ignore.holders || lacks_holders(before) != lacks_holders(after),
+            ..ignore
+        };
         let identities = Identities::of(before, after);
         let only_in = |this: &'s Snapshot| {
             let there = this.namespaces().filter(|it| common.would_see(*it));
@@ -154,6 +158,14 @@ fn unseen_only_in<'s>(this: &'s Snapshot, other: &Snapshot) -> Vec<&'s Gap> {
     gaps_that_hide(this, NamespaceTypes::ALL)
         .filter(is_wider)
         .collect()
+}
+
+/// Whether a snapshot knows only some holders of each namespace, whatever was looked for.
+fn lacks_holders(snapshot: &Snapshot) -> bool {
+    snapshot
+        .gaps()
+        .iter()
+        .any(|gap| gap.what == Missing::Holders)
 }
 
 /// What both snapshots looked for.

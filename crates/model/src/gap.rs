@@ -77,6 +77,8 @@ named! {
         Parents = "parents",
         /// The creator of a user namespace.
         Creators = "creators",
+        /// What else holds a namespace, besides its processes and one holder.
+        Holders = "holders",
         /// Everything that only asking the kernel directly can tell.
         LiveFacts = "live-facts",
     }
@@ -109,6 +111,8 @@ named! {
         Malformed = "malformed",
         /// The program runs with raised privileges (setuid, file capabilities) and must not do this.
         SecureExecution = "secure-execution mode",
+        /// The document's format has no place for it.
+        Format = "not in this format",
         /// Another error.
         Failed = "failed",
     }

@@ -15,6 +15,7 @@ use std::collections::HashMap;
 
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
+use super::lacks_holders;
 use crate::{Holder, Namespace, Relation, Snapshot};
 
 /// Which ids in two snapshots stand for the same namespaces.
@@ -54,7 +55,8 @@ impl<'s> Identities<'s> {
         for (then, now) in &pairs {
             let is_open = !identities.is_same.contains_key(&then.id());
             if is_open {
-                let nobody_can_tell = is_unseen(*then) && is_unseen(*now);
+                let nobody_can_tell = is_unseen(*then) && is_unseen(*now)
+                    || lacks_holders(before) != lacks_holders(after);
                 identities.is_same.insert(then.id(), nobody_can_tell);
             }
         }

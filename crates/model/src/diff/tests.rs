@@ -3,7 +3,7 @@
 use lxkns_species::NamespaceType;
 
 use super::*;
-use crate::{Facts, Joined, Missing, NamespaceFacts, ProcessFacts, Reason};
+use crate::{Facts, Joined, Missing, NamespaceFacts, ProcessFacts, Reason, wire};
 
 fn id(text: &str) -> NamespaceId {
     text.parse().unwrap()
@@ -354,4 +354,32 @@ fn seeing_less_is_said() {
     let less = [Missing::ProcessNamespaces, Missing::Fds];
     check(&root, &user, [&[], &less]);
     check(&user, &root, [&less, &[]]);
+}
+
+/// The lxkns format names one holder of a namespace, if no process is in it.
+#[test]
+fn a_format_with_fewer_holders_is_no_change() {
+    let state = || {
+        facts(
+            [
+                namespace("net:[7]", &[fd(10, 3), mount("mnt:[3]", "/x")]),
+                namespace("net:[8]", &[mount("mnt:[3]", "/y"), mount("mnt:[4]", "/x")]),
+                namespace("net:[9]", &[Holder::Unseen]),
+                namespace("mnt:[3]", &[fd(10, 4)]),
+                namespace("mnt:[4]", &[fd(10, 5), fd(10, 6)]),
+            ],
+            [process(10, 1, &["net:[1]"])],
+        )
+    };
+    let mut document = Vec::new();
+    let snapshot = Snapshot::assemble(state());
+    wire::lxkns::write(&snapshot, &mut document, wire::Layout::Compact).unwrap();
+    let read = wire::read(&document).unwrap();
+    for (before, after) in [(&snapshot, &read), (&read, &snapshot)] {
+        let diff = Diff::between(before, after, Ignore::default()).unwrap();
+        assert!(diff.is_empty(), "{diff:?}");
+    }
+    let why = read.why(id("net:[7]")).unwrap();
+    let mut doubts = why.gaps.iter();
+    assert!(doubts.any(|gap| gap.what == Missing::Holders));
 }

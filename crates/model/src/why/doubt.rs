@@ -31,6 +31,7 @@ fn may_hide_holders(what: &Missing, types: NamespaceTypes) -> bool {
         | Missing::BindMounts
         | Missing::MountNamespaces
         | Missing::KernelList
+        | Missing::Holders
         | Missing::LiveFacts
         | Missing::Other(_) => true,
     }

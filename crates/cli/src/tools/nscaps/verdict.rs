@@ -15,7 +15,7 @@
 
 use std::fmt;
 
-use lxkns_model::{Namespace, Process, Relation, Snapshot};
+use lxkns_model::{Namespace, Part, Process, Relation, Snapshot};
 use lxkns_species::{Capabilities, NamespaceId, NamespaceType, Pid, Uid};
 
 /// Which capabilities a process has in a namespace.
@@ -58,6 +58,8 @@ impl Verdict {
 pub(super) enum Missing {
     /// The user namespace of the process.
     UserNamespace(Pid),
+    /// Capabilities and user IDs of processes, all of them.
+    Credentials(Pid),
     /// The effective capabilities of the process.
     Capabilities(Pid),
     /// The effective UID of the process.
@@ -97,10 +99,14 @@ fn judge(
     let own = process.namespace(NamespaceType::User);
     let own = own.ok_or(Missing::UserNamespace(pid))?;
     let target_user = user_namespace_of(target).ok_or(Missing::Owner(target.id()))?;
+    let unread = |what: Missing| match snapshot.scope().parts.contains(Part::Credentials) {
+        true => what,
+        false => Missing::Credentials(pid),
+    };
     let effective = || {
         let capabilities = process.effective_capabilities();
         capabilities
-            .ok_or(Missing::Capabilities(pid))
+            .ok_or_else(|| unread(Missing::Capabilities(pid)))
             .map(Verdict::Effective)
     };
     if own == target_user {
@@ -110,7 +116,7 @@ fn judge(
         return Ok(Verdict::None);
     };
     let creator = child.creator().ok_or(Missing::Creator(child.id()))?;
-    let euid = process.euid().ok_or(Missing::Euid(pid))?;
+    let euid = process.euid().ok_or_else(|| unread(Missing::Euid(pid)))?;
     if creator != euid {
         return effective();
     }
@@ -149,6 +155,9 @@ impl fmt::Display for Missing {
         match self {
             Missing::UserNamespace(pid) => {
                 write!(f, "the user namespace of process {pid} could not be read")
+            }
+            Missing::Credentials(pid) => {
+                write!(f, "the credentials of process {pid} were not looked for")
             }
             Missing::Capabilities(pid) => {
                 write!(f, "the capabilities of process {pid} could not be read")

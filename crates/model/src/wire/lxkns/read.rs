@@ -8,8 +8,8 @@ use super::documents::{Document, Members, NamespaceDoc, ProcessDoc, Reference};
 use crate::reference::holder_behind;
 use crate::wire::{Error, Kind, error};
 use crate::{
-    Cmdline, Counts, Facts, Holder, Joined, NamespaceFacts, ProcessFacts, Relation, Scope,
-    Snapshot, Text, ThreadFacts,
+    Cmdline, Counts, Facts, Gap, Holder, Joined, Missing, NamespaceFacts, ProcessFacts, Reason,
+    Relation, Scope, Snapshot, Text, ThreadFacts,
 };
 
 /// Reads a snapshot.
@@ -43,6 +43,12 @@ pub(in crate::wire) fn read_document(document: &[u8]) -> Result<Snapshot, Error>
     let mut facts = reader.facts;
     facts.scope = Scope::from(document.discovery_options);
     facts.counts = count(&facts.processes);
+    facts.gaps = vec![Gap {
+        what: Missing::Holders,
+        why: Reason::Format,
+        count: 0,
+        examples: Vec::new(),
+    }];
     Ok(Snapshot::assemble(facts))
 }
 

@@ -7,7 +7,6 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use anyhow::Context as _;
 use lxkns_model::wire::snapshot::NamespaceDoc;
 use lxkns_model::wire::{self, Layout};
 use lxkns_model::{Namespace, Snapshot};
@@ -41,9 +40,13 @@ impl<'s> From<Namespace<'s>> for MaybeNamespace<'s> {
 /// Reads a snapshot in either format from a file that the user named, `-` being standard input.
 pub(crate) fn read(path: &Path) -> anyhow::Result<Snapshot> {
     let bytes = named_files::read(path)?;
-    wire::read(&bytes).with_context(|| {
+    wire::read(&bytes).map_err(|error| {
         let path = named_files::shown(path);
-        format!("{path} is no snapshot; get one with 'lxkns snapshot' or 'dumpns'")
+        let what = match error {
+            wire::Error::Schema { .. } => format!("cannot read {path}"),
+            _ => format!("{path} is no snapshot; get one with 'lxkns snapshot' or 'dumpns'"),
+        };
+        anyhow::Error::from(error).context(what)
     })
 }
 

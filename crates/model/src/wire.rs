@@ -64,7 +64,7 @@ enum Kind {
 impl Kind {
     fn of(document: &[u8]) -> Result<Kind, Error> {
         #[derive(Deserialize)]
-        #[serde(rename_all = "kebab-case")]
+        #[serde(rename_all = "kebab-case", expecting = "an object")]
         struct Keys {
             schema: Option<String>,
             kind: Option<IgnoredAny>,
@@ -74,6 +74,9 @@ impl Kind {
         }
         if document.len() > MAX_BYTES {
             return Err(Error::TooLarge);
+        }
+        if document.trim_ascii().is_empty() {
+            return Err(Error::Empty);
         }
         let mut deserializer = serde_json::Deserializer::from_slice(document);
         let keys: Keys = error::at_path(&mut deserializer)?;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use lxkns_discover::{Options, mounted};
+use lxkns_model::why::Release;
 use lxkns_model::wire::snapshot::WhyDoc;
 use lxkns_model::{Process, Snapshot, Text, Why as Answer};
 use lxkns_species::{NamespaceType, NamespaceTypes, Pid};
@@ -80,7 +81,11 @@ impl Run for Why {
         self.show.on_stdout(|screen| {
             holders::write(&namer, &why, screen)?;
             plan::write(&namer, &why, screen)?;
-            doubts(&why, screen)
+            match why.release {
+                // Whatever else holds it makes no difference.
+                Release::Never(_) => Ok(()),
+                _ => doubts(&why, screen),
+            }
         })?;
         Ok(())
     }

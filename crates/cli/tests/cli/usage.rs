@@ -236,12 +236,14 @@ fn broken_snapshots() {
             "",
             "{",
             "[]",
-            "{\"schema\": \"lxkns.snapshot/99\"}",
             "{\"a\": 1}",
         ] {
             let outcome = run_with_stdin(&line, broken.as_bytes());
             check(&line, &outcome, 1, &["standard input", "lxkns snapshot"]);
         }
+        let newer = b"{\"schema\": \"lxkns.snapshot/99\"}";
+        let parts = ["cannot read standard input", "lxkns.snapshot/99", "newer"];
+        check(&line, &run_with_stdin(&line, newer), 1, &parts);
         let line = format!("{tool} --input /nonexistent.json");
         check(
             &line,

@@ -12,6 +12,9 @@ pub enum Error {
     /// It is larger than [`super::MAX_BYTES`].
     #[error("the document is larger than {} bytes", super::MAX_BYTES)]
     TooLarge,
+    /// There is nothing in it.
+    #[error("the document is empty")]
+    Empty,
     /// It is no JSON, ends too early, or nests too deeply.
     #[error("malformed JSON: {0}")]
     Syntax(serde_json::Error),

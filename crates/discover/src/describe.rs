@@ -9,7 +9,7 @@ use rustix::path::Arg;
 
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
-use crate::procfs::{cgroup, read_all, read_into, status};
+use crate::procfs::{cgroup, read_all, read_into, read_whole, status};
 use crate::scan::Scan;
 
 /// So much of a command line is kept.
@@ -43,9 +43,9 @@ pub(crate) fn credentials(
         return Ok(());
     }
     let mut buffer = [0; 4096];
-    match dir.read(c"status", &mut buffer) {
+    match dir.read_whole(c"status", &mut buffer) {
         Ok(text) => {
-            let status = status::parse(text);
+            let status = status::parse(&text);
             if scan.wants(Part::Credentials) {
                 process.euid = status.euid.and_then(|uid| scan.uids.known(uid));
                 process.effective_capabilities = status.effective;
@@ -127,9 +127,9 @@ pub(crate) fn cmdline_in(dir: BorrowedFd<'_>, file: impl Arg + Copy) -> Result<C
 }
 
 /// The cgroup in a file.
-pub(crate) fn cgroup_in(dir: BorrowedFd<'_>, file: impl Arg) -> Result<Option<Text>, Errno> {
+pub(crate) fn cgroup_in(dir: BorrowedFd<'_>, file: impl Arg + Copy) -> Result<Option<Text>, Errno> {
     let mut buffer = [0; 8192];
-    read_into(dir, file, &mut buffer).map(|text| cgroup::parse(text).map(Text::from))
+    read_whole(dir, file, &mut buffer).map(|text| cgroup::parse(&text).map(Text::from))
 }
 
 /// What was read, unless that is a gap.
@@ -179,7 +179,8 @@ mod tests {
         let own = Pid(std::process::id());
         let in_status = |dir: &TaskDir| {
             let mut buffer = [0; 4096];
-            let status = status::parse(dir.read(c"status", &mut buffer).ok()?);
+            let text = dir.read_whole(c"status", &mut buffer).ok()?;
+            let status = status::parse(&text);
             status.euid.zip(status.effective)
         };
         let mut compared = Vec::new();

@@ -66,6 +66,7 @@ pub(crate) fn reason(errno: Errno) -> Reason {
         Errno::ACCESS | Errno::PERM => Reason::Denied,
         Errno::NOENT | Errno::SRCH | Errno::STALE => Reason::Gone,
         Errno::NOSYS | Errno::NOTTY | Errno::OPNOTSUPP => Reason::Unsupported,
+        Errno::XDEV => Reason::ForeignProc,
         Errno::TIMEDOUT => Reason::TimedOut,
         Errno::MFILE | Errno::NFILE | Errno::NOMEM => Reason::Limit,
         _ => Reason::Failed,

@@ -123,7 +123,7 @@ impl Search<'_> {
                     Open::at_path(format!("{}/fd/{fd}", task(*pid, *tid)))
                 }
                 Holder::Socket { pid, tid, fd } | Holder::Tun { pid, tid, fd } => {
-                    of_socket(*pid, *tid, *fd)
+                    of_socket(*pid, *tid, *fd)?
                 }
                 Holder::BindMount {
                     mount_namespace,
@@ -174,12 +174,17 @@ impl Search<'_> {
     }
 }
 
-fn of_socket(pid: Pid, tid: Option<Pid>, fd: u32) -> Result<Open, OpsError> {
-    let process = match tid {
-        Some(tid) => pidfd::of_thread(tid)?,
-        None => pidfd::of_process(pid)?,
+fn of_socket(pid: Pid, tid: Option<Pid>, fd: u32) -> Option<Result<Open, OpsError>> {
+    let ask = || {
+        let process = match tid {
+            Some(tid) => pidfd::of_thread(tid)?,
+            None => pidfd::of_process(pid)?,
+        };
+        let mut told = socket::of_files(process, &[fd], &[], PATIENCE)?;
+        let told = told.pop().transpose()?;
+        Ok(told.and_then(|told| told.namespace))
     };
-    socket::network_namespace(pidfd::get_fd(process, fd)?)
+    ask().transpose()
 }
 
 fn directory(path: &str) -> Result<OwnedFd, OpsError> {

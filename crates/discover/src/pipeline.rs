@@ -1,14 +1,15 @@
 //! From options to a snapshot: the stages of a discovery, one after the other.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::CStr;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::time::SystemTime;
 
 use lxkns_model::{
     Details, Facts, Holder, Host, IdMapping, Missing, NamespaceFacts, Part, ProcessFacts, Reason,
     Snapshot,
 };
-use lxkns_ops::Namespace;
 use lxkns_ops::visit::reap_abandoned;
 use lxkns_species::{Capabilities, Capability, NamespaceId, NamespaceType, NamespaceTypes, Pid};
 use rustix::io::Errno;
@@ -16,7 +17,7 @@ use rustix::io::Errno;
 use crate::describe;
 use crate::error::Error;
 use crate::options::Options;
-use crate::procfs::{Kind, Procfs, number, stat};
+use crate::procfs::{Kind, Procfs, number, read_all, stat};
 use crate::scan::{Scan, Sightings};
 use crate::sources::OF_MACHINE;
 use crate::users;
@@ -207,14 +208,15 @@ fn uid_maps(scan: &Scan<'_>, processes: &[ProcessFacts]) -> IdMaps {
         let Ok(dir) = scan.proc.process(process.pid) else {
             continue;
         };
-        let (mut uids, mut gids) = ([0; 16384], [0; 16384]);
-        let (uids, gids) = (
-            dir.read(c"uid_map", &mut uids),
-            dir.read(c"gid_map", &mut gids),
-        );
+        // The kernel writes down a page at a time.
+        let read = |file: &CStr| match read_all(dir.as_fd(), file, 64 * 1024) {
+            Ok((text, false)) => Some(id_map(&text)),
+            _ => None,
+        };
+        let (uids, gids) = (read(c"uid_map"), read(c"gid_map"));
         let is_same = dir.namespace(NamespaceType::User) == Ok(id);
-        if let (Ok(uids), Ok(gids), true) = (uids, gids, is_same) {
-            maps.insert(id, (id_map(uids), id_map(gids)));
+        if let (Some(uids), Some(gids), true) = (uids, gids, is_same) {
+            maps.insert(id, (uids, gids));
         }
     }
     maps
@@ -273,7 +275,7 @@ fn host(scan: &Scan<'_>, taken_at: SystemTime, by_bpf: bool) -> Host {
         last_capability: last
             .and_then(|last| number(last.trim_ascii()))
             .and_then(Capability::new),
-        nsfs_device: Namespace::nsfs_device(),
+        nsfs_device: scan.proc.nsfs_device(),
     }
 }
 

@@ -7,6 +7,8 @@ use lxkns_model::{Counts, Holder, Part, ProcessFacts};
 use lxkns_ops::{Feature, Support, may_see_all};
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid};
 
+use rustix::fs::fstat;
+
 use crate::gaps::Gaps;
 use crate::options::{Options, Tier};
 use crate::procfs::{Procfs, number};
@@ -129,6 +131,12 @@ impl<'o> Scan<'o> {
             uids,
             proc,
         }
+    }
+
+    /// The scanner's own PID namespace, if this is the device number of the procfs that shows it.
+    pub(crate) fn shown_by_own_proc(&self, device: u64) -> Option<NamespaceId> {
+        let own = fstat(&self.proc).is_ok_and(|own| own.st_dev == device);
+        self.own_pid_namespace.filter(|_| own)
     }
 
     pub(crate) fn wants(&self, part: Part) -> bool {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
-use crate::sys::visit;
+use crate::sys::{helper, visit};
 use crate::{Error, Namespace};
 
 /// A mount namespace, seen from its own root directory.
@@ -154,5 +154,5 @@ pub fn open_in(root: impl AsFd, path: &CStr, limit: Duration) -> Result<OwnedFd,
 /// lxkns_ops::visit::reap_abandoned();
 /// ```
 pub fn reap_abandoned() {
-    visit::reap_abandoned();
+    helper::reap_abandoned();
 }

@@ -232,12 +232,7 @@ fn broken_snapshots() {
         "lxkns snapshot",
     ] {
         let line = format!("{tool} --input -");
-        for broken in [
-            "",
-            "{",
-            "[]",
-            "{\"a\": 1}",
-        ] {
+        for broken in ["", "{", "[]", "{\"a\": 1}"] {
             let outcome = run_with_stdin(&line, broken.as_bytes());
             check(&line, &outcome, 1, &["standard input", "lxkns snapshot"]);
         }

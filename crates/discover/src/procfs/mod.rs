@@ -10,23 +10,27 @@ pub(crate) mod stat;
 pub(crate) mod status;
 pub(crate) mod task;
 
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use lxkns_model::Reason;
+use lxkns_ops::Namespace;
 use lxkns_species::Pid;
-use rustix::fs::{Mode, OFlags, RawDir, fstat, fstatfs, openat};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, RawDir, StatxFlags, fstat, fstatfs, makedev, openat, statat, statx,
+};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::path::{Arg, DecInt};
 
 use task::TaskDir;
 
-use crate::gaps::reason;
-
 /// `PROC_SUPER_MAGIC` of linux/magic.h.
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
+
+/// The inode of the root directory of every procfs, `PROC_ROOT_INO` of linux/proc_ns.h.
+pub(crate) const ROOT_INODE: u64 = 1;
 
 /// An open procfs, or what stands in for one.
 #[derive(Debug)]
@@ -112,25 +116,58 @@ impl Procfs {
     }
 
     /// Opens a file anew that is open with `O_PATH`, this time for asking it questions.
-    pub(crate) fn reopen(&self, file: &OwnedFd) -> Result<OwnedFd, Reason> {
-        if !self.is_ours() {
-            return Err(Reason::ForeignProc);
+    ///
+    /// # Errors
+    ///
+    /// EXDEV if this procfs does not show the scanner.
+    pub(crate) fn reopen(&self, file: &OwnedFd) -> Result<OwnedFd, Errno> {
+        let opened = self.open_file(&format!("thread-self/fd/{}", file.as_raw_fd()));
+        opened.map_err(|errno| match errno {
+            Errno::NOENT if !self.is_ours() => Errno::XDEV,
+            errno => errno,
+        })
+    }
+
+    /// Opens a namespace by somebody's file descriptor, which may be any other file by now. Such a
+    /// file must not be opened, not even for a look: a FIFO waits for who writes to it, a device may
+    /// do something, a file server may not answer.
+    ///
+    /// # Errors
+    ///
+    /// ENOENT if it is no namespace; as for [`Procfs::reopen`].
+    pub(crate) fn open_if_namespace(
+        &self,
+        directory: BorrowedFd<'_>,
+        path: impl Arg,
+    ) -> Result<OwnedFd, Errno> {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let file = openat(directory, path, flags, Mode::empty())?;
+        let (device, _) = identity(&file)?;
+        if Some(device) != self.nsfs_device() {
+            return Err(Errno::NOENT);
         }
-        self.open_file(&format!("self/fd/{}", file.as_raw_fd()))
-            .map_err(reason)
+        self.reopen(&file)
+    }
+
+    /// The device number of nsfs: every file with it is a namespace.
+    pub(crate) fn nsfs_device(&self) -> Option<u64> {
+        Namespace::nsfs_device().or_else(|| {
+            // Where nothing is mounted at `/proc`.
+            let own = statat(&self.root, c"thread-self/ns/user", AtFlags::empty()).ok();
+            own.filter(|_| self.kind != Kind::Tree)
+                .map(|own| own.st_dev)
+        })
     }
 
     /// Why this cannot be what somebody meant by a procfs, if it cannot.
     pub(crate) fn is_nonsense(&self) -> Option<&'static str> {
-        /// `PROC_ROOT_INO` of linux/proc_ns.h.
-        const ROOT: u64 = 1;
         match self.kind {
             Kind::Tree if self.pids().is_ok_and(|pids| pids.is_empty()) => {
                 Some("no procfs is mounted there")
             }
             Kind::Tree => None,
             Kind::Ours | Kind::Foreign => fstat(&self.root)
-                .is_ok_and(|stat| stat.st_ino != ROOT)
+                .is_ok_and(|stat| stat.st_ino != ROOT_INODE)
                 .then_some("it is inside of a procfs, not its root directory"),
         }
     }
@@ -146,8 +183,8 @@ impl AsFd for Procfs {
 /// a process has one PID; in an ancestor's it has several; in a stranger's there is no `self`.
 pub(crate) fn shows_own_pid_namespace(proc: BorrowedFd<'_>) -> bool {
     let mut buffer = [0; 4096];
-    let read = read_into(proc, c"self/status", &mut buffer);
-    read.is_ok_and(|text| status::parse(text).pids.count() == 1)
+    let read = read_whole(proc, c"self/status", &mut buffer);
+    read.is_ok_and(|text| status::parse(&text).pids.count() == 1)
 }
 
 /// Calls `found` with all entries of a directory whose names are decimal numbers.
@@ -167,6 +204,16 @@ pub(crate) fn numbers_in(
     Ok(())
 }
 
+/// Device and inode of an open file, without waiting for any file server.
+pub(crate) fn identity(file: &OwnedFd) -> Result<(u64, u64), Errno> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let stat = statx(file, c"", flags, StatxFlags::empty())?;
+    Ok((
+        makedev(stat.stx_dev_major, stat.stx_dev_minor),
+        stat.stx_ino,
+    ))
+}
+
 /// Reads a small file below `directory` with one read; what does not fit is cut off.
 pub(crate) fn read_into<'b>(
     directory: BorrowedFd<'_>,
@@ -181,6 +228,24 @@ pub(crate) fn read_into<'b>(
     )?;
     let length = retry_on_intr(|| rustix::io::read(&file, &mut *buffer))?;
     Ok(buffer.get(..length).unwrap_or_default())
+}
+
+/// Reads a file below `directory` that is small as a rule: then one read of the buffer will do.
+pub(crate) fn read_whole<'b>(
+    directory: BorrowedFd<'_>,
+    path: impl Arg + Copy,
+    buffer: &'b mut [u8],
+) -> Result<Cow<'b, [u8]>, Errno> {
+    /// A task may have 65,536 supplementary groups, and a user namespace 340 lines of UIDs.
+    const LIMIT: usize = 4 * 1024 * 1024;
+    let length = read_into(directory, path, buffer)?.len();
+    if length < buffer.len() {
+        return Ok(Cow::Borrowed(buffer.get(..length).unwrap_or_default()));
+    }
+    match read_all(directory, path, LIMIT)? {
+        (text, false) => Ok(Cow::Owned(text)),
+        (_, true) => Err(Errno::NOMEM),
+    }
 }
 
 /// Reads a file below `directory` to its end, but not more than `limit` bytes. Says whether there

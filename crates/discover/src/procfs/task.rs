@@ -4,6 +4,7 @@
 //! ESRCH or ENOENT, even if its number is in use again. So all that is read through one
 //! [`TaskDir`] is about one and the same task.
 
+use std::borrow::Cow;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -11,7 +12,7 @@ use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Uid};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
 
-use super::read_into;
+use super::{read_into, read_whole};
 
 /// `/proc/PID` or `/proc/PID/task/TID`, open.
 #[derive(Debug)]
@@ -64,6 +65,15 @@ impl TaskDir {
     /// Reads a small file.
     pub(crate) fn read<'b>(&self, name: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
         read_into(self.0.as_fd(), name, buffer)
+    }
+
+    /// Reads a file that is small as a rule.
+    pub(crate) fn read_whole<'b>(
+        &self,
+        name: &CStr,
+        buffer: &'b mut [u8],
+    ) -> Result<Cow<'b, [u8]>, Errno> {
+        read_whole(self.0.as_fd(), name, buffer)
     }
 
     /// The namespace of this type that the task is joined to.

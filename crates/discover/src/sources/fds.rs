@@ -8,14 +8,12 @@
 //! `/proc/PID/task/TID/fd` shows.
 
 use std::ffi::CStr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use lxkns_model::{Holder, Missing, Part, Reason};
-use lxkns_ops::{Namespace, pidfd};
+use lxkns_ops::{Namespace, pidfd, socket};
 use lxkns_species::{NamespaceId, Pid};
-use rustix::fs::{
-    AtFlags, FileType, Mode, OFlags, StatxFlags, makedev, openat, readlinkat_raw, statx,
-};
+use rustix::fs::{AtFlags, FileType, StatxFlags, makedev, readlinkat_raw, statx};
 use rustix::io::Errno;
 
 use super::processes::{Found, OpenProcess, OpenThread};
@@ -107,7 +105,7 @@ fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
             match file_at(scan, &directory, name) {
                 File::Namespace(id) if scan.wants(Part::Fds) => {
                     scan.resolver
-                        .meet(id, || openat(&directory, name, OPEN, Mode::empty()));
+                        .meet(id, || scan.proc.open_if_namespace(directory.as_fd(), name));
                     let holder = Holder::Fd {
                         pid: table.pid,
                         tid: table.tid,
@@ -120,24 +118,20 @@ fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
                     scan.gaps.add(Missing::Fds, reason(errno), example);
                 }
                 File::Socket { inode } => sockets.socket(fd, inode, found),
-                File::Tun => sockets.tun(fd, found),
+                File::Tun => sockets.tun(fd),
                 // A directory may be listed that must not be followed into: then it is all of it.
                 File::Unreadable(errno) => unreadable = Some(errno),
                 File::Namespace(_) | File::Unopenable(_) | File::Other => {}
             }
         })
     });
+    sockets.ask(found);
     match unreadable.map_or(looked, Err) {
         Ok(()) => found.file_tables.push(table.tid.unwrap_or(table.pid)),
         Err(Errno::NOENT | Errno::SRCH) => {}
         Err(errno) => scan.gaps.add(Missing::Fds, reason(errno), table.name()),
     }
 }
-
-const OPEN: OFlags = OFlags::RDONLY
-    .union(OFlags::CLOEXEC)
-    .union(OFlags::NONBLOCK)
-    .union(OFlags::NOCTTY);
 
 enum File {
     Namespace(NamespaceId),
@@ -164,10 +158,10 @@ fn file_at(scan: &Scan<'_>, directory: &OwnedFd, name: &CStr) -> File {
         Err(errno) => return File::Unreadable(errno),
     };
     let device = makedev(stat.stx_dev_major, stat.stx_dev_minor);
-    if Some(device) == Namespace::nsfs_device() {
+    if Some(device) == scan.proc.nsfs_device() {
         return match linked_namespace(directory, name) {
             Some(id) if id.inode() == stat.stx_ino => File::Namespace(id),
-            _ => match opened_namespace(directory, name) {
+            _ => match opened_namespace(scan, directory, name) {
                 Ok(id) => File::Namespace(id),
                 Err(Errno::NOENT | Errno::SRCH) => File::Other,
                 Err(errno) => File::Unopenable(errno),
@@ -175,9 +169,12 @@ fn file_at(scan: &Scan<'_>, directory: &OwnedFd, name: &CStr) -> File {
         };
     }
     match FileType::from_raw_mode(stat.stx_mode.into()) {
-        FileType::Socket => File::Socket {
-            inode: stat.stx_ino,
-        },
+        // What is open by name only (O_PATH) is no socket.
+        FileType::Socket if socket::device().is_none_or(|sockets| sockets == device) => {
+            File::Socket {
+                inode: stat.stx_ino,
+            }
+        }
         FileType::CharacterDevice
             if (stat.stx_rdev_major, stat.stx_rdev_minor) == sockets::TUN_DEVICE =>
         {
@@ -194,9 +191,12 @@ fn linked_namespace(directory: &OwnedFd, name: &CStr) -> Option<NamespaceId> {
     NamespaceId::from_link(buffer.get(..length)?)
 }
 
-fn opened_namespace(directory: &OwnedFd, name: &CStr) -> Result<NamespaceId, Errno> {
-    let fd = openat(directory, name, OPEN, Mode::empty())?;
-    // The process may have put something else there meanwhile.
+fn opened_namespace(
+    scan: &Scan<'_>,
+    directory: &OwnedFd,
+    name: &CStr,
+) -> Result<NamespaceId, Errno> {
+    let fd = scan.proc.open_if_namespace(directory.as_fd(), name)?;
     Namespace::from_fd(fd)
         .map(|namespace| namespace.id())
         .map_err(|error| error.errno().unwrap_or(Errno::NOENT))

@@ -1,16 +1,18 @@
 //! Sockets and tun/tap device files: each keeps the network namespace alive it was made in.
 //!
 //! The kernel tells that namespace only to who has the socket: so the file is duplicated from the
-//! other process (pidfd_getfd(2)), asked, and closed. One socket is asked once, however many
-//! processes share it; and where sockets have a namespace cookie, one namespace is opened once,
-//! however many sockets it has.
+//! other process (pidfd_getfd(2)), asked, and closed, by a child that may get stuck
+//! ([`socket::of_files`]). One socket is asked once, however many processes share it; and where sockets
+//! have a namespace cookie, one namespace is opened once, however many sockets it has.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
 
 use lxkns_model::{Holder, Missing, Part, Reason};
-use lxkns_ops::{Error, Namespace, pidfd, socket};
+use lxkns_ops::socket::{self, Told};
+use lxkns_ops::{Error, Namespace, pidfd};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
 
@@ -22,20 +24,40 @@ use crate::scan::Scan;
 /// Major and minor number of `/dev/net/tun`.
 pub(crate) const TUN_DEVICE: (u32, u32) = (10, 200);
 
+/// So long the files of one table may take. Only a file server that does not answer takes so long, by a
+/// file that has come in the place of a socket meanwhile.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// So long all of them together may take.
+const TOTAL_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Which network namespace goes with which socket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct SocketTable {
     by_inode: HashMap<u64, NamespaceId>,
     by_cookie: HashMap<u64, NamespaceId>,
+    /// The time left for waiting for file servers.
+    patience: Duration,
 }
 
-/// The sockets of one file table.
+impl Default for SocketTable {
+    fn default() -> SocketTable {
+        SocketTable {
+            by_inode: HashMap::new(),
+            by_cookie: HashMap::new(),
+            patience: TOTAL_PATIENCE,
+        }
+    }
+}
+
+/// The sockets and tun/tap device files of one file table. They are asked together, see
+/// [`Of::ask`].
 pub(crate) struct Of<'s> {
     scan: &'s Scan<'s>,
     table: Table<'s>,
     wanted: bool,
-    /// Opened when first needed.
-    pidfd: Option<Result<OwnedFd, Reason>>,
+    /// Those to be asked: the fd, and the inode of a socket.
+    open: Vec<(u32, Option<u64>)>,
 }
 
 impl<'s> Of<'s> {
@@ -46,107 +68,130 @@ impl<'s> Of<'s> {
             scan,
             table,
             wanted,
-            pidfd: None,
+            open: Vec::new(),
         }
     }
 
-    /// Looks at a socket.
+    /// Takes note of a socket.
     pub(crate) fn socket(&mut self, fd: u32, inode: u64, found: &mut Found) {
         if !self.wanted {
             return;
         }
         let known = self.sockets().by_inode.get(&inode).copied();
-        let asked = match known {
-            Some(id) => Ok(id),
-            None => self.ask_socket(fd, inode),
-        };
-        match asked {
-            Ok(id) => {
-                let Table { pid, tid, .. } = self.table;
-                found.holders.push((id, Holder::Socket { pid, tid, fd }));
-            }
-            Err(Reason::Gone) => {}
-            Err(why) => self.gap(Missing::Sockets, why, fd),
+        match known {
+            Some(id) => self.is_held(id, fd, true, found),
+            None => self.open.push((fd, Some(inode))),
         }
     }
 
-    /// Looks at a tun/tap device file.
-    pub(crate) fn tun(&mut self, fd: u32, found: &mut Found) {
-        if !self.wanted {
+    /// Takes note of a tun/tap device file.
+    pub(crate) fn tun(&mut self, fd: u32) {
+        if self.wanted {
+            self.open.push((fd, None));
+        }
+    }
+
+    /// Asks all of them.
+    pub(crate) fn ask(&self, found: &mut Found) {
+        if self.open.is_empty() {
             return;
         }
-        let namespace = self
-            .duplicate(fd)
-            .and_then(|tun| socket::network_namespace(&tun).map_err(why));
-        match namespace {
-            Ok(namespace) => {
-                self.scan.resolver.meet_open(&namespace);
-                let Table { pid, tid, .. } = self.table;
-                found
-                    .holders
-                    .push((namespace.id(), Holder::Tun { pid, tid, fd }));
+        let fds: Vec<u32> = self.open.iter().map(|(fd, _)| *fd).collect();
+        let known: Vec<u64> = self.sockets().by_cookie.keys().copied().collect();
+        match self.told_of(&fds, &known) {
+            Ok(all) => {
+                for ((fd, inode), told) in self.open.iter().zip(all) {
+                    let told = told.map_err(why).and_then(|told| self.learn(*inode, told));
+                    match told {
+                        Ok(id) => self.is_held(id, *fd, inode.is_some(), found),
+                        Err(why) => self.gap(*fd, *inode, why),
+                    }
+                }
             }
-            Err(Reason::Gone) => {}
-            Err(why) => self.gap(Missing::TunDevices, why, fd),
+            Err(why) => {
+                for (fd, inode) in &self.open {
+                    self.gap(*fd, *inode, why.clone());
+                }
+            }
         }
     }
 
     /// Opens the network namespace of a socket.
-    pub(crate) fn open_namespace(&mut self, fd: u32) -> Result<Namespace, Reason> {
-        let file = self.duplicate(fd)?;
-        socket::network_namespace(&file).map_err(why)
+    pub(crate) fn open_namespace(&self, fd: u32) -> Result<Namespace, Reason> {
+        let mut all = self.told_of(&[fd], &[])?;
+        let told = all.pop().ok_or(Reason::Failed)?.map_err(why)?;
+        told.namespace.ok_or(Reason::Failed)
     }
 
-    fn ask_socket(&mut self, fd: u32, inode: u64) -> Result<NamespaceId, Reason> {
-        let file = self.duplicate(fd)?;
+    fn told_of(&self, fds: &[u32], known: &[u64]) -> Result<Vec<Result<Told, Error>>, Reason> {
+        let limit = self.sockets().patience.min(PATIENCE);
+        if limit.is_zero() {
+            return Err(Reason::TimedOut);
+        }
+        let pidfd = self.pidfd()?;
+        let all = socket::of_files(&pidfd, fds, known, limit).map_err(why)?;
+        let is_late = |told: &Result<Told, Error>| {
+            let error = told.as_ref().err();
+            error.and_then(Error::errno) == Some(Errno::TIMEDOUT)
+        };
+        if all.iter().any(is_late) {
+            let mut sockets = self.sockets();
+            sockets.patience = sockets.patience.saturating_sub(limit);
+        }
+        Ok(all)
+    }
+
+    fn pidfd(&self) -> Result<OwnedFd, Reason> {
+        let pidfd = match self.table.tid {
+            Some(tid) => pidfd::of_thread(tid),
+            None => pidfd::of_process(self.table.pid),
+        };
+        let pidfd = pidfd.map_err(|error| match error.errno() {
+            // Before Linux 6.9 only whole processes have pidfds.
+            Some(Errno::INVAL) => Reason::Unsupported,
+            _ => why(error),
+        })?;
+        // The number was still that of our process when the pidfd was opened.
+        if self.table.task.is_alive() {
+            Ok(pidfd)
+        } else {
+            Err(Reason::Gone)
+        }
+    }
+
+    fn learn(&self, inode: Option<u64>, told: Told) -> Result<NamespaceId, Reason> {
         // It is the same socket, unless the process has put another one there meanwhile.
-        let is_same = rustix::fs::fstat(&file).is_ok_and(|stat| stat.st_ino == inode);
-        if !is_same {
+        if inode.is_some_and(|inode| inode != told.inode) {
             return Err(Reason::Gone);
         }
-        let cookie = socket::cookie(&file).ok();
-        let known = cookie.and_then(|cookie| self.sockets().by_cookie.get(&cookie).copied());
-        let id = match known {
-            Some(id) => id,
-            None => {
-                let namespace: Namespace = socket::network_namespace(&file).map_err(why)?;
+        let id = match told.namespace {
+            Some(namespace) => {
                 self.scan.resolver.meet_open(&namespace);
                 namespace.id()
             }
+            None => {
+                let cookie = told.cookie.ok_or(Reason::Failed)?;
+                let known = self.sockets().by_cookie.get(&cookie).copied();
+                known.ok_or(Reason::Failed)?
+            }
         };
         let mut sockets = self.sockets();
-        sockets.by_inode.insert(inode, id);
-        if let Some(cookie) = cookie {
+        if let Some(inode) = inode {
+            sockets.by_inode.insert(inode, id);
+        }
+        if let Some(cookie) = told.cookie {
             sockets.by_cookie.insert(cookie, id);
         }
         Ok(id)
     }
 
-    /// A copy of the other process's file.
-    fn duplicate(&mut self, fd: u32) -> Result<OwnedFd, Reason> {
-        let table = self.table;
-        let pidfd = self.pidfd.get_or_insert_with(|| {
-            let pidfd = match table.tid {
-                Some(tid) => pidfd::of_thread(tid),
-                None => pidfd::of_process(table.pid),
-            };
-            let pidfd = pidfd.map_err(|error| match error.errno() {
-                // Before Linux 6.9 only whole processes have pidfds.
-                Some(Errno::INVAL) => Reason::Unsupported,
-                _ => why(error),
-            })?;
-            // The number was still that of our process when the pidfd was opened.
-            if table.task.is_alive() {
-                Ok(pidfd)
-            } else {
-                Err(Reason::Gone)
-            }
-        });
-        let pidfd = pidfd.as_ref().map_err(Clone::clone)?;
-        pidfd::get_fd(pidfd, fd).map_err(|error| match error.errno() {
-            Some(Errno::BADF) => Reason::Gone,
-            _ => why(error),
-        })
+    fn is_held(&self, id: NamespaceId, fd: u32, by_socket: bool, found: &mut Found) {
+        let Table { pid, tid, .. } = self.table;
+        let holder = match by_socket {
+            true => Holder::Socket { pid, tid, fd },
+            false => Holder::Tun { pid, tid, fd },
+        };
+        found.holders.push((id, holder));
     }
 
     fn sockets(&self) -> MutexGuard<'s, SocketTable> {
@@ -156,7 +201,14 @@ impl<'s> Of<'s> {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn gap(&self, what: Missing, why: Reason, fd: u32) {
+    fn gap(&self, fd: u32, inode: Option<u64>, why: Reason) {
+        if why == Reason::Gone {
+            return;
+        }
+        let what = match inode {
+            Some(_) => Missing::Sockets,
+            None => Missing::TunDevices,
+        };
         self.scan
             .gaps
             .add(what, why, format!("fd {fd} of {}", self.table.name()));
@@ -164,5 +216,9 @@ impl<'s> Of<'s> {
 }
 
 fn why(error: Error) -> Reason {
-    error.errno().map_or(Reason::Failed, reason)
+    match error.errno() {
+        // Closed meanwhile, or only a name of it is open (O_PATH).
+        Some(Errno::BADF) => Reason::Gone,
+        errno => errno.map_or(Reason::Failed, reason),
+    }
 }

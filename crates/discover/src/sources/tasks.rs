@@ -13,7 +13,7 @@
 mod details;
 
 use std::collections::{HashMap, HashSet};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use lxkns_model::{Holder, Joined, Part, ProcessFacts, Reason, Text, ThreadFacts};
 use lxkns_ops::bpf::KernelTypes;
@@ -263,7 +263,7 @@ impl Reading<'_> {
             self.meet(task, next, true);
             if !self.scan.resolver.has(next) {
                 // A PID namespace without a first process: there is no link to open it by.
-                self.scan.resolver.meet_closed(next, Reason::Unsupported);
+                self.scan.resolver.meet_closed(next, Reason::Unborn);
             }
             let tid = (task.tid != task.pid).then_some(task.tid);
             seen.holders
@@ -306,9 +306,9 @@ impl Reading<'_> {
             match file.kind {
                 OpenFileKind::Namespace(Some(id)) if self.scan.wants(Part::Fds) => {
                     self.scan.resolver.meet(id, || {
-                        self.scan
-                            .proc
-                            .open_file(&format!("{pid}/task/{}/fd/{fd}", file.tid))
+                        let path = format!("{pid}/task/{}/fd/{fd}", file.tid);
+                        let proc = &self.scan.proc;
+                        proc.open_if_namespace(proc.as_fd(), &path)
                     });
                     seen.holders.push((id, Holder::Fd { pid, tid, fd }));
                 }
@@ -321,7 +321,9 @@ impl Reading<'_> {
                 OpenFileKind::Tun if self.scan.wants(Part::Sockets) => {
                     let mut found = Found::default();
                     self.with_table(file, |table| {
-                        sockets::Of::new(self.scan, table).tun(fd, &mut found);
+                        let mut sockets = sockets::Of::new(self.scan, table);
+                        sockets.tun(fd);
+                        sockets.ask(&mut found);
                     });
                     seen.holders.append(&mut found.holders);
                 }

@@ -44,7 +44,10 @@ fn what_is_no_snapshot_at_all() {
     refused("", "the document is empty");
     refused(" \n", "the document is empty");
     refused("[]", "document: invalid length 0, expected an object");
-    refused("7", "document: invalid type: integer `7`, expected an object");
+    refused(
+        "7",
+        "document: invalid type: integer `7`, expected an object",
+    );
     refused(
         "{",
         "malformed JSON: EOF while parsing an object at line 1 column 1",

@@ -16,8 +16,8 @@ use rustix::thread::{
     Gid, Uid, move_into_link_name_space, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
+use super::helper::BlockedSignals;
 use super::process::checked;
-use super::visit::BlockedSignals;
 
 /// Gives the calling thread a root and working directory of its own, as it needs for entering a
 /// mount namespace.
@@ -73,11 +73,13 @@ fn prepare(entry: &Entry, files: RawFd) -> Result<()> {
     if entry.forks {
         // One that comes before anybody can pass it on has to wait.
         let signals = BlockedSignals::all()?;
+        let heeding = heed_children();
         // SAFETY: as fork(2); the child goes on with a copy of this stack. It will execute a
         // program, so it does not matter that the C library does not know its thread id.
         let result = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
         match checked(result)? {
             0 => {
+                ignore_children_if(heeding);
                 drop(signals);
                 die_with_parent()?;
             }
@@ -93,13 +95,31 @@ pub(crate) fn go_on_in_child() -> Result<()> {
     is_only_thread()?;
     // One that comes before anybody can pass it on has to wait.
     let signals = BlockedSignals::all()?;
+    let heeding = heed_children();
     // SAFETY: there is no other thread whose work, or lock, could be cut off in the middle.
     match checked(unsafe { libc::fork() }.into())? {
         0 => {
+            ignore_children_if(heeding);
             drop(signals);
             die_with_parent()
         }
         child => act_for(child as libc::pid_t, highest_file()),
+    }
+}
+
+/// Has this process be told how its children end: whoever has started it may have had it ignore them
+/// (SIGCHLD), and then nobody can wait for them. Returns whether it did.
+fn heed_children() -> bool {
+    // SAFETY: this process handles the signal nowhere.
+    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+    before == libc::SIG_IGN
+}
+
+/// Back to that, for a program that is to find everything as if it had been started directly.
+fn ignore_children_if(ignored: bool) {
+    if ignored {
+        // SAFETY: as above.
+        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
     }
 }
 
@@ -189,14 +209,13 @@ fn pass_signals_on(child: libc::pid_t) -> libc::c_int {
     // SAFETY: blocks just these signals for this process, which has one thread; they wait to be
     // taken. They have been blocked, with all others, since before the child was there.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const signals, std::ptr::null_mut()) };
-    // SAFETY: an ignored SIGCHLD would not wait; and nothing else of this process handles it.
-    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     let mut status = 0;
     loop {
         // SAFETY: asks for our child; `status` is a local.
         let ended = unsafe { libc::waitpid(child, &raw mut status, libc::__WALL | libc::WNOHANG) };
         if ended != 0 {
-            return status;
+            // Nobody else waits for our child.
+            return if ended == child { status } else { 255 << 8 };
         }
         // SAFETY: a plain struct of integers, for which zeros will do.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };

@@ -6,6 +6,7 @@
 pub(crate) mod bpf;
 pub(crate) mod enter;
 pub(crate) mod handle;
+pub(crate) mod helper;
 pub(crate) mod listns;
 pub(crate) mod mounts;
 pub(crate) mod nsfs;

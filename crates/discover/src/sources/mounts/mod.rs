@@ -23,12 +23,13 @@ use lxkns_model::{Holder, Missing, Part, Reason, Text};
 use lxkns_ops::visit::open_in;
 use lxkns_ops::{Namespace, mounts};
 use lxkns_species::{NamespaceId, NamespaceType};
-use rustix::fs::{AtFlags, StatxFlags, makedev, readlinkat_raw, statx};
+use rustix::fs::readlinkat_raw;
 use rustix::io::Errno;
 
-use self::place::{Entry, Place};
+use self::place::{Entry, Mounted, Place};
 use self::target::{Target, targets};
 use crate::gaps::reason;
+use crate::procfs::{ROOT_INODE, identity};
 use crate::scan::{Scan, Sightings};
 use crate::workers::share_out;
 
@@ -62,6 +63,7 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
     if scan.wants(Part::Kernel) && scan.walks_mount_namespaces {
         walk.all_others(&sightings.listed_before, &mut sightings.holders);
     }
+    walk.parts_of_proc(&mut sightings.holders);
 }
 
 /// The walk through all mount namespaces.
@@ -85,6 +87,8 @@ struct Shared {
     passed: HashSet<NamespaceId>,
     /// Which PID namespace a procfs shows, by its device number.
     proc_shows: HashMap<u64, NamespaceId>,
+    /// Where only a part of a procfs is mounted: the device number, the mount namespace, the path.
+    proc_parts: Vec<(u64, NamespaceId, Vec<u8>)>,
     /// The time left for waiting for file servers.
     patience: Duration,
 }
@@ -94,6 +98,28 @@ type Held = Vec<(NamespaceId, Holder)>;
 impl Walk<'_> {
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where a part of a procfs is mounted, PID 1 is not to be found; but maybe the whole was somewhere
+    /// else.
+    fn parts_of_proc(&self, held: &mut Held) {
+        let parts = mem::take(&mut self.shared().proc_parts);
+        for (device, place, path) in parts {
+            let shown = self.shared().proc_shows.get(&device).copied();
+            if let Some(id) = shown.or_else(|| self.scan.shown_by_own_proc(device)) {
+                let mount_namespace = Some(place);
+                let path = Text::from(path);
+                held.push((
+                    id,
+                    Holder::ProcMount {
+                        mount_namespace,
+                        path,
+                    },
+                ));
+            } else {
+                self.gap(Missing::ProcMounts, Reason::NobodyToAsk, place, &path);
+            }
+        }
     }
 
     fn begin_at_all(&self, targets: &[Target], held: &mut Held) {
@@ -192,18 +218,26 @@ impl Walk<'_> {
     fn enter<'t>(&self, place: &Place<'_>, entry: &Entry, held: &mut Held) -> Option<Place<'t>> {
         let mount_namespace = Some(place.id);
         let path = Text::from(entry.path.as_slice());
-        let Some(id) = entry.namespace else {
-            match self.pid_namespace_shown(place, entry) {
-                Ok(id) => held.push((
-                    id,
-                    Holder::ProcMount {
-                        mount_namespace,
-                        path,
-                    },
-                )),
-                Err(why) => self.gap(Missing::ProcMounts, why, place, entry),
+        let id = match entry.what {
+            Mounted::Namespace(id) => id,
+            Mounted::Proc => {
+                match self.pid_namespace_shown(place, entry) {
+                    Ok(id) => held.push((
+                        id,
+                        Holder::ProcMount {
+                            mount_namespace,
+                            path,
+                        },
+                    )),
+                    Err(why) => self.gap(Missing::ProcMounts, why, place.id, &entry.path),
+                }
+                return None;
             }
-            return None;
+            Mounted::PartOfProc => {
+                let part = (entry.device, place.id, entry.path.clone());
+                self.shared().proc_parts.push(part);
+                return None;
+            }
         };
         held.push((
             id,
@@ -233,7 +267,7 @@ impl Walk<'_> {
                     self.shared().seen.remove(&id);
                 }
                 self.scan.resolver.meet_closed(id, why.clone());
-                self.gap(Missing::BindMounts, why, place, entry);
+                self.gap(Missing::BindMounts, why, place.id, &entry.path);
             }
         }
         None
@@ -249,9 +283,9 @@ impl Walk<'_> {
         shared.seen.insert(id)
     }
 
-    fn gap(&self, what: Missing, why: Reason, place: &Place<'_>, entry: &Entry) {
-        let mut example = entry.path.clone();
-        example.extend_from_slice(format!(" in {}", place.id).as_bytes());
+    fn gap(&self, what: Missing, why: Reason, place: NamespaceId, path: &[u8]) {
+        let mut example = path.to_vec();
+        example.extend_from_slice(format!(" in {place}").as_bytes());
         self.scan.gaps.add(what, why, example);
     }
 
@@ -259,10 +293,10 @@ impl Walk<'_> {
     fn open(&self, place: &Place<'_>, entry: &Entry, id: NamespaceId) -> Result<Namespace, Reason> {
         let file = self.open_path(place, entry)?;
         let (device, inode) = identity(&file).map_err(reason)?;
-        if (Some(device), inode) != (Namespace::nsfs_device(), id.inode()) {
+        if (Some(device), inode) != (self.scan.proc.nsfs_device(), id.inode()) {
             return Err(Reason::Covered);
         }
-        let fd = self.scan.proc.reopen(&file)?;
+        let fd = self.scan.proc.reopen(&file).map_err(reason)?;
         Namespace::expecting(fd, id).map_err(|_| Reason::Covered)
     }
 
@@ -296,8 +330,9 @@ impl Walk<'_> {
             return Ok(id);
         }
         let mount = self.open_path(place, entry)?;
-        let (device, _) = identity(&mount).map_err(reason)?;
-        if device != entry.device {
+        // Anything but the root directory of this very procfs may be somebody's trap.
+        let found = identity(&mount).map_err(reason)?;
+        if found != (entry.device, ROOT_INODE) {
             return Err(Reason::Covered);
         }
         let mut buffer = [0; 64];
@@ -346,14 +381,4 @@ impl Walk<'_> {
         }
         Err(why)
     }
-}
-
-/// Device and inode of an open file, without waiting for any file server.
-fn identity(file: &OwnedFd) -> Result<(u64, u64), Errno> {
-    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-    let stat = statx(file, c"", flags, StatxFlags::empty())?;
-    Ok((
-        makedev(stat.stx_dev_major, stat.stx_dev_minor),
-        stat.stx_ino,
-    ))
 }

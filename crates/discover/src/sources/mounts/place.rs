@@ -43,14 +43,23 @@ pub(super) struct Entry {
     pub(super) device: u64,
     /// The mount point; empty if it cannot be reached.
     pub(super) path: Vec<u8>,
-    /// The namespace that is mounted; `None` for a procfs.
-    pub(super) namespace: Option<NamespaceId>,
+    pub(super) what: Mounted,
+}
+
+/// What is mounted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mounted {
+    Namespace(NamespaceId),
+    /// A procfs, which shows a PID namespace.
+    Proc,
+    /// A file or directory in a procfs.
+    PartOfProc,
 }
 
 impl Entry {
     /// What is mounted, wherever.
-    fn what(&self) -> (u64, Option<NamespaceId>) {
-        (self.device, self.namespace)
+    fn what(&self) -> (u64, Mounted) {
+        (self.device, self.what)
     }
 }
 
@@ -178,7 +187,10 @@ impl<'t> Place<'t> {
 
     /// Forgets all mounts but those of these namespaces.
     pub(super) fn keep_only(&mut self, namespaces: &HashSet<NamespaceId>) {
-        let wanted = |entry: &Entry| entry.namespace.is_some_and(|id| namespaces.contains(&id));
+        let wanted = |entry: &Entry| match entry.what {
+            Mounted::Namespace(id) => namespaces.contains(&id),
+            Mounted::Proc | Mounted::PartOfProc => false,
+        };
         let entries: Vec<Entry> = mem::take(&mut self.entries).filter(wanted).collect();
         self.entries = entries.into_iter();
     }
@@ -221,7 +233,7 @@ impl<'t> Place<'t> {
             let device = mount.device;
             match mount.fs_type {
                 b"nsfs" => of_nsfs(scan, device, &mount.root, mount.mount_point.into_owned()),
-                b"proc" => of_proc(scan, device, mount.mount_point.into_owned()),
+                b"proc" => of_proc(scan, device, &mount.root, mount.mount_point.into_owned()),
                 _ => None,
             }
         };
@@ -246,23 +258,31 @@ fn listed(scan: &Scan<'_>, unique_id: u64, count: u32) -> Result<Option<Vec<Entr
     }
     let mut entries = Vec::new();
     for mount in list {
-        // What has been unmounted meanwhile holds nothing.
-        let Ok(superblock) = mounts::superblock(of, mount) else {
+        let Some(superblock) = unless_gone(mounts::superblock(of, mount))? else {
             continue;
         };
         if !matches!(superblock.magic, NSFS_MAGIC | PROC_MAGIC) {
             continue;
         }
-        let Ok(mount) = mounts::describe(of, mount) else {
+        let Some(mount) = unless_gone(mounts::describe(of, mount))? else {
             continue;
         };
         let (device, path) = (superblock.device, mount.point.unwrap_or_default());
         entries.extend(match superblock.magic {
             NSFS_MAGIC => of_nsfs(scan, device, &mount.root, path),
-            _ => of_proc(scan, device, path),
+            _ => of_proc(scan, device, &mount.root, path),
         });
     }
     Ok(Some(entries))
+}
+
+/// What has been unmounted meanwhile holds nothing.
+fn unless_gone<T>(asked: Result<T, Error>) -> Result<Option<T>, Error> {
+    match asked {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.is_gone() => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn of_nsfs(scan: &Scan<'_>, device: u64, root: &[u8], path: Vec<u8>) -> Option<Entry> {
@@ -274,15 +294,18 @@ fn of_nsfs(scan: &Scan<'_>, device: u64, root: &[u8], path: Vec<u8>) -> Option<E
     wanted.then_some(Entry {
         device,
         path,
-        namespace: Some(id),
+        what: Mounted::Namespace(id),
     })
 }
 
-fn of_proc(scan: &Scan<'_>, device: u64, path: Vec<u8>) -> Option<Entry> {
+fn of_proc(scan: &Scan<'_>, device: u64, root: &[u8], path: Vec<u8>) -> Option<Entry> {
     scan.seeks_type(NamespaceType::Pid).then_some(Entry {
         device,
         path,
-        namespace: None,
+        what: match root {
+            b"/" => Mounted::Proc,
+            _ => Mounted::PartOfProc,
+        },
     })
 }
 

@@ -1,6 +1,7 @@
 //! The mount namespaces with which a walk begins: processes are in them, or have them open.
 
 use std::collections::HashMap;
+use std::os::fd::AsFd as _;
 
 use lxkns_model::{Holder, Reason};
 use lxkns_ops::Namespace;
@@ -38,7 +39,8 @@ impl Target {
             _ => None,
         });
         members.chain(handles).map(move |path| {
-            let fd = scan.proc.open_file(&path).map_err(reason)?;
+            let fd = scan.proc.open_if_namespace(scan.proc.as_fd(), &path);
+            let fd = fd.map_err(reason)?;
             Namespace::expecting(fd, self.id)
                 .map_err(|error| error.errno().map_or(Reason::Gone, reason))
         })

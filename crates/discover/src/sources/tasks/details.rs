@@ -142,7 +142,7 @@ impl Reader<'_> {
             return Ok(text.clone());
         }
         let pid = task.pid;
-        let read = cgroup_in(self.scan.proc.as_fd(), format!("{pid}/cgroup"));
+        let read = cgroup_in(self.scan.proc.as_fd(), format!("{pid}/cgroup").as_str());
         let text = told(self.scan, pid, read)?;
         if let Some(text) = &text
             && task.cgroups != 0

@@ -29,6 +29,7 @@ mod bpf;
 mod describe;
 mod error;
 pub mod features;
+mod file;
 mod gaps;
 mod leak_check;
 mod mounted;

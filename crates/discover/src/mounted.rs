@@ -6,19 +6,20 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use lxkns_model::{Namespace, Snapshot, Text};
-use lxkns_ops::visit::MountView;
+use lxkns_ops::visit::{MountView, open_in};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
-use rustix::fs::{FileType, Stat};
+use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, openat};
 use rustix::io::Errno;
 
 use crate::Error;
+use crate::file::{PATIENCE, mount_id};
 use crate::open::open;
 use crate::procfs::mountinfo::{self, Mount};
 use crate::procfs::{Procfs, read_all, read_open};
@@ -191,10 +192,15 @@ impl What {
             }
             path.canonicalize()?
         };
-        // The longest one that leads there; of several at one place the last, which is on top.
-        let above = mountinfo::parse(own_table)
-            .filter(|mount| path.starts_with(OsStr::from_bytes(&mount.mount_point)));
-        let mount = above.max_by_key(|mount| mount.mount_point.len());
+        let on_top = mount_at(&path);
+        let on_top = mountinfo::parse(own_table).find(|mount| Some(mount.id) == on_top);
+        // Else the longest one that leads there; of several at one place the last.
+        let above = || {
+            let above = mountinfo::parse(own_table)
+                .filter(|mount| path.starts_with(OsStr::from_bytes(&mount.mount_point)));
+            above.max_by_key(|mount| mount.mount_point.len())
+        };
+        let mount = on_top.or_else(above);
         let mount = mount.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         Ok(What {
             device: mount.device,
@@ -221,6 +227,13 @@ impl What {
         mounts.sort();
         mounts
     }
+}
+
+/// The number of the mount that one comes to stand on at an absolute path (Linux 5.8).
+fn mount_at(path: &Path) -> Option<u64> {
+    let root = openat(CWD, c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
+    mount_id(open_in(root, &path, PATIENCE).ok()?)
 }
 
 /// The table of a mount namespace: of a member that sees its root directory, or through a visit.

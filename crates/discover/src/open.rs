@@ -9,7 +9,6 @@
 use std::collections::HashSet;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd as _, OwnedFd};
-use std::time::Duration;
 
 use lxkns_model::{Holder, Namespace, Snapshot, Text};
 use lxkns_ops::visit::{open_in, root_of};
@@ -19,15 +18,13 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use crate::Error;
+use crate::file::PATIENCE;
 
 /// So many processes are asked for a namespace that they are joined to.
 const MEMBERS: usize = 3;
 
 /// So deep mount namespaces are opened within mount namespaces, and parents through their children.
 const MAX_DEPTH: usize = 16;
-
-/// So long a path may take if it leads over a file server that does not answer.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Opens a namespace of a snapshot of this machine that was taken just now, whoever holds it.
 ///

@@ -15,8 +15,9 @@ impl<'s> Namespace<'s> {
     /// In order of preference: the most senior leader, a thread, a process whose next child will
     /// be in it, a file descriptor, a bind mount in the scanner's mount namespace, a bind mount in
     /// a mount namespace that some process is in (`/proc/PID/root`, which is exact unless that
-    /// process has changed its root directory). `None` if none of these hold it, as with hidden
-    /// namespaces, and with those that only sockets hold.
+    /// process has changed its root directory). A mount that another namespace is mounted over, or
+    /// under, is none of them. `None` if none of these hold it, as with hidden namespaces, and with
+    /// those that only sockets hold.
     pub fn reference(self) -> Option<Text> {
         let namespace_type = self.namespace_type();
         let file = namespace_type.proc_file();
@@ -53,9 +54,23 @@ impl<'s> Namespace<'s> {
         })
     }
 
+    /// Whether another namespace is mounted at the very place of this holder, a mount. Only the one on
+    /// top can be reached there, and nothing tells which that is.
+    pub fn shares_place(self, holder: &Holder) -> bool {
+        let Some((at, path)) = place(holder) else {
+            return false;
+        };
+        let mut others = self.snapshot.namespaces().filter(|other| *other != self);
+        others.any(|other| {
+            let mut holders = other.holders().iter();
+            holders.any(|holder| place(holder) == Some((at, path)))
+        })
+    }
+
     /// How good a reference this holder makes, lower being better.
     fn rank(self, holder: &Holder) -> Option<u8> {
         match holder {
+            mount if self.shares_place(mount) => None,
             Holder::Thread { .. } => Some(0),
             Holder::PendingChildren { .. } => {
                 self.namespace_type().proc_file_for_children().map(|_| 1)
@@ -77,6 +92,21 @@ impl<'s> Namespace<'s> {
     fn scanners_mount_namespace(self) -> Option<NamespaceId> {
         let scanner = &self.snapshot.host().scanner_namespaces;
         scanner.get(NamespaceType::Mnt)
+    }
+}
+
+/// Where a holder is mounted, if it is a mount.
+fn place(holder: &Holder) -> Option<(Option<NamespaceId>, &Text)> {
+    match holder {
+        Holder::BindMount {
+            mount_namespace,
+            path,
+        }
+        | Holder::ProcMount {
+            mount_namespace,
+            path,
+        } => Some((*mount_namespace, path)),
+        _ => None,
     }
 }
 

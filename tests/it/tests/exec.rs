@@ -242,3 +242,23 @@ fn signals_reach_the_command() {
         assert_eq!(exec.wait().unwrap().code(), Some(7));
     }
 }
+
+/// Who starts a program may have it ignore the end of its children.
+#[test]
+fn the_exit_status_of_who_ignores_children() {
+    need!(root, sh);
+    let child = Script::new()
+        .unshare([Pid])
+        .fork("inside", Script::new())
+        .spawn()
+        .unwrap();
+    let line = format!(
+        "trap '' CHLD; exec \"$0\" exec pid@{} -- sh -c 'exit 9'",
+        child.pid_of("inside")
+    );
+    for _ in 0..20 {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &line]).arg(tool("lxkns").get_program());
+        assert_eq!(shell.output().unwrap().status.code(), Some(9));
+    }
+}

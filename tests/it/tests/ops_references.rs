@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use lxkns_nstest::{Child, Dir, Script, linked, need, own_namespace};
 use lxkns_ops::{Error, Fact, Namespace, Portable, Reference, pidfd, socket};
@@ -358,4 +359,46 @@ fn threads_share_their_files_or_not() {
     assert!(!shares("alone"));
     let gone = lxkns_species::Pid(u32::MAX >> 1);
     assert!(pidfd::share_files(child.pid(), gone).unwrap_err().is_gone());
+}
+
+#[test]
+fn files_of_another_process_are_asked_all_at_once() {
+    need!(root);
+    let dir = Dir::new().unwrap();
+    let fifo = dir.join("fifo");
+    let child = Script::new()
+        .mkfifo(&fifo)
+        .tcp_socket(3)
+        .tcp_socket(4)
+        .open_path(&fifo, 5)
+        .in_new(Net, |net| net.note("net", Net).tcp_socket(6))
+        .spawn()
+        .unwrap();
+    let pidfd = pidfd::of_process(child.pid()).unwrap();
+    let limit = Duration::from_secs(60);
+    let ask = |known: &[u64]| socket::of_files(&pidfd, &[3, 4, 5, 6, 99], known, limit).unwrap();
+    let told = ask(&[]);
+    let namespace = |at: usize| {
+        let told: &socket::Told = told[at].as_ref().unwrap();
+        told.namespace.as_ref().map(Namespace::id)
+    };
+    assert_eq!(namespace(0), Some(child.namespace(Net)));
+    assert_eq!(namespace(3), Some(child.noted("net")));
+    for at in [2, 4] {
+        assert_eq!(told[at].as_ref().unwrap_err().errno(), Some(Errno::BADF));
+    }
+    let cookies = [0, 1, 3].map(|at| told[at].as_ref().unwrap().cookie);
+    let [Some(cookie), same, Some(other)] = cookies else {
+        // Before Linux 5.14 every socket tells its namespace.
+        assert_eq!(namespace(1), Some(child.namespace(Net)));
+        return;
+    };
+    assert_eq!(same, Some(cookie));
+    assert_ne!(other, cookie);
+    // What is known, or was just told, is not told again.
+    assert_eq!(namespace(1), None);
+    let told = ask(&[cookie, other]);
+    for at in [0, 1, 3] {
+        assert!(told[at].as_ref().unwrap().namespace.is_none());
+    }
 }

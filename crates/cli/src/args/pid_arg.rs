@@ -69,6 +69,9 @@ pub(crate) fn unread(
     {
         return anyhow!("{what} was not looked for");
     }
+    if matches!(process.state(), Some('Z' | 'X')) && !process.threads().is_empty() {
+        return anyhow!("{what} cannot be told: its main thread has ended, others have not");
+    }
     if matches!(process.state(), Some('Z' | 'X')) {
         return anyhow!("{what} cannot be told: it has ended, and waits for its parent to notice");
     }

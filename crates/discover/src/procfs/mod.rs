@@ -18,13 +18,13 @@ use std::path::Path;
 
 use lxkns_ops::Namespace;
 use lxkns_species::Pid;
-use rustix::fs::{
-    AtFlags, Mode, OFlags, RawDir, StatxFlags, fstat, fstatfs, makedev, openat, statat, statx,
-};
+use rustix::fs::{AtFlags, Mode, OFlags, RawDir, fstat, fstatfs, openat, statat};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::path::{Arg, DecInt};
 
 use task::TaskDir;
+
+use crate::file::identity;
 
 /// `PROC_SUPER_MAGIC` of linux/magic.h.
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
@@ -204,16 +204,6 @@ pub(crate) fn numbers_in(
     Ok(())
 }
 
-/// Device and inode of an open file, without waiting for any file server.
-pub(crate) fn identity(file: &OwnedFd) -> Result<(u64, u64), Errno> {
-    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-    let stat = statx(file, c"", flags, StatxFlags::empty())?;
-    Ok((
-        makedev(stat.stx_dev_major, stat.stx_dev_minor),
-        stat.stx_ino,
-    ))
-}
-
 /// Reads a small file below `directory` with one read; what does not fit is cut off.
 pub(crate) fn read_into<'b>(
     directory: BorrowedFd<'_>,
@@ -294,4 +284,25 @@ pub(crate) fn number<N: std::str::FromStr>(text: &[u8]) -> Option<N> {
         return None;
     }
     str::from_utf8(text).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::fs::{CWD, FileType, mknodat};
+
+    use super::*;
+
+    #[test]
+    fn nothing_but_namespaces_is_opened() {
+        let proc = Procfs::open(Path::new("/proc")).unwrap();
+        let open = |path: &str| proc.open_if_namespace(proc.as_fd(), path);
+        assert!(open("self/ns/net").is_ok());
+        // Nobody writes to it: who opens it waits for ever.
+        let fifo = std::env::temp_dir().join(format!("lxkns-fifo-{}", std::process::id()));
+        mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).unwrap();
+        let file = openat(CWD, &fifo, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        std::fs::remove_file(&fifo).unwrap();
+        let fd = format!("self/fd/{}", file.as_raw_fd());
+        assert_eq!(open(&fd).unwrap_err(), Errno::NOENT);
+    }
 }

@@ -12,7 +12,7 @@ use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Uid};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
 
-use super::{read_into, read_whole};
+use super::{numbers_in, read_into, read_whole, stat};
 
 /// `/proc/PID` or `/proc/PID/task/TID`, open.
 #[derive(Debug)]
@@ -142,6 +142,23 @@ impl TaskDir {
     pub(crate) fn effective_uid(&self) -> Result<Uid, Errno> {
         let stat = statat(&self.0, c"task", AtFlags::empty())?;
         Ok(Uid(stat.st_uid))
+    }
+
+    /// A thread of this process that has not ended. Of a dead main thread hardly anything is left, while
+    /// others may go on.
+    pub(crate) fn living_thread(&self) -> Option<TaskDir> {
+        let tasks = self.directory(c"task").ok()?;
+        let mut living = None;
+        let listed = numbers_in(&tasks, |_, name| {
+            if living.is_none() {
+                living = TaskDir::open(tasks.as_fd(), name).ok().filter(|thread| {
+                    let mut buffer = [0; 1024];
+                    let stat = thread.read(c"stat", &mut buffer).ok().and_then(stat::parse);
+                    stat.is_some_and(|stat| !matches!(stat.state, 'Z' | 'X'))
+                });
+            }
+        });
+        listed.ok().and(living)
     }
 
     /// Whether the task is still there, be it as a zombie.

@@ -55,7 +55,11 @@ fn look_at(
                     found.holders.push((id, holder));
                 }
             }
-            Err(Errno::NOENT) if namespace_type == NamespaceType::Pid && task.is_alive() => {
+            // A task that is just ending has let go of all its namespaces, this one among them.
+            Err(Errno::NOENT)
+                if namespace_type == NamespaceType::Pid
+                    && task.namespace(NamespaceType::Mnt).is_ok() =>
+            {
                 let example = format!("pid {}", tid.unwrap_or(process.pid));
                 scan.gaps
                     .add(Missing::PendingChildren, Reason::Unborn, example);

@@ -159,7 +159,9 @@ fn read(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) -> Result<ProcessFacts,
     process.namespaces = links.joined;
     describe::credentials(scan, &dir, &mut process)?;
     if scan.options.scope().details == Details::Everyone {
-        describe::command_and_cgroup(scan, &dir, &mut process)?;
+        let living = (zombie && stat.threads > 1).then(|| dir.living_thread());
+        let living = living.flatten();
+        describe::command_and_cgroup(scan, living.as_ref().unwrap_or(&dir), &mut process)?;
     }
 
     let open = OpenProcess {

@@ -18,25 +18,20 @@ use rustix::io::Errno;
 
 use super::fds::Table;
 use super::processes::Found;
+use crate::file::{PATIENCE, TOTAL_PATIENCE};
 use crate::gaps::reason;
 use crate::scan::Scan;
 
 /// Major and minor number of `/dev/net/tun`.
 pub(crate) const TUN_DEVICE: (u32, u32) = (10, 200);
 
-/// So long the files of one table may take. Only a file server that does not answer takes so long, by a
-/// file that has come in the place of a socket meanwhile.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-/// So long all of them together may take.
-const TOTAL_PATIENCE: Duration = Duration::from_secs(2);
-
 /// Which network namespace goes with which socket.
 #[derive(Debug)]
 pub(crate) struct SocketTable {
     by_inode: HashMap<u64, NamespaceId>,
     by_cookie: HashMap<u64, NamespaceId>,
-    /// The time left for waiting for file servers.
+    /// The time left for waiting for file servers: they have files that have come in the place of
+    /// sockets meanwhile.
     patience: Duration,
 }
 

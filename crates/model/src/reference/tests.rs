@@ -154,3 +154,26 @@ fn paths_are_read_back() {
         check(path, None);
     }
 }
+
+#[test]
+fn where_two_are_mounted_only_one_can_be_reached() {
+    let mut facts = Facts::default();
+    facts.host.scanner_namespaces.set(id("mnt:[1]"));
+    let mounted = |text: &str, paths: &[&str]| NamespaceFacts {
+        holders: paths
+            .iter()
+            .map(|path| bind_mount(Some("mnt:[1]"), path))
+            .collect(),
+        ..NamespaceFacts::new(id(text))
+    };
+    facts.namespaces = vec![
+        mounted("net:[8]", &["/a"]),
+        mounted("net:[9]", &["/a", "/b"]),
+    ];
+    let snapshot = Snapshot::assemble(facts);
+    let net = |text| snapshot.namespace(id(text)).unwrap();
+    assert_eq!(net("net:[8]").reference(), None);
+    assert_eq!(net("net:[9]").reference(), Some("/b".into()));
+    assert!(net("net:[9]").shares_place(&bind_mount(Some("mnt:[1]"), "/a")));
+    assert!(!net("net:[9]").shares_place(&bind_mount(Some("mnt:[1]"), "/b")));
+}

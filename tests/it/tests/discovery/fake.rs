@@ -196,3 +196,24 @@ fn what_is_malformed_does_no_harm() {
         .collect();
     assert_eq!(read, [Pid(1), Pid(6)]);
 }
+
+/// A process may have thousands of groups, and be in long paths of many hierarchies.
+#[test]
+fn long_files_are_read_to_their_end() {
+    let tree = Tree::new();
+    let groups = "4000000000 ".repeat(60_000);
+    let status = format!(
+        "Name:\ta\nUid:\t7\t8\t9\t10\nGroups:\t{groups}\nNSpid:\t1\t5\nCapEff:\t0000000000000003\n"
+    );
+    let path = "/a".repeat(2000);
+    let cgroup = format!("9:pids:{path}\n8:freezer:{path}\n7:memory:{path}\n1:cpu:/b\n");
+    tree.process(1, 0, &[])
+        .file("1/status", status)
+        .file("1/cgroup", cgroup);
+    let snapshot = tree.scan();
+    let process = snapshot.process(Pid(1)).unwrap();
+    assert_eq!(process.euid(), Some(Uid(8)));
+    assert_eq!(process.effective_capabilities().unwrap().bits(), 3);
+    assert_eq!(process.pids(), Some(&[Pid(1), Pid(5)][..]));
+    assert_eq!(process.cgroup(), Some(&Text::from("/b")));
+}

@@ -6,8 +6,8 @@ use lxkns_discover::{Options, Tier};
 use lxkns_it::{assert_owner, everywhere, gap, held, scan_with};
 use lxkns_model::{Holder, Missing, Reason, Snapshot, Text};
 use lxkns_nstest::{Dir, Script, need, own_namespace};
-use lxkns_species::NamespaceId;
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
+use lxkns_species::{NamespaceId, NamespaceType};
 
 fn bind_mount(mount_namespace: NamespaceId, path: impl AsRef<Path>) -> Holder {
     Holder::BindMount {
@@ -309,4 +309,43 @@ fn a_covered_root_directory_hides_nothing() {
     };
     everywhere(check);
     check(&scan_with(&Options::everything().tier(Tier::Proc)));
+}
+
+/// A part of a procfs shows the same PID namespace as the whole. It is not asked itself: what is in
+/// there may be anybody's, such as a folder with a false `1/ns/pid`.
+#[test]
+fn a_part_of_a_procfs() {
+    need!(userns);
+    let dir = Dir::new().unwrap();
+    let trap = dir.join("trap");
+    std::fs::create_dir_all(trap.join("ns")).unwrap();
+    let initial = NamespaceType::Pid.initial_inode();
+    std::os::unix::fs::symlink(format!("pid:[{initial}]"), trap.join("ns/pid")).unwrap();
+    let (whole, part) = (dir.join("whole"), dir.join("part"));
+    let inside = Script::new()
+        .open_path(&trap, 1)
+        .mkdir(&whole)
+        .mkdir(&part)
+        .mount("proc", &whole, "")
+        .bind(whole.join("1/fd"), &part);
+    let child = Script::new()
+        .user_namespace()
+        .unshare([Mnt, Pid])
+        .fork("inside", inside)
+        .spawn()
+        .unwrap();
+    let holder = |path: &std::path::Path| Holder::ProcMount {
+        mount_namespace: Some(child.namespace(Mnt)),
+        path: Text::from(path.as_os_str().as_encoded_bytes()),
+    };
+    everywhere(|snapshot| {
+        let id = child.namespace_of("inside", Pid);
+        let holders = snapshot.namespace(id).unwrap().holders();
+        for path in [&whole, &part] {
+            assert!(holders.contains(&holder(path)), "{path:?}: {holders:?}");
+        }
+        for other in snapshot.namespaces().filter(|other| other.id() != id) {
+            assert!(!other.holders().contains(&holder(&part)), "{other:?}");
+        }
+    });
 }

@@ -1,8 +1,8 @@
 //! Namespaces of processes: the own ones, nested ones, their leaders; odd names, and the dead.
 
 use lxkns_it::{assert_held, assert_owner, everywhere};
-use lxkns_model::{Relation, Snapshot};
-use lxkns_nstest::{Child, Script, namespace_of, need, own_namespace};
+use lxkns_model::{IdMapping, Relation, Snapshot};
+use lxkns_nstest::{Child, IdMap, Script, namespace_of, need, own_namespace};
 use lxkns_species::NamespaceType::{self, Ipc, Net, Pid, User, Uts};
 use lxkns_species::{NamespaceId, Pid as ProcessId, Uid};
 
@@ -293,5 +293,33 @@ fn a_zombie_is_known_as_far_as_it_goes() {
         }
         assert!(zombie.threads().is_empty());
         assert_held(snapshot, child.namespace(User), &[]);
+    });
+}
+
+/// The kernel writes a map of IDs down a page at a time.
+#[test]
+fn a_long_map_of_ids_is_read_to_its_end() {
+    need!(root);
+    let child = Script::new()
+        .user_namespace_with(IdMap::Nothing)
+        .spawn()
+        .unwrap();
+    let lines: String = (0..300)
+        .map(|id| format!("{} {} 1\n", id * 2, id * 3))
+        .collect();
+    for map in ["uid_map", "gid_map"] {
+        std::fs::write(format!("/proc/{}/{map}", child.pid()), &lines).unwrap();
+    }
+    everywhere(|snapshot| {
+        let user = snapshot.namespace(child.namespace(User)).unwrap();
+        let last = IdMapping {
+            inside: 598,
+            outside: 897,
+            count: 1,
+        };
+        for map in [user.uid_map(), user.gid_map()] {
+            let map = map.unwrap();
+            assert_eq!((map.len(), map.last()), (300, Some(&last)));
+        }
     });
 }

@@ -2,7 +2,7 @@
 
 use lxkns_it::{assert_owner, gap, held, ordinary, snapshot_of, tool_snapshot};
 use lxkns_model::{Holder, Missing, Reason, Relation, Snapshot, Text};
-use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace};
+use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace, tool};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
 use lxkns_species::{NamespaceId, Pid as ProcessId};
 
@@ -394,4 +394,24 @@ fn a_proc_of_strangers_over_the_own_one() {
         Some(child.namespace_of("below", Net))
     );
     assert_eq!(snapshot.processes().len(), 1);
+}
+
+/// The more groups a scanner is in, the longer is what the kernel says of it.
+#[test]
+fn a_scanner_in_many_groups_knows_its_procfs() {
+    need!(root, setpriv);
+    let groups: Vec<String> = (0..500)
+        .map(|group| (4_000_000_000_u32 + group).to_string())
+        .collect();
+    let output = std::process::Command::new("setpriv")
+        .args(["--groups", &groups.join(",")])
+        .arg(tool("lxkns").get_program())
+        .arg("snapshot")
+        .output()
+        .unwrap();
+    let snapshot = lxkns_model::wire::read(&output.stdout).unwrap();
+    assert_eq!(
+        gap(&snapshot, Missing::LiveFacts, Reason::ForeignProc),
+        None
+    );
 }

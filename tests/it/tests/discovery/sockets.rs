@@ -1,7 +1,7 @@
 //! Network namespaces held by nothing but a socket or a tun device.
 
 use lxkns_it::{assert_owner, everywhere, held};
-use lxkns_model::Holder;
+use lxkns_model::{Holder, Missing, Text};
 use lxkns_nstest::{Dir, Script, need, own_namespace};
 use lxkns_species::NamespaceType::{Mnt, Net, User};
 
@@ -72,5 +72,28 @@ fn a_tun_device_is_one_by_whatever_path() {
         };
         let net = held(snapshot, child.noted("net"), &[holder]);
         assert_owner(net, own_namespace(User));
+    });
+}
+
+/// Who has only opened the name of a socket holds nothing by it; and there is nothing that could not be
+/// seen.
+#[test]
+fn names_of_sockets_are_no_sockets() {
+    need!(userns);
+    let dir = Dir::new().unwrap();
+    let path = dir.join("socket");
+    let _bound = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let child = Script::new().open_path(&path, 3).spawn().unwrap();
+    let by_pid = format!("of pid {}", child.pid());
+    everywhere(|snapshot| {
+        let holders = snapshot.namespaces().flat_map(|it| it.holders());
+        for holder in holders {
+            assert_ne!(holder.pid(), Some(child.pid()), "{holder:?}");
+        }
+        for gap in snapshot.gaps() {
+            let mut examples = gap.examples.iter().filter_map(Text::to_str);
+            let is_about_it = examples.any(|example| example.ends_with(&by_pid));
+            assert!(gap.what != Missing::Sockets || !is_about_it, "{gap:?}");
+        }
     });
 }

@@ -222,3 +222,25 @@ fn what_it_says_to_type_helps() {
     let stderr = String::from_utf8(gone.stderr).unwrap();
     assert!(stderr.contains("there is no namespace"), "{stderr}");
 }
+
+/// What is mounted below a folder that another file system has been mounted on cannot be reached any
+/// more by its path.
+#[test]
+fn what_is_covered_is_not_what_is_mounted_there() {
+    need!(root);
+    let _alone = alone();
+    let dir = Dir::new().unwrap();
+    let (above, below) = (dir.join("above"), dir.join("above/below"));
+    let child = Script::new()
+        .unshare([Mnt])
+        .mkdir(&above)
+        .mkdir(&below)
+        .mount("tmpfs", &below, "")
+        .mount("tmpfs", &above, "")
+        .mkdir(&below)
+        .spawn()
+        .unwrap();
+    let answer = mounted_inside(child.pid(), &below, &["--json"]);
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["mount-point"], above.to_str().unwrap());
+}

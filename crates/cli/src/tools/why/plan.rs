@@ -169,6 +169,14 @@ fn how_to_unmount(
         });
         line.plain(format_args!(": {enter}umount {path}"));
     }
+    let place = Holder::BindMount {
+        mount_namespace,
+        path: path.clone(),
+    };
+    let mut mounted_there = mounted.iter().filter_map(|id| snapshot.namespace(*id));
+    if mounted_there.any(|namespace| namespace.shares_place(&place)) {
+        line.plain("; another one is mounted there, too: this unmounts what is on top");
+    }
     if let Some(id) = elsewhere
         && may_be_locked(snapshot, mounted, id, path)
     {

@@ -28,16 +28,11 @@ use rustix::io::Errno;
 
 use self::place::{Entry, Mounted, Place};
 use self::target::{Target, targets};
+use crate::file::{PATIENCE, TOTAL_PATIENCE, identity};
 use crate::gaps::reason;
-use crate::procfs::{ROOT_INODE, identity};
+use crate::procfs::ROOT_INODE;
 use crate::scan::{Scan, Sightings};
 use crate::workers::share_out;
-
-/// So long a single path may take if it leads over a file server that does not answer.
-const PATIENCE: Duration = Duration::from_millis(500);
-
-/// So long all of them together may take.
-const TOTAL_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
     if !scan.wants(Part::Mounts) {

@@ -18,10 +18,10 @@ use lxkns_ops::mounts::{self, NSFS_MAGIC, Of, PROC_MAGIC};
 use lxkns_ops::visit::{MountView, root_of};
 use lxkns_ops::{Error, Namespace};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
-use rustix::fs::{AtFlags, StatxFlags, statx};
 use rustix::io::Errno;
 
 use super::target::Target;
+use crate::file::mount_id;
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
 use crate::procfs::{Kind, mountinfo, read_all, read_open};
@@ -206,7 +206,7 @@ impl<'t> Place<'t> {
         let Ok(members) = task.and_then(|task| task.root()) else {
             return;
         };
-        if mount_id(root) == mount_id(&members) {
+        if mount_id(root) == mount_id(members) {
             return;
         }
         let Ok(place) = Place::of_member(scan, self.id, member) else {
@@ -307,13 +307,6 @@ fn of_proc(scan: &Scan<'_>, device: u64, root: &[u8], path: Vec<u8>) -> Option<E
             _ => Mounted::PartOfProc,
         },
     })
-}
-
-/// Which mount a directory is in (Linux 5.8).
-fn mount_id(directory: &OwnedFd) -> Option<u64> {
-    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-    let stat = statx(directory, c"", flags, StatxFlags::MNT_ID).ok()?;
-    (stat.stx_mask & StatxFlags::MNT_ID.bits() != 0).then_some(stat.stx_mnt_id)
 }
 
 /// The root directory of a mount namespace, by a visit, or from this member.

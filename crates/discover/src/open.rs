@@ -11,8 +11,9 @@ use std::ffi::CString;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
 use lxkns_model::{Holder, Namespace, Snapshot, Text};
+use lxkns_ops::socket::Asker;
 use lxkns_ops::visit::{open_in, root_of};
-use lxkns_ops::{Error as OpsError, Namespace as Open, Reference, pidfd, socket};
+use lxkns_ops::{Error as OpsError, Namespace as Open, Reference, pidfd};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -177,7 +178,7 @@ fn of_socket(pid: Pid, tid: Option<Pid>, fd: u32) -> Option<Result<Open, OpsErro
             Some(tid) => pidfd::of_thread(tid)?,
             None => pidfd::of_process(pid)?,
         };
-        let mut told = socket::of_files(process, &[fd], &[], PATIENCE)?;
+        let mut told = Asker::start()?.ask(process, &[fd], PATIENCE);
         let told = told.pop().transpose()?;
         Ok(told.and_then(|told| told.namespace))
     };

@@ -2,13 +2,14 @@
 //!
 //! A socket keeps the network namespace alive that it was created in, wherever its process has
 //! gone since (packet(7), socket(7)); the same goes for an open `/dev/net/tun`. The file may well
-//! be another process's: see [`of_files`].
+//! be another process's: see [`Asker`].
 
 use std::os::fd::AsFd;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::fstat;
+use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use crate::sys::socket;
@@ -62,61 +63,110 @@ pub struct Told {
     pub inode: u64,
     /// As [`cookie`] of a socket; absent before Linux 5.14, and for tun/tap device files.
     pub cookie: Option<u64>,
-    /// The network namespace; absent if its cookie is among those known, or was told before.
+    /// The network namespace; absent if the same [`Asker`] has handed over the one with this cookie
+    /// before.
     pub namespace: Option<Namespace>,
 }
 
-/// Asks sockets and tun/tap device files of another process (or thread) for their network namespaces,
-/// all of them within `limit`. Returns an answer for each file, in the same order.
+/// Asks sockets and tun/tap device files of other processes (or threads) for their network namespaces.
 ///
-/// The process may put other files in their place at any time, such as one on a file server that does
-/// not answer; that is why a child does it: see [`reap_abandoned`](crate::visit::reap_abandoned).
-///
-/// Minimum kernel: 5.6. Needs `PTRACE_MODE_ATTACH_REALCREDS` over the process, see ptrace(2), and
-/// `CAP_NET_ADMIN` over the namespaces.
-///
-/// # Errors
-///
-/// [`Error::Call`] if nothing could be asked. Of a single file: EBADF if it is none of these, ETIMEDOUT
-/// if there was no answer, denied without the privileges.
+/// A process may put another file in the place of a socket at any time, such as one on a file server
+/// that does not answer, and merely to let go of a copy of that may take for ever. So a child of the
+/// caller's does it. It ends with the `Asker`, or is left behind, see
+/// [`reap_abandoned`](crate::visit::reap_abandoned).
 ///
 /// ```
 /// use std::os::fd::AsRawFd;
 /// use std::time::Duration;
 ///
-/// use lxkns_ops::{pidfd, socket};
+/// use lxkns_ops::pidfd;
+/// use lxkns_ops::socket::Asker;
 /// use lxkns_species::Pid;
 ///
 /// let bound = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
 /// let myself = pidfd::of_process(Pid(std::process::id()))?;
 /// let fds = [bound.as_raw_fd() as u32, 999_999];
-/// let told = socket::of_files(&myself, &fds, &[], Duration::from_secs(9))?;
+/// let told = Asker::start()?.ask(&myself, &fds, Duration::from_secs(9));
 /// assert_eq!(told.len(), 2);
 /// println!("{:?}", told[0]);
 /// assert!(told[1].is_err());
 /// # Ok::<(), lxkns_ops::Error>(())
 /// ```
+#[derive(Debug)]
 #[doc(alias = "pidfd_getfd")]
-pub fn of_files(
-    pidfd: impl AsFd,
-    fds: &[u32],
-    known: &[u64],
-    limit: Duration,
-) -> Result<Vec<Result<Told, Error>>, Error> {
-    let failed = |source| Error::Call {
+pub struct Asker(socket::Asker);
+
+impl Asker {
+    /// Starts the child.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Call`], as fork(2).
+    ///
+    /// ```
+    /// assert!(lxkns_ops::socket::Asker::start()?.is_well());
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
+    pub fn start() -> Result<Asker, Error> {
+        socket::Asker::start().map(Asker).map_err(failed)
+    }
+
+    /// Asks files of the process behind a pidfd, all of them within `limit`. Returns an answer for each,
+    /// in the same order.
+    ///
+    /// Minimum kernel: 5.6. Needs `PTRACE_MODE_ATTACH_REALCREDS` over the process, see ptrace(2), and
+    /// `CAP_NET_ADMIN` over the namespaces.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Call`] for each file: EBADF if it is neither socket nor tun/tap device, ETIMEDOUT if
+    /// there was no answer, denied without the privileges. ECHILD if the child got stuck earlier, or
+    /// has died.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use lxkns_ops::{pidfd, socket::Asker};
+    /// use lxkns_species::Pid;
+    ///
+    /// let myself = pidfd::of_process(Pid(std::process::id()))?;
+    /// assert!(Asker::start()?.ask(&myself, &[], Duration::from_secs(9)).is_empty());
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
+    pub fn ask(
+        &mut self,
+        pidfd: impl AsFd,
+        fds: &[u32],
+        limit: Duration,
+    ) -> Vec<Result<Told, Error>> {
+        let all = self.0.ask(pidfd.as_fd(), fds, Instant::now() + limit);
+        let told = all.into_iter().map(|told| {
+            let told = told.map_err(failed)?;
+            Ok(Told {
+                inode: told.inode,
+                cookie: told.cookie,
+                namespace: told.namespace.map(Namespace::from_fd).transpose()?,
+            })
+        });
+        told.collect()
+    }
+
+    /// Whether it has not got stuck, and so can be asked again.
+    ///
+    /// ```
+    /// assert!(lxkns_ops::socket::Asker::start()?.is_well());
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
+    pub fn is_well(&self) -> bool {
+        self.0.is_well()
+    }
+}
+
+fn failed(source: Errno) -> Error {
+    Error::Call {
         what: "ask files of another process",
         source,
-    };
-    let all = socket::ask(pidfd.as_fd(), fds, known, limit).map_err(failed)?;
-    let told = all.into_iter().map(|told| {
-        let told = told.map_err(failed)?;
-        Ok(Told {
-            inode: told.inode,
-            cookie: told.cookie,
-            namespace: told.namespace.map(Namespace::from_fd).transpose()?,
-        })
-    });
-    Ok(told.collect())
+    }
 }
 
 /// The device number of all sockets, as in `st_dev`: what else looks like one is a name in some

@@ -2,7 +2,7 @@
 //!
 //! The kernel tells that namespace only to who has the socket: so the file is duplicated from the
 //! other process (pidfd_getfd(2)), asked, and closed, by a child that may get stuck
-//! ([`socket::of_files`]). One socket is asked once, however many processes share it; and where sockets
+//! ([`Asker`]). One socket is asked once, however many processes share it; and where sockets
 //! have a namespace cookie, one namespace is opened once, however many sockets it has.
 
 use std::collections::HashMap;
@@ -11,8 +11,8 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lxkns_model::{Holder, Missing, Part, Reason};
-use lxkns_ops::socket::{self, Told};
-use lxkns_ops::{Error, Namespace, pidfd};
+use lxkns_ops::socket::{Asker, Told};
+use lxkns_ops::{Error, pidfd};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
 
@@ -30,6 +30,8 @@ pub(crate) const TUN_DEVICE: (u32, u32) = (10, 200);
 pub(crate) struct SocketTable {
     by_inode: HashMap<u64, NamespaceId>,
     by_cookie: HashMap<u64, NamespaceId>,
+    /// Children that ask, one for each worker at most.
+    askers: Vec<Asker>,
     /// The time left for waiting for file servers: they have files that have come in the place of
     /// sockets meanwhile.
     patience: Duration,
@@ -40,6 +42,7 @@ impl Default for SocketTable {
         SocketTable {
             by_inode: HashMap::new(),
             by_cookie: HashMap::new(),
+            askers: Vec::new(),
             patience: TOTAL_PATIENCE,
         }
     }
@@ -92,48 +95,79 @@ impl<'s> Of<'s> {
             return;
         }
         let fds: Vec<u32> = self.open.iter().map(|(fd, _)| *fd).collect();
-        let known: Vec<u64> = self.sockets().by_cookie.keys().copied().collect();
-        match self.told_of(&fds, &known) {
-            Ok(all) => {
-                for ((fd, inode), told) in self.open.iter().zip(all) {
-                    let told = told.map_err(why).and_then(|told| self.learn(*inode, told));
-                    match told {
-                        Ok(id) => self.is_held(id, *fd, inode.is_some(), found),
-                        Err(why) => self.gap(*fd, *inode, why),
-                    }
-                }
-            }
-            Err(why) => {
-                for (fd, inode) in &self.open {
-                    self.gap(*fd, *inode, why.clone());
-                }
+        let told = match self.told_of(&fds) {
+            Ok(told) => told,
+            Err(why) => vec![Err(why); fds.len()],
+        };
+        for ((fd, inode), told) in self.open.iter().zip(told) {
+            match told.and_then(|told| self.learn(*inode, told)) {
+                Ok(id) => self.is_held(id, *fd, inode.is_some(), found),
+                Err(why) => self.gap(*fd, *inode, why),
             }
         }
     }
 
-    /// Opens the network namespace of a socket.
-    pub(crate) fn open_namespace(&self, fd: u32) -> Result<Namespace, Reason> {
-        let mut all = self.told_of(&[fd], &[])?;
-        let told = all.pop().ok_or(Reason::Failed)?.map_err(why)?;
-        told.namespace.ok_or(Reason::Failed)
+    /// Takes note of the network namespace of a socket; which one is it?
+    pub(crate) fn meet(&self, fd: u32) -> Result<NamespaceId, Reason> {
+        let (_, id) = self.told_of(&[fd])?.pop().ok_or(Reason::Failed)??;
+        Ok(id)
     }
 
-    fn told_of(&self, fds: &[u32], known: &[u64]) -> Result<Vec<Result<Told, Error>>, Reason> {
+    /// The inodes and network namespaces of files.
+    fn told_of(&self, fds: &[u32]) -> Result<Vec<Result<(u64, NamespaceId), Reason>>, Reason> {
         let limit = self.sockets().patience.min(PATIENCE);
         if limit.is_zero() {
             return Err(Reason::TimedOut);
         }
         let pidfd = self.pidfd()?;
-        let all = socket::of_files(&pidfd, fds, known, limit).map_err(why)?;
-        let is_late = |told: &Result<Told, Error>| {
-            let error = told.as_ref().err();
-            error.and_then(Error::errno) == Some(Errno::TIMEDOUT)
-        };
-        if all.iter().any(is_late) {
-            let mut sockets = self.sockets();
+        let idle = self.sockets().askers.pop();
+        let mut asker = idle.map_or_else(|| Asker::start().map_err(why), Ok)?;
+        let all = asker.ask(&pidfd, fds, limit);
+        // Whoever asks next may be told no more than a cookie, so all is noted down before.
+        let told: Vec<_> = all
+            .into_iter()
+            .map(|told| self.id_of(told.map_err(why)?))
+            .collect();
+        let mut sockets = self.sockets();
+        if told.contains(&Err(Reason::TimedOut)) {
             sockets.patience = sockets.patience.saturating_sub(limit);
         }
-        Ok(all)
+        if asker.is_well() {
+            sockets.askers.push(asker);
+        }
+        Ok(told)
+    }
+
+    fn id_of(&self, told: Told) -> Result<(u64, NamespaceId), Reason> {
+        let known = told.cookie;
+        let known = known.and_then(|cookie| self.sockets().by_cookie.get(&cookie).copied());
+        let id = match (known, told.namespace) {
+            (Some(id), _) => id,
+            (None, Some(namespace)) => {
+                self.scan.resolver.meet_open(&namespace);
+                namespace.id()
+            }
+            (None, None) => return Err(Reason::Failed),
+        };
+        if let Some(cookie) = told.cookie {
+            self.sockets().by_cookie.insert(cookie, id);
+        }
+        Ok((told.inode, id))
+    }
+
+    /// Which namespace a socket belongs to; of a tun/tap device file there is no inode.
+    fn learn(
+        &self,
+        inode: Option<u64>,
+        (found, id): (u64, NamespaceId),
+    ) -> Result<NamespaceId, Reason> {
+        let Some(inode) = inode else { return Ok(id) };
+        // It is the same socket, unless the process has put another one there meanwhile.
+        if inode != found {
+            return Err(Reason::Gone);
+        }
+        self.sockets().by_inode.insert(inode, id);
+        Ok(id)
     }
 
     fn pidfd(&self) -> Result<OwnedFd, Reason> {
@@ -152,32 +186,6 @@ impl<'s> Of<'s> {
         } else {
             Err(Reason::Gone)
         }
-    }
-
-    fn learn(&self, inode: Option<u64>, told: Told) -> Result<NamespaceId, Reason> {
-        // It is the same socket, unless the process has put another one there meanwhile.
-        if inode.is_some_and(|inode| inode != told.inode) {
-            return Err(Reason::Gone);
-        }
-        let id = match told.namespace {
-            Some(namespace) => {
-                self.scan.resolver.meet_open(&namespace);
-                namespace.id()
-            }
-            None => {
-                let cookie = told.cookie.ok_or(Reason::Failed)?;
-                let known = self.sockets().by_cookie.get(&cookie).copied();
-                known.ok_or(Reason::Failed)?
-            }
-        };
-        let mut sockets = self.sockets();
-        if let Some(inode) = inode {
-            sockets.by_inode.insert(inode, id);
-        }
-        if let Some(cookie) = told.cookie {
-            sockets.by_cookie.insert(cookie, id);
-        }
-        Ok(id)
     }
 
     fn is_held(&self, id: NamespaceId, fd: u32, by_socket: bool, found: &mut Found) {

@@ -334,12 +334,12 @@ impl Reading<'_> {
 
     /// A network namespace that nothing but sockets leads to.
     fn meet_by_socket(&self, file: &OpenFile, id: NamespaceId) {
-        let mut opened = Err(Reason::Gone);
+        let mut met = Err(Reason::Gone);
         self.with_table(file, |table| {
-            opened = sockets::Of::new(self.scan, table).open_namespace(file.fd);
+            met = sockets::Of::new(self.scan, table).meet(file.fd);
         });
-        match opened {
-            Ok(namespace) if namespace.id() == id => self.scan.resolver.meet_open(&namespace),
+        match met {
+            Ok(met) if met == id => {}
             Ok(_) => self.scan.resolver.meet_closed(id, Reason::Gone),
             Err(why) => self.scan.resolver.meet_closed(id, why),
         }

@@ -25,7 +25,8 @@ use rustix::process::Signal;
 
 use super::process::checked;
 
-/// A child that is at work, and what it has to tell.
+/// A child that is at work.
+#[derive(Debug)]
 pub(super) struct Helper {
     answers: OwnedFd,
     pidfd: OwnedFd,
@@ -33,9 +34,12 @@ pub(super) struct Helper {
 }
 
 impl Helper {
-    /// Starts a child that does `work`, which is handed the socket for [`send`], and ends. Besides
-    /// that it has one file only.
-    pub(super) fn start(file: BorrowedFd<'_>, work: impl FnOnce(BorrowedFd<'_>)) -> Result<Helper> {
+    /// Starts a child that does `work`, which is handed its end of a socket, and ends. Besides that it
+    /// has at most this file.
+    pub(super) fn start(
+        file: Option<BorrowedFd<'_>>,
+        work: impl FnOnce(BorrowedFd<'_>),
+    ) -> Result<Helper> {
         let (answers, theirs) = socketpair(
             AddressFamily::UNIX,
             SocketType::SEQPACKET,
@@ -59,7 +63,7 @@ impl Helper {
         };
         if pid == 0 {
             // A copy of a process that may have had other threads: raw system calls only from here on.
-            close_all_but(file, theirs.as_fd());
+            close_all_but(file.unwrap_or(theirs.as_fd()), theirs.as_fd());
             work(theirs.as_fd());
             // SAFETY: ends the child without running destructors, which are the parent's business.
             unsafe { libc::_exit(0) };
@@ -75,15 +79,21 @@ impl Helper {
         })
     }
 
-    /// The next answer, with the file that comes along; `None` if the child has nothing more to say.
+    /// Tells the child something.
+    pub(super) fn tell(&self, message: &[u8], fd: BorrowedFd<'_>) -> Result<()> {
+        send(self.answers.as_fd(), message, Some(fd))
+    }
+
+    /// The next answer; `None` if the child has nothing more to say.
     ///
     /// # Errors
     ///
     /// ETIMEDOUT after the deadline.
-    pub(super) fn receive<const N: usize>(
+    pub(super) fn receive<'b>(
         &self,
         deadline: Instant,
-    ) -> Result<Option<([u8; N], Option<OwnedFd>)>> {
+        buffer: &'b mut [u8],
+    ) -> Result<Option<Message<'b>>> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             let timeout = Timespec {
@@ -98,22 +108,7 @@ impl Helper {
                 Err(errno) => return Err(errno),
             }
         }
-        let mut message = [0; N];
-        let mut space = [MaybeUninit::uninit(); 64];
-        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let read = retry_on_intr(|| {
-            recvmsg(
-                &self.answers,
-                &mut [IoSliceMut::new(&mut message)],
-                &mut ancillary,
-                RecvFlags::CMSG_CLOEXEC,
-            )
-        })?;
-        let fd = ancillary.drain().find_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
-            _ => None,
-        });
-        Ok((read.bytes == N).then_some((message, fd)))
+        receive(self.answers.as_fd(), buffer)
     }
 
     /// Is done with the child. If it is stuck it is killed and left behind, see [`reap_abandoned`].
@@ -130,20 +125,47 @@ impl Helper {
     }
 }
 
-/// What a child tells its parent.
-pub(super) fn send(answer: BorrowedFd<'_>, message: &[u8], fd: Option<BorrowedFd<'_>>) {
+/// What one end of the socket has told the other.
+pub(super) type Message<'b> = (&'b [u8], Option<OwnedFd>);
+
+/// Tells the other end something.
+pub(super) fn send(
+    socket: BorrowedFd<'_>,
+    message: &[u8],
+    fd: Option<BorrowedFd<'_>>,
+) -> Result<()> {
     let mut space = [MaybeUninit::uninit(); 64];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     let fds = fd.map(|fd| [fd]);
     if let Some(fds) = &fds {
         ancillary.push(SendAncillaryMessage::ScmRights(fds));
     }
-    let _ = sendmsg(
-        answer,
-        &[IoSlice::new(message)],
-        &mut ancillary,
-        SendFlags::NOSIGNAL,
-    );
+    let message = [IoSlice::new(message)];
+    sendmsg(socket, &message, &mut ancillary, SendFlags::NOSIGNAL).map(drop)
+}
+
+/// Waits for what the other end has to tell; `None` if that is no more.
+pub(super) fn receive<'b>(
+    socket: BorrowedFd<'_>,
+    buffer: &'b mut [u8],
+) -> Result<Option<Message<'b>>> {
+    let mut space = [MaybeUninit::uninit(); 64];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let read = retry_on_intr(|| {
+        let mut message = [IoSliceMut::new(buffer)];
+        recvmsg(
+            socket,
+            &mut message,
+            &mut ancillary,
+            RecvFlags::CMSG_CLOEXEC,
+        )
+    })?;
+    let fd = ancillary.drain().find_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+        _ => None,
+    });
+    let message = buffer.get(..read.bytes).unwrap_or_default();
+    Ok((!message.is_empty()).then_some((message, fd)))
 }
 
 /// Closes all files of this child but two.

@@ -4,14 +4,14 @@
 use std::ffi::c_void;
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::fs::{AtFlags, FileType, StatxFlags, statx};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl};
 use rustix::process::{PidfdGetfdFlags, pidfd_getfd};
 
-use super::helper::{Helper, send};
+use super::helper::{Helper, receive, send};
 use super::process::checked;
 
 /// include/uapi/linux/sockios.h; also understood by tun/tap device files.
@@ -50,42 +50,113 @@ pub(crate) struct Told {
     pub(crate) namespace: Option<OwnedFd>,
 }
 
-/// Asks sockets and tun/tap device files of the process behind a pidfd, in the order of `fds`. EBADF
-/// where there is neither, ETIMEDOUT where there was no answer within `limit`.
+/// A child that asks files of other processes.
 ///
 /// To ask a file one needs a copy of it, and by then it may be any other file, which the copy cannot be
-/// told in advance. Closing it may take as long as somebody's file server likes. So that is done by a
-/// child, which can be left behind.
-pub(crate) fn ask(
-    pidfd: BorrowedFd<'_>,
-    fds: &[u32],
-    known: &[u64],
-    limit: Duration,
-) -> Result<Vec<Result<Told>>> {
-    let deadline = Instant::now() + limit;
-    let helper = Helper::start(pidfd, |answer| tell_of_all(pidfd, fds, known, answer))?;
-    let mut told: Vec<Result<Told>> = Vec::with_capacity(fds.len());
-    let stuck = loop {
-        match helper.receive::<MESSAGE>(deadline) {
-            Ok(Some((message, namespace))) => told.push(read(message, namespace)),
-            Ok(None) => break false,
-            Err(errno) => {
-                told.resize_with(fds.len(), || Err(errno));
-                break errno == Errno::TIMEDOUT;
-            }
-        }
-    };
-    helper.end(stuck);
-    // It has died in between.
-    told.resize_with(fds.len(), || Err(Errno::CHILD));
-    Ok(told)
+/// told in advance. Closing it may take as long as somebody's file server likes.
+#[derive(Debug)]
+pub(crate) struct Asker {
+    /// None once it is stuck.
+    helper: Option<Helper>,
 }
 
-/// An errno or zero, the inode, whether there is a cookie, the cookie.
-const MESSAGE: usize = 24;
+/// So many files are asked at a time.
+const FILES: usize = 64;
 
-fn read(message: [u8; MESSAGE], namespace: Option<OwnedFd>) -> Result<Told> {
-    let [a, b, c, d, has_cookie, _, _, _, numbers @ ..] = message;
+/// An errno or zero, whether there is a cookie, the inode, the cookie.
+const RECORD: usize = 24;
+
+impl Asker {
+    pub(crate) fn start() -> Result<Asker> {
+        let helper = Helper::start(None, answer_all)?;
+        Ok(Asker {
+            helper: Some(helper),
+        })
+    }
+
+    /// Asks sockets and tun/tap device files of the process behind a pidfd, in the order of `fds`: EBADF
+    /// where there is neither, ETIMEDOUT where there was no answer until the deadline.
+    pub(crate) fn ask(
+        &mut self,
+        pidfd: BorrowedFd<'_>,
+        fds: &[u32],
+        deadline: Instant,
+    ) -> Vec<Result<Told>> {
+        let mut told = Vec::with_capacity(fds.len());
+        let mut why = Errno::CHILD;
+        for fds in fds.chunks(FILES) {
+            if let Err(errno) = self.ask_some(pidfd, fds, deadline, &mut told) {
+                why = errno;
+                break;
+            }
+        }
+        told.resize_with(fds.len(), || Err(why));
+        told
+    }
+
+    fn ask_some(
+        &mut self,
+        pidfd: BorrowedFd<'_>,
+        fds: &[u32],
+        deadline: Instant,
+        told: &mut Vec<Result<Told>>,
+    ) -> Result<()> {
+        let helper = self.helper.take().ok_or(Errno::CHILD)?;
+        let all = told.len() + fds.len();
+        let mut question = [0; FILES * size_of::<u32>()];
+        let length = write(&mut question, fds.iter().map(|fd| fd.to_ne_bytes()));
+        let question = question.get(..length).unwrap_or_default();
+        let mut outcome = helper.tell(question, pidfd);
+        let mut buffer = [0; FILES * RECORD];
+        while outcome.is_ok() && told.len() < all {
+            outcome = match helper.receive(deadline, &mut buffer) {
+                Ok(Some((records, mut namespace))) => {
+                    let (records, _) = records.as_chunks::<RECORD>();
+                    let last = records.len().saturating_sub(1);
+                    for (index, record) in records.iter().enumerate() {
+                        // A namespace goes with the last of them.
+                        let namespace = namespace.take_if(|_| index == last);
+                        told.push(read(*record, namespace));
+                    }
+                    Ok(())
+                }
+                Ok(None) => Err(Errno::CHILD),
+                Err(errno) => Err(errno),
+            };
+        }
+        match outcome {
+            Ok(()) => self.helper = Some(helper),
+            Err(errno) => helper.end(errno == Errno::TIMEDOUT),
+        }
+        outcome
+    }
+
+    /// Whether it can be asked again.
+    pub(crate) fn is_well(&self) -> bool {
+        self.helper.is_some()
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        if let Some(helper) = self.helper.take() {
+            helper.end(false);
+        }
+    }
+}
+
+/// Writes pieces one after the other; returns the length.
+fn write<const N: usize>(to: &mut [u8], pieces: impl Iterator<Item = [u8; N]>) -> usize {
+    let mut length = 0;
+    for (place, byte) in to.iter_mut().zip(pieces.flatten()) {
+        *place = byte;
+        length += 1;
+    }
+    length
+}
+
+fn read(record: [u8; RECORD], namespace: Option<OwnedFd>) -> Result<Told> {
+    let [a, b, c, d, has_cookie, _, _, _, numbers @ ..] = record;
     let errno = i32::from_ne_bytes([a, b, c, d]);
     if errno != 0 {
         return Err(Errno::from_raw_os_error(errno));
@@ -101,46 +172,70 @@ fn read(message: [u8; MESSAGE], namespace: Option<OwnedFd>) -> Result<Told> {
     })
 }
 
-/// What the child does.
-fn tell_of_all(pidfd: BorrowedFd<'_>, fds: &[u32], known: &[u64], answer: BorrowedFd<'_>) {
-    // Those that have been told of. Should there be more, they are told of once more.
-    let mut met = [0; 64];
+fn record(told: &Result<Told>) -> [u8; RECORD] {
+    let mut record = [0; RECORD];
+    let [errno, has_cookie, inode_a, inode_b, cookie_a, cookie_b] = match told {
+        Err(errno) => [errno.raw_os_error().cast_unsigned(), 0, 0, 0, 0, 0],
+        Ok(told) => {
+            let halves = |number: u64| {
+                let [a, b, c, d, e, f, g, h] = number.to_ne_bytes();
+                (
+                    u32::from_ne_bytes([a, b, c, d]),
+                    u32::from_ne_bytes([e, f, g, h]),
+                )
+            };
+            let (inode, cookie) = (halves(told.inode), halves(told.cookie.unwrap_or_default()));
+            let has_cookie = u32::from_le(told.cookie.is_some().into());
+            [0, has_cookie, inode.0, inode.1, cookie.0, cookie.1]
+        }
+    };
+    let words = [errno, has_cookie, inode_a, inode_b, cookie_a, cookie_b];
+    write(&mut record, words.into_iter().map(u32::to_ne_bytes));
+    record
+}
+
+/// What the child does until nobody asks any more. It does not allocate.
+fn answer_all(socket: BorrowedFd<'_>) {
+    // The cookies of namespaces that have been handed over. Should there be more, those are handed over
+    // each time.
+    let mut met = [0; 256];
     let mut count = 0;
-    for fd in fds {
-        let file = i32::try_from(*fd)
-            .map_err(|_| Errno::BADF)
-            .and_then(|fd| pidfd_getfd(pidfd, fd, PidfdGetfdFlags::empty()));
-        let is_met = |cookie: u64| {
-            let met = met.iter().take(count);
-            known.iter().chain(met).any(|other| *other == cookie)
-        };
-        let told = file.as_ref().map_err(|errno| *errno);
-        let told = told.and_then(|file| tell_of(file, is_met));
-        let mut message = [0; MESSAGE];
-        let errno = told
-            .as_ref()
-            .map_or_else(|errno| errno.raw_os_error(), |_| 0);
-        let mut fields = message.iter_mut();
-        let mut write = |bytes: &[u8]| {
-            for byte in bytes {
-                if let Some(field) = fields.next() {
-                    *field = *byte;
-                }
-            }
-        };
-        write(&errno.to_ne_bytes());
-        if let Ok(told) = &told {
-            write(&u32::from(told.cookie.is_some()).to_le_bytes());
-            write(&told.inode.to_ne_bytes());
-            write(&told.cookie.unwrap_or_default().to_ne_bytes());
-            if let (Some(cookie), Some(place)) = (told.cookie, met.get_mut(count)) {
-                *place = cookie;
+    let mut question = [0; FILES * size_of::<u32>()];
+    while let Ok(Some((fds, Some(pidfd)))) = receive(socket, &mut question) {
+        let mut answer = [0; FILES * RECORD];
+        let mut length = 0;
+        let (fds, _) = fds.as_chunks();
+        let last = fds.len().saturating_sub(1);
+        for (index, fd) in fds.iter().enumerate() {
+            let fd = i32::from_ne_bytes(*fd);
+            let file = pidfd_getfd(&pidfd, fd, PidfdGetfdFlags::empty());
+            let met_so_far = met.get(..count).unwrap_or_default();
+            let told = file.as_ref().map_err(|errno| *errno);
+            let told = told.and_then(|file| tell_of(file, |cookie| met_so_far.contains(&cookie)));
+            let space = answer.get_mut(length..).unwrap_or_default();
+            length += write(space, [record(&told)].into_iter());
+            let namespace = told.as_ref().ok().and_then(|told| told.namespace.as_ref());
+            if let (
+                Ok(Told {
+                    cookie: Some(cookie),
+                    ..
+                }),
+                Some(_),
+            ) = (&told, namespace)
+                && let Some(place) = met.get_mut(count)
+            {
+                *place = *cookie;
                 count += 1;
             }
+            // Dropping a file that is neither socket nor tun may take for ever.
+            if index == last || namespace.is_some() || told.is_err() {
+                let sent = answer.get(..length).unwrap_or_default();
+                if send(socket, sent, namespace.map(OwnedFd::as_fd)).is_err() {
+                    return;
+                }
+                length = 0;
+            }
         }
-        let namespace = told.as_ref().ok().and_then(|told| told.namespace.as_ref());
-        send(answer, &message, namespace.map(OwnedFd::as_fd));
-        // Here it may get stuck: the file goes.
     }
 }
 

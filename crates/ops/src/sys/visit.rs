@@ -112,22 +112,22 @@ fn restore_dumpable(before: c_int) {
 /// somebody's file server is. See [`reap_abandoned`](super::helper::reap_abandoned).
 pub(crate) fn open_within(root: BorrowedFd<'_>, path: &CStr, limit: Duration) -> Result<OwnedFd> {
     let deadline = Instant::now() + limit;
-    let helper = Helper::start(root, |answer| {
+    let helper = Helper::start(Some(root), |answer| {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         let opened = openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT);
         let errno = opened
             .as_ref()
             .map_or_else(|errno| errno.raw_os_error(), |_| 0);
         let fd = opened.as_ref().ok().map(OwnedFd::as_fd);
-        send(answer, &errno.to_ne_bytes(), fd);
+        let _ = send(answer, &errno.to_ne_bytes(), fd);
     })?;
-    let answer = helper.receive(deadline);
+    let mut errno = [0; 4];
+    let answer = helper.receive(deadline, &mut errno);
+    let answer = answer.map(|message| message.and_then(|(_, fd)| fd));
     helper.end(matches!(answer, Err(Errno::TIMEDOUT)));
-    match answer? {
-        Some((_, Some(fd))) => Ok(fd),
-        Some((errno, None)) if errno != [0; 4] => {
-            Err(Errno::from_raw_os_error(i32::from_ne_bytes(errno)))
-        }
+    match (answer?, i32::from_ne_bytes(errno)) {
+        (Some(fd), _) => Ok(fd),
+        (None, errno) if errno != 0 => Err(Errno::from_raw_os_error(errno)),
         // It has died without an answer.
         _ => Err(Errno::CHILD),
     }

@@ -2,6 +2,9 @@
 //!
 //! The parsers are nobody's business outside of their crate, so their source is compiled in here.
 
+#[path = "../src/file.rs"]
+#[expect(dead_code, reason = "only what is used there is needed")]
+mod file;
 #[path = "../src/procfs/mod.rs"]
 #[expect(
     dead_code,

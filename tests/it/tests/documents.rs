@@ -171,6 +171,10 @@ fn broken_documents_are_refused_in_one_line() {
             &["broken.json", "is no snapshot"],
         );
     };
+    let newer = br#"{"schema": "lxkns.snapshot/2"}"#;
+    fs::write(&file, newer).unwrap();
+    let parts = ["broken.json", "lxkns.snapshot/2", "newer"];
+    assert_failure(&run("lsuns", &[], &file), 1, &parts);
     for document in [&compact, &lines, &lxkns(&snapshot)] {
         // All of the bytes up to the last bracket are needed.
         for cut in [
@@ -189,7 +193,6 @@ fn broken_documents_are_refused_in_one_line() {
     }
     let text = String::from_utf8(compact).unwrap();
     for (from, to) in [
-        ("lxkns.snapshot/1", "lxkns.snapshot/2"),
         ("\"namespaces\":[{", "\"namespaces\":[7,{"),
         ("\"pid\":1,", "\"pid\":-1,"),
         ("\"type\":\"net\"", "\"type\":\"\\u001b[1m\""),

@@ -260,7 +260,7 @@ fn a_pid_that_there_is_not_is_an_error() {
         let output = tool("lxkns").arg("pid").args(arguments).output().unwrap();
         assert_failure(&output, code, parts);
     };
-    check(&["0"], 2, &["no process has PID 0", "--help"]);
+    check(&["0"], 2, &["'0'", "a PID is", "--help"]);
     check(&["x"], 2, &["'x'"]);
     check(&["4294967295"], 1, &["there is no process 4294967295"]);
     check(

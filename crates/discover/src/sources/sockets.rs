@@ -48,6 +48,9 @@ impl Default for SocketTable {
     }
 }
 
+/// The inode of a file, and the network namespace that it belongs to.
+type Asked = Result<(u64, NamespaceId), Reason>;
+
 /// The sockets and tun/tap device files of one file table. They are asked together, see
 /// [`Of::ask`].
 pub(crate) struct Of<'s> {
@@ -114,7 +117,7 @@ impl<'s> Of<'s> {
     }
 
     /// The inodes and network namespaces of files.
-    fn told_of(&self, fds: &[u32]) -> Result<Vec<Result<(u64, NamespaceId), Reason>>, Reason> {
+    fn told_of(&self, fds: &[u32]) -> Result<Vec<Asked>, Reason> {
         let limit = self.sockets().patience.min(PATIENCE);
         if limit.is_zero() {
             return Err(Reason::TimedOut);
@@ -138,7 +141,7 @@ impl<'s> Of<'s> {
         Ok(told)
     }
 
-    fn id_of(&self, told: Told) -> Result<(u64, NamespaceId), Reason> {
+    fn id_of(&self, told: Told) -> Asked {
         let known = told.cookie;
         let known = known.and_then(|cookie| self.sockets().by_cookie.get(&cookie).copied());
         let id = match (known, told.namespace) {

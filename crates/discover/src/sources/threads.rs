@@ -9,7 +9,7 @@ use lxkns_model::{Part, Text, ThreadFacts};
 use lxkns_species::{NamespaceType, NamespaceTypes};
 
 use super::processes::{Found, OpenProcess, OpenThread};
-use crate::procfs::stat;
+use crate::procfs::{Kind, stat};
 use crate::scan::Scan;
 
 const PER_THREAD: [NamespaceType; 5] = [
@@ -37,8 +37,16 @@ pub(crate) fn of_thread(
             .filter(|ns_type| scan.link_types.contains(*ns_type))
             .collect()
     };
+    let links = thread.dir.namespaces(types);
+    if !links.absent.is_empty() && scan.proc.kind() != Kind::Tree {
+        // It is just ending, and has let go of its namespaces, though it can still be seen.
+        return;
+    }
     let mut namespaces = process.namespaces;
-    for id in thread.dir.namespaces(types).joined.iter() {
+    for unread in links.denied.iter().chain(links.absent.iter()) {
+        namespaces.clear(unread);
+    }
+    for id in links.joined.iter() {
         scan.resolver
             .meet(id, || thread.dir.open_namespace(id.namespace_type()));
         namespaces.set(id);

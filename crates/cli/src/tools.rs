@@ -252,6 +252,8 @@ inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/net
 
 const DIFF: &str = "\
 A line begins with - for a namespace that went, + for one that came, ~ for one that has changed. \
+A ? after that means that one of the snapshots could see less than the other: the namespace may \
+only not have been seen then. \
 Namespaces are told apart by the kernel's 64-bit ids where it has any (Linux 6.18), else by who is in \
 them and what holds them; so an inode that was given to another namespace is seen as such. What \
 only one of the snapshots looked for is not compared.

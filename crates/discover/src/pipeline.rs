@@ -54,8 +54,11 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     }
 
     let mut sightings = Sightings::default();
-    for source in OF_MACHINE {
+    for (name, source) in OF_MACHINE {
+        let _span = tracing::debug_span!("source", name).entered();
         source(&scan, &mut sightings);
+        let (processes, holders) = (sightings.processes.len(), sightings.holders.len());
+        tracing::debug!(processes, holders, "seen so far");
     }
     ask_again(&scan, &sightings.processes);
     let mut alive = sightings.explained(&scan.resolver);

@@ -160,15 +160,26 @@ impl<'s> Writer<'s> {
         let changed = changed.map(|it| (it.after.id(), Entry::Changed(it)));
         let mut entries: Vec<_> = went.chain(came).chain(changed).collect();
         entries.sort_by_key(|(id, _)| *id);
+        // Where one snapshot could see less, the namespace may be there all the same.
+        let went = if diff.unseen_after.is_empty() {
+            "- "
+        } else {
+            "-? "
+        };
+        let came = if diff.unseen_before.is_empty() {
+            "+ "
+        } else {
+            "+? "
+        };
         for (_, entry) in entries {
             match entry {
                 Entry::Went(it) => {
                     let line = self.labels.namespace(self.before, it);
-                    indented(screen, line, "- ", "  ")?;
+                    indented(screen, line, went, "  ")?;
                 }
                 Entry::Came(it) => {
                     let line = self.labels.namespace(self.after, it);
-                    indented(screen, line, "+ ", "  ")?;
+                    indented(screen, line, came, "  ")?;
                 }
                 Entry::Changed(change) => self.change(change, screen)?,
             }

@@ -157,3 +157,25 @@ fn seeing_less_is_said() {
          be read (permission denied)\n"
     );
 }
+
+#[test]
+fn what_may_only_not_have_been_seen_is_marked() {
+    let less = changed(&fixtures::containers(), |document| {
+        let namespaces = document["namespaces"].as_array_mut().unwrap();
+        namespaces.retain(|it| it["id"] != "net:[4026532405]");
+        document["gaps"] =
+            json!([{"what": "process-namespaces", "why": "permission denied", "count": 312}]);
+    });
+    let went = diff(&before(), &less, "");
+    assert!(
+        went.stdout.starts_with("-? net:[4026532405]"),
+        "{}",
+        went.stdout
+    );
+    let came = diff(&less, &before(), "");
+    assert!(
+        came.stdout.starts_with("+? net:[4026532405]"),
+        "{}",
+        came.stdout
+    );
+}

@@ -25,9 +25,13 @@ type OfProcess = fn(&Scan<'_>, &OpenProcess<'_>, &mut Found);
 /// A source that looks at one further thread of a process, while its directory is open.
 type OfThread = fn(&Scan<'_>, &OpenProcess<'_>, &OpenThread, &mut Found);
 
-/// In this order: a later source builds on what the earlier ones saw.
-pub(crate) const OF_MACHINE: [OfMachine; 4] =
-    [kernel::before, processes::scan, mounts::scan, kernel::after];
+/// In this order: a later source builds on what the earlier ones saw. The names are for the log.
+pub(crate) const OF_MACHINE: [(&str, OfMachine); 4] = [
+    ("what the kernel lists before", kernel::before),
+    ("processes", processes::scan),
+    ("mounts", mounts::scan),
+    ("what the kernel lists after", kernel::after),
+];
 
 pub(crate) const OF_PROCESS: [OfProcess; 2] = [pending::of_process, fds::of_process];
 

@@ -63,8 +63,13 @@ pub(crate) struct Asker {
 /// So many files are asked at a time.
 const FILES: usize = 64;
 
-/// An errno or zero, whether there is a cookie, the inode, the cookie.
+/// An errno or zero, flags, the inode, the cookie.
 const RECORD: usize = 24;
+
+/// There is a cookie.
+const HAS_COOKIE: u32 = 1;
+/// A namespace comes along.
+const HAS_NAMESPACE: u32 = 2;
 
 impl Asker {
     pub(crate) fn start() -> Result<Asker> {
@@ -156,10 +161,15 @@ fn write<const N: usize>(to: &mut [u8], pieces: impl Iterator<Item = [u8; N]>) -
 }
 
 fn read(record: [u8; RECORD], namespace: Option<OwnedFd>) -> Result<Told> {
-    let [a, b, c, d, has_cookie, _, _, _, numbers @ ..] = record;
+    let [a, b, c, d, e, f, g, h, numbers @ ..] = record;
     let errno = i32::from_ne_bytes([a, b, c, d]);
     if errno != 0 {
         return Err(Errno::from_raw_os_error(errno));
+    }
+    let flags = u32::from_ne_bytes([e, f, g, h]);
+    if flags & HAS_NAMESPACE != 0 && namespace.is_none() {
+        // The kernel drops what does not fit into the file table.
+        return Err(Errno::MFILE);
     }
     let (mut inode, mut cookie) = ([0; 8], [0; 8]);
     for (to, from) in inode.iter_mut().chain(&mut cookie).zip(numbers) {
@@ -167,14 +177,14 @@ fn read(record: [u8; RECORD], namespace: Option<OwnedFd>) -> Result<Told> {
     }
     Ok(Told {
         inode: u64::from_ne_bytes(inode),
-        cookie: (has_cookie != 0).then_some(u64::from_ne_bytes(cookie)),
+        cookie: (flags & HAS_COOKIE != 0).then_some(u64::from_ne_bytes(cookie)),
         namespace,
     })
 }
 
 fn record(told: &Result<Told>) -> [u8; RECORD] {
     let mut record = [0; RECORD];
-    let [errno, has_cookie, inode_a, inode_b, cookie_a, cookie_b] = match told {
+    let words = match told {
         Err(errno) => [errno.raw_os_error().cast_unsigned(), 0, 0, 0, 0, 0],
         Ok(told) => {
             let halves = |number: u64| {
@@ -185,11 +195,12 @@ fn record(told: &Result<Told>) -> [u8; RECORD] {
                 )
             };
             let (inode, cookie) = (halves(told.inode), halves(told.cookie.unwrap_or_default()));
-            let has_cookie = u32::from_le(told.cookie.is_some().into());
-            [0, has_cookie, inode.0, inode.1, cookie.0, cookie.1]
+            let has = |flag, it: bool| if it { flag } else { 0 };
+            let flags = has(HAS_COOKIE, told.cookie.is_some())
+                | has(HAS_NAMESPACE, told.namespace.is_some());
+            [0, flags, inode.0, inode.1, cookie.0, cookie.1]
         }
     };
-    let words = [errno, has_cookie, inode_a, inode_b, cookie_a, cookie_b];
     write(&mut record, words.into_iter().map(u32::to_ne_bytes));
     record
 }
@@ -285,4 +296,35 @@ pub(crate) fn cookie(socket: impl AsFd) -> Result<u64> {
     };
     checked(result.into())?;
     Ok(cookie)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(cookie: Option<u64>, namespace: Option<OwnedFd>) -> Result<Told> {
+        Ok(Told {
+            inode: 0x0102_0304_0506_0708,
+            cookie,
+            namespace,
+        })
+    }
+
+    #[test]
+    fn records_are_read_as_written() {
+        for cookie in [None, Some(0), Some(u64::MAX)] {
+            let again = read(record(&told(cookie, None)), None).unwrap();
+            assert_eq!((again.inode, again.cookie), (0x0102_0304_0506_0708, cookie));
+        }
+        let error = read(record(&Err(Errno::BADF)), None).unwrap_err();
+        assert_eq!(error, Errno::BADF);
+    }
+
+    #[test]
+    fn a_namespace_that_got_lost_is_missed() {
+        let file = || OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
+        let record = record(&told(Some(7), Some(file())));
+        assert!(read(record, Some(file())).unwrap().namespace.is_some());
+        assert_eq!(read(record, None).unwrap_err(), Errno::MFILE);
+    }
 }

@@ -99,9 +99,13 @@ fn mistaken_word(tool: Tool, error: &Error) -> Option<String> {
     if tool != Tool::Lxkns || error.kind() != ErrorKind::ValueValidation {
         return None;
     }
-    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidValue) else {
-        return None;
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text),
+        _ => None,
     };
+    // Of the arguments, only namespaces have no name before them.
+    text(ContextKind::InvalidArg).filter(|argument| argument.starts_with('['))?;
+    let word = text(ContextKind::InvalidValue)?;
     let is_first = || first_argument().as_ref() == Some(word);
     let is_word = word.bytes().all(|byte| byte.is_ascii_alphabetic());
     (is_word && is_first() || Entry::named(word).is_some()).then(|| word.clone())

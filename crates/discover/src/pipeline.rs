@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::AsFd as _;
+use std::sync::PoisonError;
 use std::time::SystemTime;
 
 use lxkns_model::{
@@ -60,6 +61,8 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
         let (processes, holders) = (sightings.processes.len(), sightings.holders.len());
         tracing::debug!(processes, holders, "seen so far");
     }
+    let sockets = scan.sockets.lock();
+    sockets.unwrap_or_else(PoisonError::into_inner).close();
     ask_again(&scan, &sightings.processes);
     let mut alive = sightings.explained(&scan.resolver);
     // Where something is mounted has been there, even if what explains it came later or went.

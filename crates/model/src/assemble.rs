@@ -8,6 +8,7 @@
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use crate::leaders;
+use crate::reference::stacked;
 use crate::snapshot::{NamespaceIndex, NamespaceNode, ProcessIndex, ProcessNode};
 use crate::{Facts, Gap, Holder, NamespaceFacts, ProcessFacts, Relation, Snapshot};
 
@@ -44,6 +45,7 @@ impl Snapshot {
             scope,
             counts,
             gaps: sum_up(gaps),
+            stacked: stacked(namespaces.iter()),
             namespaces: link_namespaces(namespaces),
             processes: link_processes(processes),
         };

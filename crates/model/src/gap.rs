@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use lxkns_species::{NamespaceType, NamespaceTypes};
+
 use crate::Text;
+use crate::why::may_hide_holders;
 
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
@@ -132,6 +135,12 @@ pub struct Gap {
 }
 
 impl Gap {
+    /// Whether namespaces of this type, or what holds them, may be behind it.
+    pub fn may_hide(&self, namespace_type: NamespaceType) -> bool {
+        self.why != Reason::Gone
+            && may_hide_holders(&self.what, NamespaceTypes::of([namespace_type]))
+    }
+
     /// So many examples a gap has at most.
     pub const MAX_EXAMPLES: usize = 4;
 }

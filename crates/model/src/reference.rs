@@ -4,9 +4,12 @@
 //! holds it, so a path is not stored anywhere; it is derived here, and where a document has nothing
 //! but the path, read back into the holder.
 
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
-use crate::{Holder, Namespace, Text};
+use crate::{Holder, Namespace, NamespaceFacts, Snapshot, Text};
 
 impl<'s> Namespace<'s> {
     /// A path that opens this namespace, as seen by the scanner in its mount namespace, as long as
@@ -54,23 +57,10 @@ impl<'s> Namespace<'s> {
         })
     }
 
-    /// Whether another namespace is mounted at the very place of this holder, a mount. Only the one on
-    /// top can be reached there, and nothing tells which that is.
-    pub fn shares_place(self, holder: &Holder) -> bool {
-        let Some((at, path)) = place(holder) else {
-            return false;
-        };
-        let mut others = self.snapshot.namespaces().filter(|other| *other != self);
-        others.any(|other| {
-            let mut holders = other.holders().iter();
-            holders.any(|holder| place(holder) == Some((at, path)))
-        })
-    }
-
     /// How good a reference this holder makes, lower being better.
     fn rank(self, holder: &Holder) -> Option<u8> {
         match holder {
-            mount if self.shares_place(mount) => None,
+            mount if self.snapshot.is_stacked(mount) => None,
             Holder::Thread { .. } => Some(0),
             Holder::PendingChildren { .. } => {
                 self.namespace_type().proc_file_for_children().map(|_| 1)
@@ -95,8 +85,37 @@ impl<'s> Namespace<'s> {
     }
 }
 
+impl Snapshot {
+    /// Whether this holder is a mount, and more than one namespace is mounted at its very place. Only the
+    /// one on top can be reached there, and nothing tells which that is.
+    pub fn is_stacked(&self, holder: &Holder) -> bool {
+        place(holder).is_some_and(|place| self.stacked.contains(&place))
+    }
+}
+
+/// A mount namespace, if it is known, and a path in there.
+pub(crate) type Place = (Option<NamespaceId>, Text);
+
+/// The places at which more than one of these namespaces is mounted.
+pub(crate) fn stacked<'f>(namespaces: impl Iterator<Item = &'f NamespaceFacts>) -> BTreeSet<Place> {
+    let mut first = HashMap::new();
+    let mut stacked = BTreeSet::new();
+    for namespace in namespaces {
+        for place in namespace.holders.iter().filter_map(place) {
+            match first.entry(place) {
+                Entry::Vacant(free) => _ = free.insert(namespace.id),
+                Entry::Occupied(taken) if *taken.get() != namespace.id => {
+                    stacked.insert(taken.key().clone());
+                }
+                Entry::Occupied(_) => {}
+            }
+        }
+    }
+    stacked
+}
+
 /// Where a holder is mounted, if it is a mount.
-fn place(holder: &Holder) -> Option<(Option<NamespaceId>, &Text)> {
+fn place(holder: &Holder) -> Option<Place> {
     match holder {
         Holder::BindMount {
             mount_namespace,
@@ -105,7 +124,7 @@ fn place(holder: &Holder) -> Option<(Option<NamespaceId>, &Text)> {
         | Holder::ProcMount {
             mount_namespace,
             path,
-        } => Some((*mount_namespace, path)),
+        } => Some((*mount_namespace, path.clone())),
         _ => None,
     }
 }

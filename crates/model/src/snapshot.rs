@@ -1,7 +1,10 @@
 //! The snapshot: arenas inside, views outside.
 
+use std::collections::BTreeSet;
+
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
+use crate::reference::Place;
 use crate::{Counts, Gap, Host, Namespace, NamespaceFacts, Process, ProcessFacts, Relation, Scope};
 
 /// All that one discovery found out, put in order. Immutable; the way in is
@@ -12,6 +15,8 @@ pub struct Snapshot {
     pub(crate) scope: Scope,
     pub(crate) counts: Counts,
     pub(crate) gaps: Vec<Gap>,
+    /// Where more than one namespace is mounted.
+    pub(crate) stacked: BTreeSet<Place>,
     /// By id.
     pub(crate) namespaces: Vec<NamespaceNode>,
     /// By PID.

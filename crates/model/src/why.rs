@@ -13,7 +13,7 @@ mod plan;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use doubt::gaps as gaps_that_hide;
+pub(crate) use doubt::{gaps as gaps_that_hide, may_hide_holders};
 
 use std::collections::HashMap;
 

@@ -131,6 +131,9 @@ fn still_lives(pidfd: BorrowedFd<'_>) -> Result<(), Errno> {
 
 /// Duplicates a file descriptor of another process.
 ///
+/// It may be any file by the time it is duplicated, and merely dropping a copy may take for ever, where
+/// a file server does not answer. [`crate::socket::Asker`] asks sockets without that risk.
+///
 /// Minimum kernel: 5.6. Needs `PTRACE_MODE_ATTACH_REALCREDS` over the process, see ptrace(2).
 ///
 /// # Errors

@@ -61,10 +61,12 @@ pub fn cookie(socket: impl AsFd) -> Result<u64, Error> {
 pub struct Told {
     /// Its inode: that of a socket is nobody else's.
     pub inode: u64,
+    /// Whether it is a socket, and not a tun/tap device file.
+    pub is_socket: bool,
     /// As [`cookie`] of a socket; absent before Linux 5.14, and for tun/tap device files.
     pub cookie: Option<u64>,
     /// The network namespace; absent if the same [`Asker`] has handed over the one with this cookie
-    /// before.
+    /// before (and still remembers that).
     pub namespace: Option<Namespace>,
 }
 
@@ -101,7 +103,8 @@ impl Asker {
     ///
     /// # Errors
     ///
-    /// [`Error::Call`], as fork(2).
+    /// [`Error::Call`], as fork(2); EBUSY if the caller has moved its children to a new PID namespace:
+    /// the child would become, and soon end, its first process.
     ///
     /// ```
     /// assert!(lxkns_ops::socket::Asker::start()?.is_well());
@@ -120,8 +123,8 @@ impl Asker {
     /// # Errors
     ///
     /// [`Error::Call`] for each file: EBADF if it is neither socket nor tun/tap device, ETIMEDOUT if
-    /// there was no answer, denied without the privileges. ECHILD if the child got stuck earlier, or
-    /// has died.
+    /// there was no answer, EMFILE if the caller has too many open files for a namespace, denied without
+    /// the privileges. ECHILD if the child got stuck earlier, or has died.
     ///
     /// ```
     /// use std::time::Duration;
@@ -144,6 +147,7 @@ impl Asker {
             let told = told.map_err(failed)?;
             Ok(Told {
                 inode: told.inode,
+                is_socket: told.is_socket,
                 cookie: told.cookie,
                 namespace: told.namespace.map(Namespace::from_fd).transpose()?,
             })

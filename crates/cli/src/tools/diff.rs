@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use lxkns_discover::{Options, discover};
 use lxkns_model::diff::{Change, Ignore};
 use lxkns_model::wire::snapshot::DiffDoc;
-use lxkns_model::{Details, Diff as Difference, Holder, Namespace, Part, Process, Snapshot};
+use lxkns_model::{Details, Diff as Difference, Gap, Holder, Namespace, Part, Process, Snapshot};
 
 use super::Run;
 use crate::args::noise::Volume;
@@ -161,25 +161,29 @@ impl<'s> Writer<'s> {
         let mut entries: Vec<_> = went.chain(came).chain(changed).collect();
         entries.sort_by_key(|(id, _)| *id);
         // Where one snapshot could see less, the namespace may be there all the same.
-        let went = if diff.unseen_after.is_empty() {
-            "- "
-        } else {
-            "-? "
-        };
-        let came = if diff.unseen_before.is_empty() {
-            "+ "
-        } else {
-            "+? "
+        let may_hide = |gaps: &[&Gap], it: Namespace<'s>| {
+            let mut gaps = gaps.iter();
+            gaps.any(|gap| gap.may_hide(it.namespace_type()))
         };
         for (_, entry) in entries {
             match entry {
                 Entry::Went(it) => {
                     let line = self.labels.namespace(self.before, it);
-                    indented(screen, line, went, "  ")?;
+                    let sign = if may_hide(&diff.unseen_after, it) {
+                        "-? "
+                    } else {
+                        "- "
+                    };
+                    indented(screen, line, sign, "  ")?;
                 }
                 Entry::Came(it) => {
                     let line = self.labels.namespace(self.after, it);
-                    indented(screen, line, came, "  ")?;
+                    let sign = if may_hide(&diff.unseen_before, it) {
+                        "+? "
+                    } else {
+                        "+ "
+                    };
+                    indented(screen, line, sign, "  ")?;
                 }
                 Entry::Changed(change) => self.change(change, screen)?,
             }

@@ -12,7 +12,7 @@ use anyhow::{Context as _, anyhow};
 use lxkns_discover::{Options, discover, open};
 use lxkns_model::Snapshot;
 use lxkns_ops::enter::{Credentials, for_good_as};
-use lxkns_ops::{Namespace, is_secure_execution};
+use lxkns_ops::{Error as OpsError, Namespace, is_secure_execution};
 use lxkns_species::{NamespaceType, Pid};
 
 use super::Run;
@@ -105,10 +105,9 @@ impl Exec {
         let namespaces: Vec<&Namespace> = targets.iter().map(|it| &it.namespace).collect();
         for_good_as(credentials, &namespaces, |entered| {
             if let Err(error) = entered {
-                let hint = if error.is_denied() {
-                    "; it takes CAP_SYS_ADMIN in the user namespace that owns it"
-                } else {
-                    ""
+                let hint = match error {
+                    OpsError::Enter { id, .. } if error.is_denied() => hint(id.namespace_type()),
+                    _ => "",
                 };
                 complain(&format!("{:#}{hint}", anyhow::Error::from(error)));
                 return FAILED.into();
@@ -196,6 +195,18 @@ fn find(named: &NamespaceArg, snapshot: &mut Option<Snapshot>) -> anyhow::Result
                 path: found.reference().map(|path| path.as_bytes().to_vec()),
             })
         }
+    }
+}
+
+/// What it takes to enter a namespace, see setns(2).
+fn hint(namespace_type: NamespaceType) -> &'static str {
+    match namespace_type {
+        NamespaceType::User => "; it takes CAP_SYS_ADMIN in it",
+        NamespaceType::Mnt => {
+            "; it takes CAP_SYS_ADMIN in the user namespace that owns it, and CAP_SYS_ADMIN and \
+             CAP_SYS_CHROOT in one's own"
+        }
+        _ => "; it takes CAP_SYS_ADMIN in the user namespace that owns it, and in one's own",
     }
 }
 

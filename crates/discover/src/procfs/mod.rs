@@ -59,7 +59,7 @@ impl Procfs {
             root,
             kind: Kind::Tree,
         };
-        if fstatfs(&proc.root).is_ok_and(|fs| fs.f_type as u64 == PROC_SUPER_MAGIC) {
+        if is_procfs(&proc.root) {
             let ours = shows_own_pid_namespace(proc.as_fd());
             proc.kind = if ours { Kind::Ours } else { Kind::Foreign };
         }
@@ -166,9 +166,13 @@ impl Procfs {
                 Some("no procfs is mounted there")
             }
             Kind::Tree => None,
-            Kind::Ours | Kind::Foreign => fstat(&self.root)
-                .is_ok_and(|stat| stat.st_ino != ROOT_INODE)
-                .then_some("it is inside of a procfs, not its root directory"),
+            Kind::Ours | Kind::Foreign => {
+                let is_root = fstat(&self.root).is_ok_and(|stat| stat.st_ino == ROOT_INODE);
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let above = openat(&self.root, c"..", flags, Mode::empty());
+                let is_inside = !is_root && above.is_ok_and(is_procfs);
+                is_inside.then_some("it is inside of a procfs, not its root directory")
+            }
         }
     }
 }
@@ -177,6 +181,10 @@ impl AsFd for Procfs {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.root.as_fd()
     }
+}
+
+fn is_procfs(file: impl AsFd) -> bool {
+    fstatfs(file).is_ok_and(|fs| fs.f_type as u64 == PROC_SUPER_MAGIC)
 }
 
 /// Whether a procfs shows the PID namespace that the scanner is in: in its own PID namespace's procfs
@@ -220,13 +228,14 @@ pub(crate) fn read_into<'b>(
     Ok(buffer.get(..length).unwrap_or_default())
 }
 
-/// Reads a file below `directory` that is small as a rule: then one read of the buffer will do.
+/// Reads a file below `directory` that the kernel writes down in one piece, and that is small as a rule:
+/// then one read of the buffer will do.
 pub(crate) fn read_whole<'b>(
     directory: BorrowedFd<'_>,
     path: impl Arg + Copy,
     buffer: &'b mut [u8],
 ) -> Result<Cow<'b, [u8]>, Errno> {
-    /// A task may have 65,536 supplementary groups, and a user namespace 340 lines of UIDs.
+    /// A task may have 65,536 supplementary groups.
     const LIMIT: usize = 4 * 1024 * 1024;
     let length = read_into(directory, path, buffer)?.len();
     if length < buffer.len() {

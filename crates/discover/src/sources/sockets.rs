@@ -25,6 +25,9 @@ use crate::scan::Scan;
 /// Major and minor number of `/dev/net/tun`.
 pub(crate) const TUN_DEVICE: (u32, u32) = (10, 200);
 
+/// So many files are asked together, and may each bring an open namespace with them.
+const AT_A_TIME: usize = 64;
+
 /// Which network namespace goes with which socket.
 #[derive(Debug)]
 pub(crate) struct SocketTable {
@@ -35,6 +38,13 @@ pub(crate) struct SocketTable {
     /// The time left for waiting for file servers: they have files that have come in the place of
     /// sockets meanwhile.
     patience: Duration,
+}
+
+impl SocketTable {
+    /// Ends the children that ask, which nobody needs any more.
+    pub(crate) fn close(&mut self) {
+        self.askers.clear();
+    }
 }
 
 impl Default for SocketTable {
@@ -48,8 +58,14 @@ impl Default for SocketTable {
     }
 }
 
-/// The inode of a file, and the network namespace that it belongs to.
-type Asked = Result<(u64, NamespaceId), Reason>;
+/// What a file is, and the network namespace that it belongs to.
+struct Answer {
+    /// The inode of a socket; None for a tun/tap device file.
+    socket: Option<u64>,
+    id: NamespaceId,
+}
+
+type Asked = Result<Answer, Reason>;
 
 /// The sockets and tun/tap device files of one file table. They are asked together, see
 /// [`Of::ask`].
@@ -92,31 +108,35 @@ impl<'s> Of<'s> {
         }
     }
 
-    /// Asks all of them.
+    /// Asks all of them. What is there by now may be another one than was listed: it is what counts.
     pub(crate) fn ask(&self, found: &mut Found) {
-        if self.open.is_empty() {
-            return;
-        }
-        let fds: Vec<u32> = self.open.iter().map(|(fd, _)| *fd).collect();
-        let told = match self.told_of(&fds) {
-            Ok(told) => told,
-            Err(why) => vec![Err(why); fds.len()],
-        };
-        for ((fd, inode), told) in self.open.iter().zip(told) {
-            match told.and_then(|told| self.learn(*inode, told)) {
-                Ok(id) => self.is_held(id, *fd, inode.is_some(), found),
-                Err(why) => self.gap(*fd, *inode, why),
+        // Each with a time of its own, so that a large table may take its time.
+        for open in self.open.chunks(AT_A_TIME) {
+            let fds: Vec<u32> = open.iter().map(|(fd, _)| *fd).collect();
+            let told = self.told_of(&fds).unwrap_or_else(|why| {
+                let all = fds.iter().map(|_| Err(why.clone()));
+                all.collect()
+            });
+            for ((fd, inode), told) in open.iter().zip(told) {
+                match told {
+                    Ok(Answer { socket, id }) => {
+                        if let Some(inode) = socket {
+                            self.sockets().by_inode.insert(inode, id);
+                        }
+                        self.is_held(id, *fd, socket.is_some(), found);
+                    }
+                    Err(why) => self.gap(*fd, *inode, why),
+                }
             }
         }
     }
 
     /// Takes note of the network namespace of a socket; which one is it?
     pub(crate) fn meet(&self, fd: u32) -> Result<NamespaceId, Reason> {
-        let (_, id) = self.told_of(&[fd])?.pop().ok_or(Reason::Failed)??;
-        Ok(id)
+        let answer = self.told_of(&[fd])?.pop().ok_or(Reason::Failed)??;
+        Ok(answer.id)
     }
 
-    /// The inodes and network namespaces of files.
     fn told_of(&self, fds: &[u32]) -> Result<Vec<Asked>, Reason> {
         let limit = self.sockets().patience.min(PATIENCE);
         if limit.is_zero() {
@@ -127,12 +147,13 @@ impl<'s> Of<'s> {
         let mut asker = idle.map_or_else(|| Asker::start().map_err(why), Ok)?;
         let all = asker.ask(&pidfd, fds, limit);
         // Whoever asks next may be told no more than a cookie, so all is noted down before.
-        let told: Vec<_> = all
+        let told: Vec<Asked> = all
             .into_iter()
             .map(|told| self.id_of(told.map_err(why)?))
             .collect();
+        let is_late = |told: &Asked| matches!(told, Err(Reason::TimedOut));
         let mut sockets = self.sockets();
-        if told.contains(&Err(Reason::TimedOut)) {
+        if told.iter().any(is_late) {
             sockets.patience = sockets.patience.saturating_sub(limit);
         }
         if asker.is_well() {
@@ -155,22 +176,10 @@ impl<'s> Of<'s> {
         if let Some(cookie) = told.cookie {
             self.sockets().by_cookie.insert(cookie, id);
         }
-        Ok((told.inode, id))
-    }
-
-    /// Which namespace a socket belongs to; of a tun/tap device file there is no inode.
-    fn learn(
-        &self,
-        inode: Option<u64>,
-        (found, id): (u64, NamespaceId),
-    ) -> Result<NamespaceId, Reason> {
-        let Some(inode) = inode else { return Ok(id) };
-        // It is the same socket, unless the process has put another one there meanwhile.
-        if inode != found {
-            return Err(Reason::Gone);
-        }
-        self.sockets().by_inode.insert(inode, id);
-        Ok(id)
+        Ok(Answer {
+            socket: told.is_socket.then_some(told.inode),
+            id,
+        })
     }
 
     fn pidfd(&self) -> Result<OwnedFd, Reason> {

@@ -5,7 +5,7 @@
 //! thread has ended while others go on, `/proc/PID/ns` is empty, and the living threads tell
 //! everything.
 
-use lxkns_model::{Part, Text, ThreadFacts};
+use lxkns_model::{Missing, Part, Reason, Text, ThreadFacts};
 use lxkns_species::{NamespaceType, NamespaceTypes};
 
 use super::processes::{Found, OpenProcess, OpenThread};
@@ -41,6 +41,10 @@ pub(crate) fn of_thread(
     if !links.absent.is_empty() && scan.proc.kind() != Kind::Tree {
         // It is just ending, and has let go of its namespaces, though it can still be seen.
         return;
+    }
+    if !links.denied.is_empty() && !process.namespaces.is_empty() {
+        let example = format!("thread {} of pid {}", thread.tid, process.pid);
+        scan.gaps.add(Missing::Threads, Reason::Denied, example);
     }
     let mut namespaces = process.namespaces;
     for unread in links.denied.iter().chain(links.absent.iter()) {

@@ -174,6 +174,7 @@ fn where_two_are_mounted_only_one_can_be_reached() {
     let net = |text| snapshot.namespace(id(text)).unwrap();
     assert_eq!(net("net:[8]").reference(), None);
     assert_eq!(net("net:[9]").reference(), Some("/b".into()));
-    assert!(net("net:[9]").shares_place(&bind_mount(Some("mnt:[1]"), "/a")));
-    assert!(!net("net:[9]").shares_place(&bind_mount(Some("mnt:[1]"), "/b")));
+    assert!(snapshot.is_stacked(&bind_mount(Some("mnt:[1]"), "/a")));
+    assert!(!snapshot.is_stacked(&bind_mount(Some("mnt:[1]"), "/b")));
+    assert!(!snapshot.is_stacked(&bind_mount(Some("mnt:[2]"), "/a")));
 }

@@ -14,7 +14,7 @@ pub(crate) fn gaps(
     snapshot.gaps().iter().filter(hides)
 }
 
-fn may_hide_holders(what: &Missing, types: NamespaceTypes) -> bool {
+pub(crate) fn may_hide_holders(what: &Missing, types: NamespaceTypes) -> bool {
     use NamespaceType::{Net, Pid, Time, User};
     match what {
         Missing::ProcessDetails | Missing::Creators => false,

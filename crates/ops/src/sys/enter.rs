@@ -73,13 +73,13 @@ fn prepare(entry: &Entry, files: RawFd) -> Result<()> {
     if entry.forks {
         // One that comes before anybody can pass it on has to wait.
         let signals = BlockedSignals::all()?;
-        let heeding = heed_children();
+        let before = OnChildsEnd::heed();
         // SAFETY: as fork(2); the child goes on with a copy of this stack. It will execute a
         // program, so it does not matter that the C library does not know its thread id.
         let result = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
-        match checked(result)? {
+        match checked(result).inspect_err(|_| before.restore())? {
             0 => {
-                ignore_children_if(heeding);
+                before.restore();
                 drop(signals);
                 die_with_parent()?;
             }
@@ -95,11 +95,12 @@ pub(crate) fn go_on_in_child() -> Result<()> {
     is_only_thread()?;
     // One that comes before anybody can pass it on has to wait.
     let signals = BlockedSignals::all()?;
-    let heeding = heed_children();
+    let before = OnChildsEnd::heed();
     // SAFETY: there is no other thread whose work, or lock, could be cut off in the middle.
-    match checked(unsafe { libc::fork() }.into())? {
+    let forked = checked(unsafe { libc::fork() }.into());
+    match forked.inspect_err(|_| before.restore())? {
         0 => {
-            ignore_children_if(heeding);
+            before.restore();
             drop(signals);
             die_with_parent()
         }
@@ -107,19 +108,25 @@ pub(crate) fn go_on_in_child() -> Result<()> {
     }
 }
 
-/// Has this process be told how its children end: whoever has started it may have had it ignore them
-/// (SIGCHLD), and then nobody can wait for them. Returns whether it did.
-fn heed_children() -> bool {
-    // SAFETY: this process handles the signal nowhere.
-    let before = unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
-    before == libc::SIG_IGN
-}
+/// What this process has done so far when a child ended.
+struct OnChildsEnd(libc::sigaction);
 
-/// Back to that, for a program that is to find everything as if it had been started directly.
-fn ignore_children_if(ignored: bool) {
-    if ignored {
-        // SAFETY: as above.
-        unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+impl OnChildsEnd {
+    /// Has this process be told how its children end: whoever has started it may have had it ignore them
+    /// (SIGCHLD), and then nobody can wait for them.
+    fn heed() -> OnChildsEnd {
+        // SAFETY: a plain struct of integers, for which zeros will do: SIG_DFL, no flags, no signals.
+        let default: libc::sigaction = unsafe { std::mem::zeroed() };
+        let mut before = default;
+        // SAFETY: reads one local and fills the other.
+        unsafe { libc::sigaction(libc::SIGCHLD, &raw const default, &raw mut before) };
+        OnChildsEnd(before)
+    }
+
+    /// Back to that, for a program that is to find everything as if nothing had come in between.
+    fn restore(&self) {
+        // SAFETY: what was in force before, in the same program.
+        unsafe { libc::sigaction(libc::SIGCHLD, &raw const self.0, std::ptr::null_mut()) };
     }
 }
 

@@ -9,6 +9,7 @@
     reason = "clone(2), and what its children do before they exit"
 )]
 
+use std::ffi::CStr;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -16,6 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{CWD, readlinkat_raw};
 use rustix::io::{Errno, Result, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -40,6 +42,10 @@ impl Helper {
         file: Option<BorrowedFd<'_>>,
         work: impl FnOnce(BorrowedFd<'_>),
     ) -> Result<Helper> {
+        if has_unborn_pid_namespace() {
+            // The child would be its first process, and end it.
+            return Err(Errno::BUSY);
+        }
         let (answers, theirs) = socketpair(
             AddressFamily::UNIX,
             SocketType::SEQPACKET,
@@ -63,10 +69,11 @@ impl Helper {
         };
         if pid == 0 {
             // A copy of a process that may have had other threads: raw system calls only from here on.
-            close_all_but(file.unwrap_or(theirs.as_fd()), theirs.as_fd());
+            let _even_after_a_panic = Exit;
+            drop(answers);
+            keep_only(file.unwrap_or(theirs.as_fd()), theirs.as_fd());
             work(theirs.as_fd());
-            // SAFETY: ends the child without running destructors, which are the parent's business.
-            unsafe { libc::_exit(0) };
+            exit();
         }
         drop(signals);
         checked(pid)?;
@@ -111,18 +118,42 @@ impl Helper {
         receive(self.answers.as_fd(), buffer)
     }
 
-    /// Is done with the child. If it is stuck it is killed and left behind, see [`reap_abandoned`].
-    pub(super) fn end(self, stuck: bool) {
+    /// Is done with the child. If it does not end, because it is stuck, it is left behind, see
+    /// [`reap_abandoned`].
+    pub(super) fn end(self) {
+        /// So long an end may take that is on its way.
+        const PARTING: Timespec = Timespec {
+            tv_sec: 0,
+            tv_nsec: 100_000_000,
+        };
         // Harmless if it has exited.
         let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
-        if stuck {
-            // Mostly it was just slow, and gone as soon as it gets to run.
-            abandoned().push(self.pid);
-            reap_abandoned();
-        } else {
-            reap(self.pid);
-        }
+        let mut ended = [PollFd::new(&self.pidfd, PollFlags::IN)];
+        let _ = retry_on_intr(|| poll(&mut ended, Some(&PARTING)));
+        abandoned().push(self.pid);
+        reap_abandoned();
     }
+}
+
+/// Ends the child, whatever happens, without running the destructors of the parent's things.
+struct Exit;
+
+impl Drop for Exit {
+    fn drop(&mut self) {
+        exit();
+    }
+}
+
+fn exit() -> ! {
+    // SAFETY: ends this process.
+    unsafe { libc::_exit(0) }
+}
+
+/// Whether the children of this thread begin in a PID namespace that has had no process yet.
+fn has_unborn_pid_namespace() -> bool {
+    let link = |name: &CStr| readlinkat_raw(CWD, name, &mut [0; 64]).map(drop);
+    link(c"/proc/thread-self/ns/pid_for_children") == Err(Errno::NOENT)
+        && link(c"/proc/thread-self/ns/pid").is_ok()
 }
 
 /// What one end of the socket has told the other.
@@ -168,11 +199,12 @@ pub(super) fn receive<'b>(
     Ok((!message.is_empty()).then_some((message, fd)))
 }
 
-/// Closes all files of this child but two.
-fn close_all_but(one: BorrowedFd<'_>, other: BorrowedFd<'_>) {
-    let (one, other) = (one.as_raw_fd() as u32, other.as_raw_fd() as u32);
-    let (low, high) = (one.min(other), one.max(other));
-    let close_between = |first: u32, end: u32| {
+/// Closes all files of this child but two. In place of the standard files there is the socket, so that
+/// nobody else's file gets their numbers.
+fn keep_only(file: BorrowedFd<'_>, socket: BorrowedFd<'_>) {
+    let (file, socket) = (file.as_raw_fd(), socket.as_raw_fd());
+    let (low, high) = (file.min(socket), file.max(socket));
+    let close_between = |first: i32, end: i32| {
         if first < end {
             // SAFETY: closes files of this child only, which nothing in it uses. Before Linux 5.9
             // it fails, and they stay open until the child ends.
@@ -181,13 +213,19 @@ fn close_all_but(one: BorrowedFd<'_>, other: BorrowedFd<'_>) {
     };
     close_between(0, low);
     close_between(low + 1, high);
-    close_between(high + 1, i32::MAX as u32);
+    close_between(high + 1, i32::MAX);
+    for standard in (0..3).filter(|standard| ![file, socket].contains(standard)) {
+        // SAFETY: takes numbers; nothing in this child uses what may be open there.
+        unsafe { libc::dup2(socket, standard) };
+    }
 }
 
+/// Waits for a child that has exited.
 pub(super) fn reap(pid: libc::pid_t) {
-    // SAFETY: waits for a child of ours, without asking for its status. __WALL, since it has no
-    // exit signal; it has exited already, so this does not block.
-    unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) };
+    // SAFETY: waits for a child of ours, without asking for its status. __WALL, since it has no exit
+    // signal.
+    let wait = || unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) };
+    while checked(wait().into()) == Err(Errno::INTR) {}
 }
 
 /// All signals of this thread blocked, until dropped.

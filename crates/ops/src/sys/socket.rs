@@ -45,6 +45,7 @@ unsafe impl Ioctl for GetNamespace {
 #[derive(Debug)]
 pub(crate) struct Told {
     pub(crate) inode: u64,
+    pub(crate) is_socket: bool,
     pub(crate) cookie: Option<u64>,
     /// Absent if the cookie is known already.
     pub(crate) namespace: Option<OwnedFd>,
@@ -63,6 +64,9 @@ pub(crate) struct Asker {
 /// So many files are asked at a time.
 const FILES: usize = 64;
 
+/// So many namespaces does the child know again.
+const MET: usize = 256;
+
 /// An errno or zero, flags, the inode, the cookie.
 const RECORD: usize = 24;
 
@@ -70,6 +74,11 @@ const RECORD: usize = 24;
 const HAS_COOKIE: u32 = 1;
 /// A namespace comes along.
 const HAS_NAMESPACE: u32 = 2;
+/// It is a socket.
+const IS_SOCKET: u32 = 4;
+
+/// What follows the last record, when all copies are gone.
+const DONE: &[u8] = &[0];
 
 impl Asker {
     pub(crate) fn start() -> Result<Asker> {
@@ -113,10 +122,12 @@ impl Asker {
         let question = question.get(..length).unwrap_or_default();
         let mut outcome = helper.tell(question, pidfd);
         let mut buffer = [0; FILES * RECORD];
-        while outcome.is_ok() && told.len() < all {
+        let mut is_done = false;
+        while outcome.is_ok() && !is_done {
             outcome = match helper.receive(deadline, &mut buffer) {
-                Ok(Some((records, mut namespace))) => {
-                    let (records, _) = records.as_chunks::<RECORD>();
+                Ok(Some((message, mut namespace))) => {
+                    let (records, rest) = message.as_chunks::<RECORD>();
+                    is_done = rest == DONE;
                     let last = records.len().saturating_sub(1);
                     for (index, record) in records.iter().enumerate() {
                         // A namespace goes with the last of them.
@@ -129,11 +140,19 @@ impl Asker {
                 Err(errno) => Err(errno),
             };
         }
-        match outcome {
-            Ok(()) => self.helper = Some(helper),
-            Err(errno) => helper.end(errno == Errno::TIMEDOUT),
+        // What it has told, it does not tell again.
+        let lost = told.iter().any(|told| matches!(told, Err(Errno::MFILE)));
+        if outcome.is_ok() && told.len() == all && !lost {
+            self.helper = Some(helper);
+        } else {
+            helper.end();
         }
-        outcome
+        // It may have got stuck when all had been said.
+        if told.len() == all {
+            Ok(())
+        } else {
+            outcome.and(Err(Errno::CHILD))
+        }
     }
 
     /// Whether it can be asked again.
@@ -145,7 +164,7 @@ impl Asker {
 impl Drop for Asker {
     fn drop(&mut self) {
         if let Some(helper) = self.helper.take() {
-            helper.end(false);
+            helper.end();
         }
     }
 }
@@ -177,6 +196,7 @@ fn read(record: [u8; RECORD], namespace: Option<OwnedFd>) -> Result<Told> {
     }
     Ok(Told {
         inode: u64::from_ne_bytes(inode),
+        is_socket: flags & IS_SOCKET != 0,
         cookie: (flags & HAS_COOKIE != 0).then_some(u64::from_ne_bytes(cookie)),
         namespace,
     })
@@ -196,7 +216,8 @@ fn record(told: &Result<Told>) -> [u8; RECORD] {
             };
             let (inode, cookie) = (halves(told.inode), halves(told.cookie.unwrap_or_default()));
             let has = |flag, it: bool| if it { flag } else { 0 };
-            let flags = has(HAS_COOKIE, told.cookie.is_some())
+            let flags = has(IS_SOCKET, told.is_socket)
+                | has(HAS_COOKIE, told.cookie.is_some())
                 | has(HAS_NAMESPACE, told.namespace.is_some());
             [0, flags, inode.0, inode.1, cookie.0, cookie.1]
         }
@@ -207,9 +228,9 @@ fn record(told: &Result<Told>) -> [u8; RECORD] {
 
 /// What the child does until nobody asks any more. It does not allocate.
 fn answer_all(socket: BorrowedFd<'_>) {
-    // The cookies of namespaces that have been handed over. Should there be more, those are handed over
-    // each time.
-    let mut met = [0; 256];
+    // The cookies of namespaces that have been handed over. Should there be more, those that have not been
+    // noted for longest are handed over once more.
+    let mut met = [0; MET];
     let mut count = 0;
     let mut question = [0; FILES * size_of::<u32>()];
     while let Ok(Some((fds, Some(pidfd)))) = receive(socket, &mut question) {
@@ -220,7 +241,7 @@ fn answer_all(socket: BorrowedFd<'_>) {
         for (index, fd) in fds.iter().enumerate() {
             let fd = i32::from_ne_bytes(*fd);
             let file = pidfd_getfd(&pidfd, fd, PidfdGetfdFlags::empty());
-            let met_so_far = met.get(..count).unwrap_or_default();
+            let met_so_far = met.get(..count).unwrap_or(&met);
             let told = file.as_ref().map_err(|errno| *errno);
             let told = told.and_then(|file| tell_of(file, |cookie| met_so_far.contains(&cookie)));
             let space = answer.get_mut(length..).unwrap_or_default();
@@ -233,12 +254,12 @@ fn answer_all(socket: BorrowedFd<'_>) {
                 }),
                 Some(_),
             ) = (&told, namespace)
-                && let Some(place) = met.get_mut(count)
+                && let Some(place) = met.get_mut(count % MET)
             {
                 *place = *cookie;
                 count += 1;
             }
-            // Dropping a file that is neither socket nor tun may take for ever.
+            // Dropping a file may take for ever, most of all one that is neither socket nor tun.
             if index == last || namespace.is_some() || told.is_err() {
                 let sent = answer.get(..length).unwrap_or_default();
                 if send(socket, sent, namespace.map(OwnedFd::as_fd)).is_err() {
@@ -247,15 +268,20 @@ fn answer_all(socket: BorrowedFd<'_>) {
                 length = 0;
             }
         }
+        if send(socket, DONE, None).is_err() {
+            return;
+        }
     }
 }
 
 fn tell_of(file: &OwnedFd, is_met: impl Fn(u64) -> bool) -> Result<Told> {
     let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
     let stat = statx(file, c"", flags, StatxFlags::empty())?;
-    let cookie = match FileType::from_raw_mode(stat.stx_mode.into()) {
-        FileType::Socket => cookie(file).ok(),
-        FileType::CharacterDevice if (stat.stx_rdev_major, stat.stx_rdev_minor) == TUN => None,
+    let (is_socket, cookie) = match FileType::from_raw_mode(stat.stx_mode.into()) {
+        FileType::Socket => (true, cookie(file).ok()),
+        FileType::CharacterDevice if (stat.stx_rdev_major, stat.stx_rdev_minor) == TUN => {
+            (false, None)
+        }
         _ => return Err(Errno::BADF),
     };
     let namespace = match cookie {
@@ -264,6 +290,7 @@ fn tell_of(file: &OwnedFd, is_met: impl Fn(u64) -> bool) -> Result<Told> {
     };
     Ok(Told {
         inode: stat.stx_ino,
+        is_socket,
         cookie,
         namespace,
     })
@@ -305,6 +332,7 @@ mod tests {
     fn told(cookie: Option<u64>, namespace: Option<OwnedFd>) -> Result<Told> {
         Ok(Told {
             inode: 0x0102_0304_0506_0708,
+            is_socket: cookie.is_some(),
             cookie,
             namespace,
         })
@@ -315,6 +343,7 @@ mod tests {
         for cookie in [None, Some(0), Some(u64::MAX)] {
             let again = read(record(&told(cookie, None)), None).unwrap();
             assert_eq!((again.inode, again.cookie), (0x0102_0304_0506_0708, cookie));
+            assert_eq!(again.is_socket, cookie.is_some());
         }
         let error = read(record(&Err(Errno::BADF)), None).unwrap_err();
         assert_eq!(error, Errno::BADF);

@@ -124,7 +124,7 @@ pub(crate) fn open_within(root: BorrowedFd<'_>, path: &CStr, limit: Duration) ->
     let mut errno = [0; 4];
     let answer = helper.receive(deadline, &mut errno);
     let answer = answer.map(|message| message.and_then(|(_, fd)| fd));
-    helper.end(matches!(answer, Err(Errno::TIMEDOUT)));
+    helper.end();
     match (answer?, i32::from_ne_bytes(errno)) {
         (Some(fd), _) => Ok(fd),
         (None, errno) if errno != 0 => Err(Errno::from_raw_os_error(errno)),

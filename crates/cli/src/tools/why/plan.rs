@@ -173,8 +173,7 @@ fn how_to_unmount(
         mount_namespace,
         path: path.clone(),
     };
-    let mut mounted_there = mounted.iter().filter_map(|id| snapshot.namespace(*id));
-    if mounted_there.any(|namespace| namespace.shares_place(&place)) {
+    if snapshot.is_stacked(&place) {
         line.plain("; another one is mounted there, too: this unmounts what is on top");
     }
     if let Some(id) = elsewhere

@@ -82,6 +82,8 @@ struct Shared {
     passed: HashSet<NamespaceId>,
     /// Which PID namespace a procfs shows, by its device number.
     proc_shows: HashMap<u64, NamespaceId>,
+    /// Why that could not be told.
+    proc_failed: HashMap<u64, Reason>,
     /// Where only a part of a procfs is mounted: the device number, the mount namespace, the path.
     proc_parts: Vec<(u64, NamespaceId, Vec<u8>)>,
     /// The time left for waiting for file servers.
@@ -100,7 +102,11 @@ impl Walk<'_> {
     fn parts_of_proc(&self, held: &mut Held) {
         let parts = mem::take(&mut self.shared().proc_parts);
         for (device, place, path) in parts {
-            let shown = self.shared().proc_shows.get(&device).copied();
+            let (shown, failed) = {
+                let shared = self.shared();
+                let shown = shared.proc_shows.get(&device).copied();
+                (shown, shared.proc_failed.get(&device).cloned())
+            };
             if let Some(id) = shown.or_else(|| self.scan.shown_by_own_proc(device)) {
                 let mount_namespace = Some(place);
                 let path = Text::from(path);
@@ -112,7 +118,8 @@ impl Walk<'_> {
                     },
                 ));
             } else {
-                self.gap(Missing::ProcMounts, Reason::NobodyToAsk, place, &path);
+                let why = failed.unwrap_or(Reason::NobodyToAsk);
+                self.gap(Missing::ProcMounts, why, place, &path);
             }
         }
     }
@@ -224,7 +231,12 @@ impl Walk<'_> {
                             path,
                         },
                     )),
-                    Err(why) => self.gap(Missing::ProcMounts, why, place.id, &entry.path),
+                    Err(why) => {
+                        let mut shared = self.shared();
+                        shared.proc_failed.insert(entry.device, why.clone());
+                        drop(shared);
+                        self.gap(Missing::ProcMounts, why, place.id, &entry.path);
+                    }
                 }
                 return None;
             }

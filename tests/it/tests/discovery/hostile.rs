@@ -7,7 +7,9 @@ use std::thread::JoinHandle;
 use lxkns_it::{everywhere, gap, held};
 use lxkns_model::{Holder, Missing, Reason, Snapshot, Text};
 use lxkns_nstest::{Child, Dir, Script, need};
+use lxkns_ops::socket::Asker;
 use lxkns_species::NamespaceType::{Mnt, Net, Uts};
+use rustix::io::Errno;
 
 /// The fd of the file server.
 const SERVER: i32 = 9;
@@ -102,27 +104,30 @@ fn an_fd_on_a_dead_file_system_is_no_obstacle() {
     everywhere(|snapshot| assert_evidence(snapshot, &child));
 }
 
-/// A file server that lives just long enough for somebody to go there: it says hello, allows one
-/// access by saying that it has no opinion on them, and says no more.
-fn answer_twice(child: &Child) -> JoinHandle<()> {
-    const INIT: u32 = 26;
-    const ACCESS: u32 = 34;
+const INIT: u32 = 26;
+const OPEN: u32 = 14;
+const ACCESS: u32 = 34;
+
+/// A file server that lives just long enough for somebody to go there: it says hello, has no opinion on
+/// anything but opening, which it allows, and says no more after the last of these.
+fn answer_until(child: &Child, last: u32) -> JoinHandle<()> {
     const NOT_IMPLEMENTED: i32 = -38;
     let process = lxkns_ops::pidfd::of_process(child.pid()).unwrap();
     let server = lxkns_ops::pidfd::get_fd(process, SERVER.cast_unsigned()).unwrap();
     let mut server = std::fs::File::from(server);
     std::thread::spawn(move || {
-        for expected in [INIT, ACCESS] {
+        loop {
             let mut request = vec![0; 1 << 17];
             let length = server.read(&mut request).unwrap();
             assert!(length >= 48);
             // struct fuse_in_header: length, opcode, unique … and the first two words of the body.
             let request: &[u8; 48] = request.first_chunk().unwrap();
             let opcode = u32::from_ne_bytes(request[4..8].try_into().unwrap());
-            assert_eq!(opcode, expected);
-            // struct fuse_init_out: version, and otherwise the least of everything.
             let (errno, answer) = match opcode {
+                // struct fuse_init_out: version, and otherwise the least of everything.
                 INIT => (0, [&request[40..48], &[0; 56]].concat()),
+                // struct fuse_open_out
+                OPEN => (0, vec![0; 16]),
                 _ => (NOT_IMPLEMENTED, Vec::new()),
             };
             let length = 16 + answer.len() as u32;
@@ -134,6 +139,9 @@ fn answer_twice(child: &Child) -> JoinHandle<()> {
                 &answer[..],
             ];
             server.write_all(&reply.concat()).unwrap();
+            if opcode == last {
+                return;
+            }
         }
     })
 }
@@ -149,9 +157,52 @@ fn a_process_in_a_dead_file_system_is_no_obstacle() {
         let dir = Dir::new().unwrap();
         let script = dead_file_system(Script::new().unshare([Mnt]), &dir, DIRECTORY);
         let mut child = go(with_evidence(script).pause(), &dir).spawn().unwrap();
-        let server = answer_twice(&child);
+        let server = answer_until(&child, ACCESS);
         child.proceed().unwrap();
         server.join().unwrap();
         everywhere(|snapshot| assert_evidence(snapshot, &child));
     }
+}
+
+/// In the place of a socket there may be such a file by the time that it is asked. Merely letting go of
+/// a copy takes for ever then.
+#[test]
+fn a_file_on_a_dead_file_system_in_the_place_of_a_socket() {
+    need!(root, fuse);
+    let dir = Dir::new().unwrap();
+    let file = dir.join("file");
+    // The server is another process: else that file could not be closed even by its end.
+    let client = Script::new()
+        .tcp_socket(3)
+        .close(SERVER)
+        .pause()
+        .open(&file, 4);
+    let script = Script::new().unshare([Mnt]).touch(&file);
+    let mut child = dead_file_system(script, &file, FILE)
+        .fork("client", client)
+        .spawn()
+        .unwrap();
+    let server = answer_until(&child, OPEN);
+    child.proceed_at("client").unwrap();
+    server.join().unwrap();
+
+    let client = lxkns_ops::pidfd::of_process(child.pid_of("client")).unwrap();
+    let limit = std::time::Duration::from_millis(200);
+    let mut asker = Asker::start().unwrap();
+    let told = asker.ask(&client, &[3, 4], limit);
+    assert!(told[0].is_ok(), "{told:?}");
+    assert_eq!(told[1].as_ref().unwrap_err().errno(), Some(Errno::BADF));
+    // Its child is stuck; nobody waits for it, and nobody else is asked by it.
+    assert!(!asker.is_well());
+    drop(asker);
+    let told = Asker::start().unwrap().ask(&client, &[3], limit);
+    assert!(told[0].is_ok(), "{told:?}");
+    everywhere(|snapshot| {
+        let holders = snapshot.namespaces().flat_map(|it| it.holders());
+        let mut of_client = holders.filter(|it| it.pid() == Some(child.pid_of("client")));
+        assert!(matches!(
+            of_client.next(),
+            Some(Holder::Socket { fd: 3, .. })
+        ));
+    });
 }

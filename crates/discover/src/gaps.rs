@@ -66,9 +66,10 @@ pub(crate) fn reason(errno: Errno) -> Reason {
         Errno::ACCESS | Errno::PERM => Reason::Denied,
         Errno::NOENT | Errno::SRCH | Errno::STALE => Reason::Gone,
         Errno::NOSYS | Errno::NOTTY | Errno::OPNOTSUPP => Reason::Unsupported,
-        Errno::XDEV => Reason::ForeignProc,
+        Errno::REMOTE => Reason::ForeignProc,
+        Errno::XDEV => Reason::Covered,
         Errno::TIMEDOUT => Reason::TimedOut,
-        Errno::MFILE | Errno::NFILE | Errno::NOMEM => Reason::Limit,
+        Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::AGAIN => Reason::Limit,
         _ => Reason::Failed,
     }
 }

@@ -9,7 +9,7 @@ use lxkns_discover::{Options, discover, open};
 use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace, tool};
 use lxkns_species::NamespaceType::{Cgroup, Ipc, Mnt, Net, Pid, Time, User, Uts};
 use lxkns_species::{NamespaceId, NamespaceType};
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Signal, WaitOptions, kill_process, waitpid};
 
 fn exec(arguments: &[&str], command: &[&str]) -> Output {
     tool("lxkns")
@@ -261,4 +261,24 @@ fn the_exit_status_of_who_ignores_children() {
         shell.args(["-c", &line]).arg(tool("lxkns").get_program());
         assert_eq!(shell.output().unwrap().status.code(), Some(9));
     }
+}
+
+/// A shell that has a stopped job only knows of the process that it has started itself.
+#[test]
+fn it_stops_and_goes_on_as_the_command_does() {
+    need!(root, sh);
+    let child = Script::new()
+        .unshare([Pid])
+        .fork("inside", Script::new())
+        .spawn()
+        .unwrap();
+    let mut exec = tool("lxkns");
+    exec.args(["exec", &format!("pid@{}", child.pid_of("inside")), "--"])
+        .args(["sh", "-c", "kill -STOP $$; exit 4"]);
+    let mut exec = exec.spawn().unwrap();
+    let pid = rustix::process::Pid::from_child(&exec);
+    let waited = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap();
+    assert!(waited.unwrap().1.stopped());
+    kill_process(pid, Signal::CONT).unwrap();
+    assert_eq!(exec.wait().unwrap().code(), Some(4));
 }

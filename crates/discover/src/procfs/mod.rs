@@ -18,7 +18,9 @@ use std::path::Path;
 
 use lxkns_ops::Namespace;
 use lxkns_species::Pid;
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, fstat, fstatfs, openat, statat};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, RawDir, ResolveFlags, fstat, fstatfs, openat, openat2, statat,
+};
 use rustix::io::{Errno, retry_on_intr};
 use rustix::path::{Arg, DecInt};
 
@@ -102,7 +104,10 @@ impl Procfs {
         path: &CStr,
         buffer: &'b mut [u8],
     ) -> Result<&'b [u8], Errno> {
-        read_into(self.root.as_fd(), path, buffer)
+        // Of what is not about a process containers mount a copy over itself, for reading only.
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+        let file = openat(&self.root, path, flags, Mode::empty())?;
+        read_once(&file, buffer)
     }
 
     /// Opens a file.
@@ -119,11 +124,11 @@ impl Procfs {
     ///
     /// # Errors
     ///
-    /// EXDEV if this procfs does not show the scanner.
+    /// EREMOTE if this procfs does not show the scanner.
     pub(crate) fn reopen(&self, file: &OwnedFd) -> Result<OwnedFd, Errno> {
         let opened = self.open_file(&format!("thread-self/fd/{}", file.as_raw_fd()));
         opened.map_err(|errno| match errno {
-            Errno::NOENT if !self.is_ours() => Errno::XDEV,
+            Errno::NOENT if !self.is_ours() => Errno::REMOTE,
             errno => errno,
         })
     }
@@ -183,6 +188,20 @@ impl AsFd for Procfs {
     }
 }
 
+/// Opens a file or directory of the procfs itself, and nothing that was mounted over it: that may be
+/// another process's.
+///
+/// # Errors
+///
+/// EXDEV if something is mounted there.
+pub(crate) fn open_uncovered(
+    directory: BorrowedFd<'_>,
+    path: impl Arg,
+    flags: OFlags,
+) -> Result<OwnedFd, Errno> {
+    openat2(directory, path, flags, Mode::empty(), ResolveFlags::NO_XDEV)
+}
+
 fn is_procfs(file: impl AsFd) -> bool {
     fstatfs(file).is_ok_and(|fs| fs.f_type as u64 == PROC_SUPER_MAGIC)
 }
@@ -218,13 +237,12 @@ pub(crate) fn read_into<'b>(
     path: impl Arg,
     buffer: &'b mut [u8],
 ) -> Result<&'b [u8], Errno> {
-    let file = openat(
-        directory,
-        path,
-        OFlags::RDONLY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?;
-    let length = retry_on_intr(|| rustix::io::read(&file, &mut *buffer))?;
+    let file = open_uncovered(directory, path, OFlags::RDONLY | OFlags::CLOEXEC)?;
+    read_once(&file, buffer)
+}
+
+fn read_once<'b>(file: &OwnedFd, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+    let length = retry_on_intr(|| rustix::io::read(file, &mut *buffer))?;
     Ok(buffer.get(..length).unwrap_or_default())
 }
 
@@ -254,12 +272,7 @@ pub(crate) fn read_all(
     path: impl Arg,
     limit: usize,
 ) -> Result<(Vec<u8>, bool), Errno> {
-    let file = openat(
-        directory,
-        path,
-        OFlags::RDONLY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?;
+    let file = open_uncovered(directory, path, OFlags::RDONLY | OFlags::CLOEXEC)?;
     read_open(&file, limit)
 }
 

@@ -12,7 +12,7 @@ use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Uid};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
 
-use super::{numbers_in, read_into, read_whole, stat};
+use super::{numbers_in, open_uncovered, read_into, read_whole, stat};
 
 /// `/proc/PID` or `/proc/PID/task/TID`, open.
 #[derive(Debug)]
@@ -53,13 +53,13 @@ pub(crate) struct Links {
 impl TaskDir {
     pub(crate) fn open(parent: BorrowedFd<'_>, name: &CStr) -> Result<TaskDir, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat(parent, name, flags, Mode::empty()).map(TaskDir)
+        open_uncovered(parent, name, flags).map(TaskDir)
     }
 
     /// Opens a directory below it for listing.
     pub(crate) fn directory(&self, name: &CStr) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat(&self.0, name, flags, Mode::empty())
+        open_uncovered(self.0.as_fd(), name, flags)
     }
 
     /// Reads a small file.

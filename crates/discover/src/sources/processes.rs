@@ -189,11 +189,18 @@ fn threads(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
             if Pid(tid) == process.pid {
                 return;
             }
-            if let Ok(dir) = TaskDir::open(tasks.as_fd(), name) {
-                let thread = OpenThread { tid: Pid(tid), dir };
-                OF_THREAD
-                    .iter()
-                    .for_each(|source| source(scan, process, &thread, found));
+            match TaskDir::open(tasks.as_fd(), name) {
+                Ok(dir) => {
+                    let thread = OpenThread { tid: Pid(tid), dir };
+                    OF_THREAD
+                        .iter()
+                        .for_each(|source| source(scan, process, &thread, found));
+                }
+                Err(Errno::NOENT | Errno::SRCH) => {}
+                Err(errno) => {
+                    let example = format!("thread {tid} of pid {}", process.pid);
+                    scan.gaps.add(Missing::Threads, reason(errno), example);
+                }
             }
         })
     });

@@ -7,8 +7,10 @@
 
 use lxkns_model::{Missing, Part, Reason, Text, ThreadFacts};
 use lxkns_species::{NamespaceType, NamespaceTypes};
+use rustix::io::Errno;
 
 use super::processes::{Found, OpenProcess, OpenThread};
+use crate::gaps::reason;
 use crate::procfs::{Kind, stat};
 use crate::scan::Scan;
 
@@ -59,11 +61,16 @@ pub(crate) fn of_thread(
         return;
     }
     let mut buffer = [0; 1024];
-    let text = thread.dir.read(c"stat", &mut buffer).ok();
-    // No longer there: then it holds nothing either.
-    let Some(stat) = text.and_then(stat::parse) else {
-        return;
+    let stat = match thread.dir.read(c"stat", &mut buffer) {
+        Ok(text) => stat::parse(text),
+        // No longer there: then it holds nothing either.
+        Err(Errno::NOENT | Errno::SRCH) => return,
+        Err(errno) => {
+            let example = format!("thread {} of pid {}", thread.tid, process.pid);
+            return scan.gaps.add(Missing::Threads, reason(errno), example);
+        }
     };
+    let Some(stat) = stat else { return };
     found.threads.push(ThreadFacts {
         tid: thread.tid,
         comm: Some(Text::from(stat.comm)),

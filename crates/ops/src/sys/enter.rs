@@ -219,7 +219,19 @@ fn pass_signals_on(child: libc::pid_t) -> libc::c_int {
     let mut status = 0;
     loop {
         // SAFETY: asks for our child; `status` is a local.
-        let ended = unsafe { libc::waitpid(child, &raw mut status, libc::__WALL | libc::WNOHANG) };
+        let ended = unsafe {
+            let flags = libc::__WALL | libc::WNOHANG | libc::WUNTRACED;
+            libc::waitpid(child, &raw mut status, flags)
+        };
+        if ended == child && libc::WIFSTOPPED(status) {
+            // Whoever waits for this process is to notice, and may have it go on.
+            let own = rustix::process::getpid().as_raw_pid();
+            // SAFETY: stops this process, which has nothing else to do.
+            unsafe { libc::kill(own, libc::SIGSTOP) };
+            // SAFETY: sends a signal to our child, which has not been waited for.
+            unsafe { libc::kill(child, libc::SIGCONT) };
+            continue;
+        }
         if ended != 0 {
             // Nobody else waits for our child.
             return if ended == child { status } else { 255 << 8 };

@@ -2,7 +2,7 @@
 
 use lxkns_it::{assert_owner, gap, held, ordinary, snapshot_of, tool_snapshot};
 use lxkns_model::{Holder, Missing, Reason, Relation, Snapshot, Text};
-use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace, tool};
+use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
 use lxkns_species::{NamespaceId, Pid as ProcessId};
 
@@ -396,22 +396,24 @@ fn a_proc_of_strangers_over_the_own_one() {
     assert_eq!(snapshot.processes().len(), 1);
 }
 
-/// The more groups a scanner is in, the longer is what the kernel says of it.
+/// What is mounted over the folder of a process in `/proc` may be another process's.
 #[test]
-fn a_scanner_in_many_groups_knows_its_procfs() {
-    need!(root, setpriv);
-    let groups: Vec<String> = (0..500)
-        .map(|group| (4_000_000_000_u32 + group).to_string())
-        .collect();
-    let output = std::process::Command::new("setpriv")
-        .args(["--groups", &groups.join(",")])
-        .arg(tool("lxkns").get_program())
-        .arg("snapshot")
-        .output()
+fn a_covered_process_is_a_gap() {
+    need!(root);
+    let sleeper = Script::new().user_namespace().spawn().unwrap();
+    let other = Script::new().spawn().unwrap();
+    let mut snapshot = tool_snapshot();
+    snapshot.args(["--bpf", "off"]);
+    let of = |pid: ProcessId| format!("/proc/{pid}");
+    let child = Script::new()
+        .unshare([Mnt])
+        .bind(of(other.pid()), of(sleeper.pid()))
+        .run("lxkns", &snapshot)
+        .spawn()
         .unwrap();
-    let snapshot = lxkns_model::wire::read(&output.stdout).unwrap();
-    assert_eq!(
-        gap(&snapshot, Missing::LiveFacts, Reason::ForeignProc),
-        None
-    );
+    let snapshot = snapshot_of(child.output("lxkns"));
+    let process = snapshot.process(sleeper.pid()).unwrap();
+    assert!(process.joined().is_empty(), "{process:?}");
+    let gap = gap(&snapshot, Missing::ProcessNamespaces, Reason::Covered);
+    assert!(gap.is_some(), "{:?}", snapshot.gaps());
 }

@@ -5,6 +5,7 @@
 
 mod capabilities;
 mod files;
+mod groups;
 mod mounted;
 mod steering;
 

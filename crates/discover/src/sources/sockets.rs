@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::{MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lxkns_model::{Holder, Missing, Part, Reason};
 use lxkns_ops::socket::{Asker, Told};
@@ -145,19 +145,20 @@ impl<'s> Of<'s> {
         let pidfd = self.pidfd()?;
         let idle = self.sockets().askers.pop();
         let mut asker = idle.map_or_else(|| Asker::start().map_err(why), Ok)?;
+        let start = Instant::now();
         let all = asker.ask(&pidfd, fds, limit);
+        let took = start.elapsed();
         // Whoever asks next may be told no more than a cookie, so all is noted down before.
         let told: Vec<Asked> = all
             .into_iter()
             .map(|told| self.id_of(told.map_err(why)?))
             .collect();
-        let is_late = |told: &Asked| matches!(told, Err(Reason::TimedOut));
         let mut sockets = self.sockets();
-        if told.iter().any(is_late) {
-            sockets.patience = sockets.patience.saturating_sub(limit);
-        }
         if asker.is_well() {
             sockets.askers.push(asker);
+        } else {
+            // It has got stuck, be it after the last answer.
+            sockets.patience = sockets.patience.saturating_sub(took);
         }
         Ok(told)
     }

@@ -7,7 +7,8 @@
 //! follow ([`matching`]).
 //!
 //! Sections with `sudo` in them are run by root, all others by anybody, root included. Commands of
-//! cargo and git are left out: whoever runs this has used them.
+//! git are left out, as whoever runs this has used it, and those of cargo, which `cargo xtask first-steps`
+//! carries out.
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 

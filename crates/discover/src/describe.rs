@@ -78,6 +78,10 @@ pub(crate) fn command_and_cgroup(
     dir: &TaskDir,
     process: &mut ProcessFacts,
 ) -> Result<(), Errno> {
+    // Its main thread may have ended while others go on.
+    let is_dead = matches!(process.state, Some('Z' | 'X'));
+    let living = is_dead.then(|| dir.living_thread()).flatten();
+    let dir = living.as_ref().unwrap_or(dir);
     if scan.wants(Part::Cmdline) {
         process.cmdline = if process.kernel_thread {
             Some(Cmdline::default())

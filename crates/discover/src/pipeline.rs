@@ -180,13 +180,9 @@ fn describe_leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
         // The PID may have been reused since; then the details are somebody else's.
         let mut buffer = [0; 1024];
         let now = dir.read(c"stat", &mut buffer).ok().and_then(stat::parse);
-        let now = now.filter(|now| Some(now.start_time) == leader.start_time);
-        if let Some(now) = now {
+        if now.is_some_and(|now| Some(now.start_time) == leader.start_time) {
             let mut leader = (*leader).clone();
-            let living = matches!(now.state, 'Z' | 'X').then(|| dir.living_thread());
-            let living = living.flatten();
-            let dir = living.as_ref().unwrap_or(&dir);
-            let _ = describe::command_and_cgroup(scan, dir, &mut leader);
+            let _ = describe::command_and_cgroup(scan, &dir, &mut leader);
             described.push(leader);
         }
     };

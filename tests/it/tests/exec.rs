@@ -243,15 +243,20 @@ fn signals_reach_the_command() {
     }
 }
 
+/// A process "inside" of a new PID namespace, its first one.
+fn first_of_a_pid_namespace() -> Child {
+    Script::new()
+        .unshare([Pid])
+        .fork("inside", Script::new())
+        .spawn()
+        .unwrap()
+}
+
 /// Who starts a program may have it ignore the end of its children.
 #[test]
 fn the_exit_status_of_who_ignores_children() {
     need!(root, sh);
-    let child = Script::new()
-        .unshare([Pid])
-        .fork("inside", Script::new())
-        .spawn()
-        .unwrap();
+    let child = first_of_a_pid_namespace();
     let line = format!(
         "trap '' CHLD; exec \"$0\" exec pid@{} -- sh -c 'exit 9'",
         child.pid_of("inside")
@@ -267,11 +272,7 @@ fn the_exit_status_of_who_ignores_children() {
 #[test]
 fn it_stops_and_goes_on_as_the_command_does() {
     need!(root, sh);
-    let child = Script::new()
-        .unshare([Pid])
-        .fork("inside", Script::new())
-        .spawn()
-        .unwrap();
+    let child = first_of_a_pid_namespace();
     let mut exec = tool("lxkns");
     exec.args(["exec", &format!("pid@{}", child.pid_of("inside")), "--"])
         .args(["sh", "-c", "kill -STOP $$; exit 4"]);

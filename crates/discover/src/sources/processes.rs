@@ -159,9 +159,7 @@ fn read(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) -> Result<ProcessFacts,
     process.namespaces = links.joined;
     describe::credentials(scan, &dir, &mut process)?;
     if scan.options.scope().details == Details::Everyone {
-        let living = (zombie && stat.threads > 1).then(|| dir.living_thread());
-        let living = living.flatten();
-        describe::command_and_cgroup(scan, living.as_ref().unwrap_or(&dir), &mut process)?;
+        describe::command_and_cgroup(scan, &dir, &mut process)?;
     }
 
     let open = OpenProcess {

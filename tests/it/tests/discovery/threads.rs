@@ -72,6 +72,11 @@ fn threads_live_on_without_their_main_thread() {
     everywhere(|snapshot| {
         let process = snapshot.process(pid).unwrap();
         assert_eq!(process.state(), Some('Z'));
+        // Of the main thread nothing of that is left.
+        let parent = snapshot.process(child.pid()).unwrap();
+        assert!(!parent.cmdline().unwrap().arguments.is_empty());
+        assert_eq!(process.cmdline(), parent.cmdline());
+        assert_eq!(process.cgroup(), parent.cgroup());
         let net = child.namespace_of("one", Net);
         let net = held(snapshot, net, &[thread(&child, "headless", "one")]);
         assert_owner(net, child.namespace(User));

@@ -2,10 +2,12 @@
 //!
 //! Each takes any bytes, and panics if what was made of them breaks a promise.
 
+use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStringExt as _;
 
+use clap::Command;
 use serde_json::Value;
 
 use crate::args::NamespaceArg;
@@ -14,6 +16,12 @@ use crate::render::escape::{is_visible, one_line, quoted};
 use crate::render::harmless::Harmless;
 use crate::render::theme_file;
 use crate::tool::Tool;
+
+thread_local! {
+    /// To describe the command line of a tool takes far longer than to parse one.
+    static COMMANDS: RefCell<Vec<Command>> =
+        RefCell::new(Tool::ALL.into_iter().map(command).collect());
+}
 
 /// A command line, its arguments separated by NUL; the first byte chooses the tool. What is wrong
 /// with it is said in one line without control characters.
@@ -29,8 +37,12 @@ pub fn arguments(bytes: &[u8]) {
     let arguments = [tool.name().as_bytes().to_vec()]
         .into_iter()
         .chain(arguments);
-    let parsed = command(tool).try_get_matches_from(arguments.map(OsString::from_vec));
-    if let Err(error) = parsed {
+    let arguments = arguments.map(OsString::from_vec);
+    let parsed = COMMANDS.with_borrow_mut(|commands| {
+        let command = commands.iter_mut().find(|it| it.get_name() == tool.name());
+        command.map(|command| command.try_get_matches_from_mut(arguments))
+    });
+    if let Some(Err(error)) = parsed {
         assert_harmless(&one_line(&usage_error(tool, &error)));
     }
 }

@@ -98,7 +98,9 @@ fn complete(
     });
     for namespace in &mut namespaces {
         namespace.holders.sort_unstable();
-        namespace.holders.dedup();
+        // Each of several mounts at one place holds by itself.
+        let is_same = |b: &mut Holder, a: &mut Holder| a == b && !a.is_mount();
+        namespace.holders.dedup_by(is_same);
     }
     namespaces
 }

@@ -289,14 +289,19 @@ impl<'s> Pair<'s, '_> {
         there: Namespace<'s>,
         common: &Common,
     ) -> Vec<&'s Holder> {
-        let holders = here.holders().iter();
-        holders
-            .filter(|holder| common.parts.contains(part_of(holder)))
-            .filter(|holder| {
-                // Holders are sorted.
-                let stays = there.holders().binary_search(holder).is_ok();
-                !(stays && self.identities.is_same_holder(holder))
+        let here = here.holders();
+        let there = there.holders();
+        here.iter()
+            .enumerate()
+            .filter(|(_, holder)| common.parts.contains(part_of(holder)))
+            .filter(|(at, holder)| {
+                // Holders are sorted. Of several mounts at one place so many stay.
+                let staying = there.partition_point(|it| it <= holder)
+                    - there.partition_point(|it| it < holder);
+                let nth = at - here.partition_point(|it| it < holder);
+                !(nth < staying && self.identities.is_same_holder(holder))
             })
+            .map(|(_, holder)| holder)
             .collect()
     }
 }

@@ -101,4 +101,8 @@ impl Holder {
             Holder::BindMount { .. } | Holder::ProcMount { .. } | Holder::Unseen => None,
         }
     }
+
+    pub(crate) fn is_mount(&self) -> bool {
+        matches!(self, Holder::BindMount { .. } | Holder::ProcMount { .. })
+    }
 }

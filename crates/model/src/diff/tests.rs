@@ -215,6 +215,26 @@ fn what_is_below_the_other_is_other_and_what_is_above_the_same_is_the_same() {
 }
 
 #[test]
+fn mounts_at_one_place_come_and_go_one_by_one() {
+    let mounted = |times| {
+        let mount = mount("mnt:[1]", "/x");
+        let net = namespace("net:[5]", &vec![mount; times]);
+        Snapshot::assemble(facts([net], [process(10, 1, &["mnt:[1]"])]))
+    };
+    let (twice, thrice) = (mounted(2), mounted(3));
+    let moved = |before, after| {
+        let diff = Diff::between(before, after, Ignore::default()).unwrap();
+        let changed = diff.changed.iter();
+        changed
+            .map(|it| (it.holders_went.len(), it.holders_came.len()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(moved(&twice, &thrice), [(0, 1)]);
+    assert_eq!(moved(&thrice, &twice), [(1, 0)]);
+    assert_eq!(moved(&twice, &twice), []);
+}
+
+#[test]
 fn changing_hands_is_told_and_can_be_ignored() {
     let before = || {
         let net = namespace("net:[5]", &[fd(10, 3), mount("mnt:[1]", "/x")]);

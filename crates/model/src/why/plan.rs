@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid};
 
 use super::{Action, Never, OpenFile, Plan, Release, Step};
-use crate::{Holder, Namespace, Process, Snapshot, Text};
+use crate::{Holder, Namespace, Process, Snapshot};
 
 /// The end of a namespace, and the types of all that may hold it.
 pub(super) fn of(namespace: Namespace<'_>) -> (Release, NamespaceTypes) {
@@ -295,7 +295,6 @@ enum Key {
     End(Pid),
     Reap(Pid),
     LetGo(Pid),
-    Unmount(Option<NamespaceId>, Text),
 }
 
 impl Steps {
@@ -356,10 +355,13 @@ impl Steps {
                 mount_namespace,
                 path,
             } => {
-                let key = Key::Unmount(*mount_namespace, path.clone());
-                self.add(key, held, || Action::Unmount {
-                    mount_namespace: *mount_namespace,
-                    path: path.clone(),
+                // Several at one place are several mounts.
+                self.steps.push(Step {
+                    action: Action::Unmount {
+                        mount_namespace: *mount_namespace,
+                        path: path.clone(),
+                    },
+                    frees: vec![held],
                 });
             }
             // Nobody can be told to let go.

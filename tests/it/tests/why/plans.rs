@@ -105,6 +105,26 @@ fn a_mount_in_the_own_mount_namespace() {
 }
 
 #[test]
+fn mounts_of_the_same_one_at_one_place() {
+    need!(root);
+    check(3, || {
+        let dir = Dir::new().unwrap();
+        let place = dir.join("net");
+        let script = Script::new()
+            .unshare([Mnt])
+            .mount("tmpfs", &dir, "")
+            .in_new(Net, |net| {
+                let net = net.note("net", Net).bind_namespace(Net, &place);
+                net.bind(&place, &place)
+                    .bind_namespace(Net, dir.join("other"))
+            });
+        let mut held = Held::new(script, |child| child.noted("net"));
+        held.dir = Some(dir);
+        held
+    });
+}
+
+#[test]
 fn a_mount_namespace_held_by_an_fd_and_a_mount() {
     need!(root);
     check(2, || {

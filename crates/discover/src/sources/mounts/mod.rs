@@ -246,13 +246,15 @@ impl Walk<'_> {
                 return None;
             }
         };
-        held.push((
-            id,
-            Holder::BindMount {
-                mount_namespace,
-                path,
-            },
-        ));
+        if !place.is_known {
+            held.push((
+                id,
+                Holder::BindMount {
+                    mount_namespace,
+                    path,
+                },
+            ));
+        }
         let unseen = id.namespace_type() == NamespaceType::Mnt && self.is_new(id);
         if self.scan.resolver.has(id) && !unseen {
             return None;

@@ -35,10 +35,14 @@ pub(super) struct Place<'t> {
     pub(super) id: NamespaceId,
     root: Root<'t>,
     pub(super) entries: std::vec::IntoIter<Entry>,
+    /// Whether somebody has been here before, and has said what is mounted.
+    pub(super) is_known: bool,
 }
 
 /// A mount of interest.
 pub(super) struct Entry {
+    /// Its number in the tables of mounts; `None` where the kernel has listed it, by other numbers.
+    number: Option<u64>,
     /// The device number of its file system.
     pub(super) device: u64,
     /// The mount point; empty if it cannot be reached.
@@ -54,13 +58,6 @@ pub(super) enum Mounted {
     Proc,
     /// A file or directory in a procfs.
     PartOfProc,
-}
-
-impl Entry {
-    /// What is mounted, wherever.
-    fn what(&self) -> (u64, Mounted) {
-        (self.device, self.what)
-    }
 }
 
 /// The root directory of a mount namespace.
@@ -134,6 +131,7 @@ impl<'t> Place<'t> {
                 root: OnceCell::new(),
             },
             entries: entries.into_iter(),
+            is_known: false,
         }
     }
 
@@ -185,7 +183,7 @@ impl<'t> Place<'t> {
         Ok(Place::from_table(scan, id, root, &table, cut))
     }
 
-    /// Forgets all mounts but those of these namespaces.
+    /// Forgets all mounts but those of these namespaces: it is the second time that somebody is here.
     pub(super) fn keep_only(&mut self, namespaces: &HashSet<NamespaceId>) {
         let wanted = |entry: &Entry| match entry.what {
             Mounted::Namespace(id) => namespaces.contains(&id),
@@ -193,6 +191,7 @@ impl<'t> Place<'t> {
         };
         let entries: Vec<Entry> = mem::take(&mut self.entries).filter(wanted).collect();
         self.entries = entries.into_iter();
+        self.is_known = true;
     }
 
     /// Adds what only this member sees, if it stands on another root directory than a visitor does.
@@ -212,8 +211,8 @@ impl<'t> Place<'t> {
         let Ok(place) = Place::of_member(scan, self.id, member) else {
             return;
         };
-        let known: Vec<_> = self.entries.as_slice().iter().map(Entry::what).collect();
-        let more = place.entries.filter(|entry| !known.contains(&entry.what()));
+        let known: HashSet<_> = self.entries.as_slice().iter().map(|it| it.number).collect();
+        let more = place.entries.filter(|it| !known.contains(&it.number));
         let entries: Vec<Entry> = mem::take(&mut self.entries).chain(more).collect();
         self.entries = entries.into_iter();
     }
@@ -230,18 +229,24 @@ impl<'t> Place<'t> {
                 .add(Missing::Mounts, Reason::Limit, id.to_string());
         }
         let of_interest = |mount: mountinfo::Mount<'_>| {
-            let device = mount.device;
-            match mount.fs_type {
-                b"nsfs" => of_nsfs(scan, device, &mount.root, mount.mount_point.into_owned()),
-                b"proc" => of_proc(scan, device, &mount.root, mount.mount_point.into_owned()),
+            let what = match mount.fs_type {
+                b"nsfs" => of_nsfs(scan, &mount.root),
+                b"proc" => of_proc(scan, &mount.root),
                 _ => None,
-            }
+            };
+            Some(Entry {
+                number: Some(mount.id),
+                device: mount.device,
+                path: mount.mount_point.into_owned(),
+                what: what?,
+            })
         };
         let entries: Vec<Entry> = mountinfo::parse(table).filter_map(of_interest).collect();
         Place {
             id,
             root,
             entries: entries.into_iter(),
+            is_known: false,
         }
     }
 }
@@ -267,11 +272,16 @@ fn listed(scan: &Scan<'_>, unique_id: u64, count: u32) -> Result<Option<Vec<Entr
         let Some(mount) = unless_gone(mounts::describe(of, mount))? else {
             continue;
         };
-        let (device, path) = (superblock.device, mount.point.unwrap_or_default());
-        entries.extend(match superblock.magic {
-            NSFS_MAGIC => of_nsfs(scan, device, &mount.root, path),
-            _ => of_proc(scan, device, &mount.root, path),
-        });
+        let what = match superblock.magic {
+            NSFS_MAGIC => of_nsfs(scan, &mount.root),
+            _ => of_proc(scan, &mount.root),
+        };
+        entries.extend(what.map(|what| Entry {
+            number: None,
+            device: superblock.device,
+            path: mount.point.unwrap_or_default(),
+            what,
+        }));
     }
     Ok(Some(entries))
 }
@@ -285,28 +295,23 @@ fn unless_gone<T>(asked: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-fn of_nsfs(scan: &Scan<'_>, device: u64, root: &[u8], path: Vec<u8>) -> Option<Entry> {
+/// What is mounted from nsfs, if it is wanted.
+fn of_nsfs(scan: &Scan<'_>, root: &[u8]) -> Option<Mounted> {
     // The kernel's list gives the text as a path below the root of nsfs.
     let id = NamespaceId::from_link(root.strip_prefix(b"/").unwrap_or(root))?;
     let namespace_type = id.namespace_type();
     // Whatever is wanted may hide in a mount namespace.
     let wanted = namespace_type == NamespaceType::Mnt || scan.seeks_type(namespace_type);
-    wanted.then_some(Entry {
-        device,
-        path,
-        what: Mounted::Namespace(id),
-    })
+    wanted.then_some(Mounted::Namespace(id))
 }
 
-fn of_proc(scan: &Scan<'_>, device: u64, root: &[u8], path: Vec<u8>) -> Option<Entry> {
-    scan.seeks_type(NamespaceType::Pid).then_some(Entry {
-        device,
-        path,
-        what: match root {
-            b"/" => Mounted::Proc,
-            _ => Mounted::PartOfProc,
-        },
-    })
+/// What is mounted from a procfs, if it is wanted.
+fn of_proc(scan: &Scan<'_>, root: &[u8]) -> Option<Mounted> {
+    let what = match root {
+        b"/" => Mounted::Proc,
+        _ => Mounted::PartOfProc,
+    };
+    scan.seeks_type(NamespaceType::Pid).then_some(what)
 }
 
 /// The root directory of a mount namespace, by a visit, or from this member.

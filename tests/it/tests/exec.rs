@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use lxkns_discover::{Options, discover, open};
 use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace, tool};
+use lxkns_ops::Namespace;
 use lxkns_species::NamespaceType::{Cgroup, Ipc, Mnt, Net, Pid, Time, User, Uts};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::process::{Signal, WaitOptions, kill_process, waitpid};
@@ -218,6 +219,29 @@ fn credentials_in_a_user_namespace() {
     assert_eq!(id(&[&user]), "0\n");
     // Whoever runs this is root in there anyway, if nobody else is mapped.
     assert_eq!(id(&["--preserve-credentials", &user]), "0\n");
+}
+
+/// As sandboxes have it that give up their privileges once all is mounted: the process has gone on into
+/// a child of the user namespace that owns the rest.
+#[test]
+fn owners_are_entered_on_the_way() {
+    need!(userns, sh);
+    let child = Script::new()
+        .user_namespace()
+        .unshare([Mnt, Net])
+        .user_namespace()
+        .spawn()
+        .unwrap();
+    let pid = child.pid();
+    for ns_type in [Mnt, Net, User] {
+        check_inside(&["--of", &pid.to_string()], child.namespace(ns_type));
+    }
+    let output = exec(&["--show", "--of", &pid.to_string()], &["true"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let culprit = Namespace::of_process(pid, User).unwrap().parent().unwrap();
+    let culprit = culprit.id().to_string();
+    assert!(stderr.contains(&culprit), "{stderr}");
+    assert_eq!(output.status.code(), Some(125));
 }
 
 #[test]

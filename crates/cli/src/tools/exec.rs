@@ -13,7 +13,7 @@ use lxkns_discover::{Options, discover, open};
 use lxkns_model::Snapshot;
 use lxkns_ops::enter::{Credentials, for_good_as};
 use lxkns_ops::{Error as OpsError, Namespace, is_secure_execution};
-use lxkns_species::{NamespaceType, Pid};
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use super::Run;
 use crate::args::noise::Volume;
@@ -88,11 +88,17 @@ impl Exec {
             ));
         }
         let mut targets = self.targets()?;
+        let on_the_way = for_entering(&mut targets);
         if self.show {
+            if let Some(namespace) = on_the_way {
+                let id = namespace.id();
+                return Err(anyhow!(
+                    "nsenter cannot enter {id} before the others, as it takes"
+                ));
+            }
             let line = nsenter::line(&targets, self.preserve_credentials, &self.command)?;
             return self.print(&line);
         }
-        for_entering(&mut targets);
         let (program, arguments) = self
             .command
             .split_first()
@@ -102,7 +108,8 @@ impl Exec {
         } else {
             Credentials::Root
         };
-        let namespaces: Vec<&Namespace> = targets.iter().map(|it| &it.namespace).collect();
+        let named = targets.iter().map(|it| &it.namespace);
+        let namespaces: Vec<&Namespace> = on_the_way.iter().chain(named).collect();
         for_good_as(credentials, &namespaces, |entered| {
             if let Err(error) = entered {
                 let hint = match error {
@@ -218,27 +225,35 @@ fn of_process(pid: Pid, namespace_type: NamespaceType) -> anyhow::Result<Option<
     find(&NamespaceArg::OfProcess(namespace_type, pid), &mut None).map(Some)
 }
 
-/// Puts namespaces in an order in which they can be entered.
+/// Puts namespaces in an order in which they can be entered, and returns the user namespace that has
+/// to be entered before all of them, if there is one.
 ///
-/// Entering one takes privileges over the user namespace that owns it. Who enters a user namespace
-/// has all of them in there, and none above. So it comes first if all others belong to it or to one
-/// below, which is how an unprivileged user gets anywhere, and else last.
-fn for_entering(targets: &mut [Target]) {
+/// Entering a namespace takes privileges over the user namespace that owns it. Who enters a user
+/// namespace has all of them in there and below, and none above. So it comes first if all others
+/// belong there, which is how an unprivileged user gets anywhere, and else last. If they belong to
+/// one above it, but below one's own, that is to be entered on the way.
+fn for_entering(targets: &mut [Target]) -> Option<Namespace> {
     let is_user = |it: &Target| it.namespace.id().namespace_type() == NamespaceType::User;
-    let Some(user) = targets.iter().find(|it| is_user(it)) else {
-        return;
-    };
-    let user = user.namespace.id();
-    let others = targets.iter().filter(|it| !is_user(it));
-    let user_first = others.map(|it| it.namespace.owner()).all(|owner| {
-        let mut above = owner.ok();
-        while let Some(namespace) = above {
-            if namespace.id() == user {
-                return true;
-            }
-            above = namespace.parent().ok();
+    let (users, others): (Vec<_>, Vec<_>) = targets.iter().partition(|it| is_user(it));
+    let user = &users.first()?.namespace;
+    let owners = others.iter().map(|it| it.namespace.owner());
+    let owners: Vec<Vec<NamespaceId>> = owners.map(|it| ids_upwards(it.ok())).collect();
+    let own = Namespace::of_self(NamespaceType::User).ok();
+    let mut above = user.try_clone().ok();
+    while let Some(it) = above.take_if(|it| own.as_ref().is_some_and(|own| own.id() != it.id())) {
+        if owners.iter().all(|owner| owner.contains(&it.id())) {
+            let is_target = it.id() == user.id();
+            targets.sort_by_key(|it| is_user(it) != is_target);
+            return (!is_target).then_some(it);
         }
-        false
-    });
-    targets.sort_by_key(|it| is_user(it) != user_first);
+        above = it.parent().ok();
+    }
+    targets.sort_by_key(is_user);
+    None
+}
+
+/// A user namespace and all above it, as far as they can be seen.
+fn ids_upwards(user: Option<Namespace>) -> Vec<NamespaceId> {
+    let upwards = std::iter::successors(user, |it| it.parent().ok());
+    upwards.map(|it| it.id()).collect()
 }

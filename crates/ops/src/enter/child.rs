@@ -17,8 +17,9 @@ use crate::{Error, Namespace};
 /// The child enters them after it has done what else the [`Command`] asks for (standard files, user
 /// and groups, working directory) and right before it executes the program: whose path is looked up
 /// in the mount namespace entered, with its root directory as working directory. After entering a
-/// user namespace it becomes root in there, if there is one; if not, it has no capabilities. It
-/// inherits no open files but the standard ones, nor does it when there are no namespaces to enter.
+/// user namespace it becomes root in there, if there is one; if not, it has all capabilities
+/// nevertheless (from Linux 4.3 on). It inherits no open files but the standard ones, nor does it
+/// when there are no namespaces to enter.
 ///
 /// If both a user and later in the list a PID namespace are to be entered, a process stands between
 /// caller and program, outside of the PID namespace: it ends as the program does, and if it is

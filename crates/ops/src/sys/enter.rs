@@ -13,7 +13,8 @@ use std::process::Command;
 use rustix::io::{Errno, Result, fcntl_dupfd_cloexec};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::thread::{
-    Gid, Uid, move_into_link_name_space, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    Gid, Uid, capabilities, configure_capability_in_ambient_set, move_into_link_name_space,
+    set_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
 use super::helper::BlockedSignals;
@@ -134,17 +135,28 @@ fn die_with_parent() -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))
 }
 
-/// Becomes root of the user namespace just entered, as far as it has one. Before the next exec, all
-/// others lose the capabilities that they have in it.
+/// Becomes root of the user namespace just entered, as far as it has one. If it has none, the
+/// program executed next keeps all capabilities.
 pub(crate) fn become_root() -> Result<()> {
     // Denied where the user namespace was made without privileges.
     let _ = set_thread_groups(&[]);
-    let ignoring_unmapped = |result| match result {
-        Err(Errno::INVAL) => Ok(()),
+    match set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT) {
+        Ok(()) | Err(Errno::INVAL) => {}
+        Err(errno) => return Err(errno),
+    }
+    match set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT) {
+        // Not mapped.
+        Err(Errno::INVAL) => keep_capabilities(),
         other => other,
-    };
-    ignoring_unmapped(set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT))?;
-    ignoring_unmapped(set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT))
+    }
+}
+
+fn keep_capabilities() -> Result<()> {
+    let mut sets = capabilities(None)?;
+    sets.inheritable = sets.permitted;
+    set_capabilities(None, sets)?;
+    let mut each = sets.permitted.iter();
+    each.try_for_each(|capability| configure_capability_in_ambient_set(capability, true))
 }
 
 /// The highest file descriptor that there may be.

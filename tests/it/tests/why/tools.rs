@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use lxkns_it::{snapshot_of, tool_snapshot};
-use lxkns_nstest::{Dir, Script, need, own_namespace, tool};
+use lxkns_nstest::{Dir, IdMap, Script, need, own_namespace, tool};
 use lxkns_species::NamespaceType::{Mnt, Net};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use serde_json::Value;
@@ -181,6 +181,28 @@ fn a_mount_is_found_in_every_mount_namespace() {
     check(child.noted("nobody"), &both[..1]);
 }
 
+/// The commands with which to unmount what is in the way.
+fn commands(text: &str) -> Vec<&str> {
+    text.lines()
+        .filter_map(|line| line.split_once(" is unmounted")?.1.split_once(": "))
+        .map(|(_, command)| command)
+        .collect()
+}
+
+fn carry_out(commands: &[&str]) {
+    let tools = tool("lxkns").get_program().to_owned();
+    let tools = Path::new(&tools).parent().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    for command in commands {
+        let output = std::process::Command::new("sh")
+            .args(["-c", command])
+            .env("PATH", format!("{}:{path}", tools.display()))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command}: {output:?}");
+    }
+}
+
 /// In a mount namespace whose `/proc` shows another PID namespace, umount(8) has to be in that as
 /// well.
 #[test]
@@ -200,24 +222,35 @@ fn what_it_says_to_type_helps() {
     let id = child.noted("net").to_string();
     let output = tool("lxkns").args(["why", &id]).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let commands: Vec<&str> = text
-        .lines()
-        .filter_map(|line| line.split_once(" is unmounted")?.1.split_once(": "))
-        .map(|(_, command)| command)
-        .collect();
+    let commands = commands(&text);
     // Ours, and that of the container.
     assert_eq!(commands.len(), 2, "{text}");
-    let tools = tool("lxkns").get_program().to_owned();
-    let tools = Path::new(&tools).parent().unwrap();
-    let path = std::env::var("PATH").unwrap();
-    for command in commands {
-        let output = std::process::Command::new("sh")
-            .args(["-c", command])
-            .env("PATH", format!("{}:{path}", tools.display()))
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{command}: {output:?}");
-    }
+    carry_out(&commands);
+    let gone = tool("lxkns").args(["why", &id]).output().unwrap();
+    let stderr = String::from_utf8(gone.stderr).unwrap();
+    assert!(stderr.contains("there is no namespace"), "{stderr}");
+}
+
+/// Without root in its user namespace, who enters it has to keep what it may do there.
+#[test]
+fn what_it_says_to_type_helps_where_nobody_is_root() {
+    need!(userns, sh, umount);
+    let _alone = alone();
+    let dir = Dir::new().unwrap();
+    let place = dir.join("net");
+    let child = Script::new()
+        .user_namespace_with(IdMap::Own)
+        .unshare([Mnt])
+        .mount("tmpfs", &dir, "")
+        .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, &place))
+        .spawn()
+        .unwrap();
+    let id = child.noted("net").to_string();
+    let output = tool("lxkns").args(["why", &id]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let commands = commands(&text);
+    assert_eq!(commands.len(), 1, "{text}");
+    carry_out(&commands);
     let gone = tool("lxkns").args(["why", &id]).output().unwrap();
     let stderr = String::from_utf8(gone.stderr).unwrap();
     assert!(stderr.contains("there is no namespace"), "{stderr}");

@@ -168,6 +168,13 @@ fn its_own_failures_have_a_code_of_their_own() {
     check(&["/etc/passwd"], "/etc/passwd");
     check(&["--of", "4194305"], "4194305");
     check(&[], "required");
+    let others = Script::new().thread("other", Script::new()).exit_thread();
+    let child = Script::new().fork("headless", others).spawn().unwrap();
+    let pid = child.pid_of("headless").to_string();
+    check(
+        &["--of", &pid],
+        "its main thread has ended, others have not",
+    );
 }
 
 #[test]

@@ -5,19 +5,18 @@ mod nsenter;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, anyhow};
 use lxkns_discover::{Options, discover, open};
-use lxkns_model::Snapshot;
+use lxkns_model::{Part, Snapshot};
 use lxkns_ops::enter::{Credentials, for_good_as};
 use lxkns_ops::{Error as OpsError, Namespace, is_secure_execution};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use super::Run;
 use crate::args::noise::Volume;
-use crate::args::pid_arg;
+use crate::args::pid_arg::{self, known_process, unread};
 use crate::args::{NamespaceArg, Noise, Show};
 use crate::failure::{Exit, Usage, complain};
 use crate::render::escape::quoted;
@@ -174,14 +173,8 @@ impl Exec {
 fn find(named: &NamespaceArg, snapshot: &mut Option<Snapshot>) -> anyhow::Result<Target> {
     match named {
         NamespaceArg::OfProcess(namespace_type, pid) => {
-            let namespace = Namespace::of_process(*pid, *namespace_type).map_err(|error| {
-                // It may also be the kernel that has no namespaces of this type.
-                if error.is_gone() && !Path::new(&format!("/proc/{pid}")).exists() {
-                    anyhow!("there is no process {pid}")
-                } else {
-                    error.into()
-                }
-            })?;
+            let opened = Namespace::of_process(*pid, *namespace_type);
+            let namespace = opened.map_err(|error| why_not(*pid, *namespace_type, error))?;
             Ok(Target {
                 namespace,
                 path: Some(format!("/proc/{pid}/{}", namespace_type.proc_file()).into()),
@@ -202,6 +195,24 @@ fn find(named: &NamespaceArg, snapshot: &mut Option<Snapshot>) -> anyhow::Result
                 path: found.reference().map(|path| path.as_bytes().to_vec()),
             })
         }
+    }
+}
+
+/// Why a namespace of a process could not be opened: there may be no such process, or nothing left of
+/// it but its other threads.
+fn why_not(pid: Pid, namespace_type: NamespaceType, error: OpsError) -> anyhow::Error {
+    if !error.is_gone() {
+        return error.into();
+    }
+    let processes = Options::nothing().with(Part::Processes).with(Part::Threads);
+    let snapshot = match discover(&processes) {
+        Ok(snapshot) => snapshot,
+        Err(error) => return error.into(),
+    };
+    match known_process(&snapshot, pid) {
+        Ok(process) if process.joined().get(namespace_type).is_some() => error.into(),
+        Ok(process) => unread(&snapshot, process, Some(namespace_type)),
+        Err(there_is_none) => there_is_none,
     }
 }
 

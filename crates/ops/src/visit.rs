@@ -111,7 +111,8 @@ fn failed(source: Errno) -> Error {
 /// opened at once (`RESOLVE_CACHED`, Linux 5.12), and mount points mostly are. Only else a child
 /// process does it, which gets `limit` to come back.
 ///
-/// Minimum kernel: 5.6.
+/// Minimum kernel: 5.6. A sandbox may refuse openat2(2); then symbolic links and `..` do not lead on
+/// at all.
 ///
 /// # Errors
 ///
@@ -137,8 +138,10 @@ pub fn open_in(root: impl AsFd, path: &CStr, limit: Duration) -> Result<OwnedFd,
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::CACHED;
     match openat2(&root, path, flags, Mode::empty(), resolve) {
-        Err(Errno::AGAIN | Errno::INVAL) if limit.is_zero() => Err(failed(Errno::TIMEDOUT)),
-        Err(Errno::AGAIN | Errno::INVAL) => {
+        Err(Errno::AGAIN | Errno::INVAL | Errno::NOSYS | Errno::PERM) if limit.is_zero() => {
+            Err(failed(Errno::TIMEDOUT))
+        }
+        Err(Errno::AGAIN | Errno::INVAL | Errno::NOSYS | Errno::PERM) => {
             visit::open_within(root.as_fd(), path, limit).map_err(failed)
         }
         done => done.map_err(failed),

@@ -146,6 +146,13 @@ impl Script {
         self.step(Step::Limit { resource, most })
     }
 
+    /// Has openat2(2) fail with ENOSYS from here on, as sandboxes do whose filters cannot tell what it
+    /// would create; and gives up ever getting new privileges.
+    #[doc(alias = "seccomp")]
+    pub fn refuse_openat2(self) -> Script {
+        self.step(Step::Refuse(libc::SYS_openat2))
+    }
+
     /// Sets the name (comm) of the process or thread, at most 15 bytes.
     pub fn name(self, name: impl AsRef<OsStr>) -> Script {
         self.step(Step::Name(c_text(name.as_ref())))

@@ -1,6 +1,6 @@
 //! One step of a script, ready to be carried out without allocating.
 
-use std::ffi::CString;
+use std::ffi::{CString, c_long};
 use std::fmt;
 use std::os::fd::RawFd;
 
@@ -122,6 +122,7 @@ pub(crate) enum Step {
         most: u64,
     },
     Fill(RawFd),
+    Refuse(c_long),
     Note {
         label: String,
         link: CString,

@@ -114,7 +114,10 @@ pub(crate) fn open_within(root: BorrowedFd<'_>, path: &CStr, limit: Duration) ->
     let deadline = Instant::now() + limit;
     let helper = Helper::start(Some(root), |answer| {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let opened = openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT);
+        let opened = match openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+            Err(Errno::NOSYS | Errno::PERM) => open_step_by_step(root, path),
+            done => done,
+        };
         let errno = opened
             .as_ref()
             .map_or_else(|errno| errno.raw_os_error(), |_| 0);
@@ -131,4 +134,24 @@ pub(crate) fn open_within(root: BorrowedFd<'_>, path: &CStr, limit: Duration) ->
         // It has died without an answer.
         _ => Err(Errno::CHILD),
     }
+}
+
+/// Opens `path` with `O_PATH` below `root`, following no link and no `..`.
+fn open_step_by_step(root: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd> {
+    /// `NAME_MAX` of linux/limits.h, and a NUL.
+    const LONGEST: usize = 256;
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut reached = openat(root, c".", flags, Mode::empty())?;
+    let names = path.to_bytes().split(|byte| *byte == b'/');
+    for name in names.filter(|name| !matches!(*name, b"" | b".")) {
+        if name == b".." {
+            return Err(Errno::LOOP);
+        }
+        let mut buffer = [0; LONGEST];
+        let space = buffer.get_mut(..name.len()).ok_or(Errno::NAMETOOLONG)?;
+        space.copy_from_slice(name);
+        let name = CStr::from_bytes_until_nul(&buffer).map_err(|_| Errno::NAMETOOLONG)?;
+        reached = openat(&reached, name, flags, Mode::empty())?;
+    }
+    Ok(reached)
 }

@@ -405,15 +405,39 @@ fn a_covered_process_is_a_gap() {
     let mut snapshot = tool_snapshot();
     snapshot.args(["--bpf", "off"]);
     let of = |pid: ProcessId| format!("/proc/{pid}");
+    let covering = || {
+        Script::new()
+            .unshare([Mnt])
+            .bind(of(other.pid()), of(sleeper.pid()))
+    };
+    for script in [covering(), covering().refuse_openat2()] {
+        let child = script.run("lxkns", &snapshot).spawn().unwrap();
+        let snapshot = snapshot_of(child.output("lxkns"));
+        let process = snapshot.process(sleeper.pid()).unwrap();
+        assert!(process.joined().is_empty(), "{process:?}");
+        let gap = gap(&snapshot, Missing::ProcessNamespaces, Reason::Covered);
+        assert!(gap.is_some(), "{:?}", snapshot.gaps());
+    }
+}
+
+/// Paths in other mount namespaces are followed without it, too.
+#[test]
+fn a_sandbox_without_openat2_hides_nothing() {
+    need!(root);
+    let dir = Dir::new().unwrap();
+    let place = dir.join("below/net");
     let child = Script::new()
         .unshare([Mnt])
-        .bind(of(other.pid()), of(sleeper.pid()))
-        .run("lxkns", &snapshot)
+        .mount("tmpfs", &dir, "")
+        .mkdir(dir.join("below"))
+        .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, &place))
         .spawn()
         .unwrap();
-    let snapshot = snapshot_of(child.output("lxkns"));
-    let process = snapshot.process(sleeper.pid()).unwrap();
-    assert!(process.joined().is_empty(), "{process:?}");
-    let gap = gap(&snapshot, Missing::ProcessNamespaces, Reason::Covered);
-    assert!(gap.is_some(), "{:?}", snapshot.gaps());
+    let mut snapshot = tool_snapshot();
+    snapshot.args(["--tier", "proc"]);
+    let sandbox = Script::new().refuse_openat2().run("lxkns", &snapshot);
+    let sandbox = sandbox.spawn().unwrap();
+    let snapshot = snapshot_of(sandbox.output("lxkns"));
+    let net = snapshot.namespace(child.noted("net")).unwrap();
+    assert_owner(net, own_namespace(User));
 }

@@ -135,7 +135,8 @@ fn of_the_unit() -> Vec<String> {
 }
 
 /// As the service manager does it, with what the unit asks for: namespaces of its own of four types,
-/// a /proc that hides others' processes, another user, ambient capabilities, no new privileges.
+/// a /proc that hides others' processes, another user, ambient capabilities, no new privileges; and
+/// that openat2(2) is refused, as a filter of files with the set-user-ID bit does it.
 #[test]
 fn the_sandbox_of_the_unit_hides_nothing() {
     need!(root, setpriv, mntns_walk);
@@ -156,6 +157,7 @@ fn the_sandbox_of_the_unit_hides_nothing() {
     let sandbox = Script::new()
         .unshare([Mnt, Net, Uts, Ipc])
         .mount("proc", "/proc", "hidepid=2")
+        .refuse_openat2()
         .run("tool", &command)
         .spawn()
         .unwrap();

@@ -144,6 +144,28 @@ pub(super) fn limit(resource: Resource, most: u64) -> Result {
     rustix::process::setrlimit(resource, limit).map_err(|error| Errno(error.raw_os_error()))
 }
 
+/// Has a system call of this number fail with ENOSYS from here on, see seccomp(2).
+pub(super) fn refuse(number: c_long) -> Result {
+    // Offset 0 of struct seccomp_data is the number.
+    let load = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
+    let if_equal = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
+    let verdict = (libc::BPF_RET | libc::BPF_K) as u16;
+    let line = |code, jf, k| libc::sock_filter { code, jt: 0, jf, k };
+    let mut filter = [
+        line(load, 0, 0),
+        line(if_equal, 1, number as u32),
+        line(verdict, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
+        line(verdict, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let program = libc::sock_fprog {
+        len: filter.len() as u16,
+        filter: filter.as_mut_ptr(),
+    };
+    let mode = libc::SECCOMP_SET_MODE_FILTER;
+    call!(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)?;
+    call!(libc::SYS_seccomp, mode, 0, &raw const program).map(drop)
+}
+
 pub(crate) fn unshare(flags: u32) -> Result {
     call!(libc::SYS_unshare, flags).map(drop)
 }

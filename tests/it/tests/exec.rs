@@ -10,7 +10,8 @@ use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace, tool};
 use lxkns_ops::Namespace;
 use lxkns_species::NamespaceType::{Cgroup, Ipc, Mnt, Net, Pid, Time, User, Uts};
 use lxkns_species::{NamespaceId, NamespaceType};
-use rustix::process::{Signal, WaitOptions, kill_process, waitpid};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
 
 fn exec(arguments: &[&str], command: &[&str]) -> Output {
     tool("lxkns")
@@ -174,6 +175,55 @@ fn its_own_failures_have_a_code_of_their_own() {
     check(
         &["--of", &pid],
         "its main thread has ended, others have not",
+    );
+}
+
+/// Through the `/proc` of a container nothing tells what one is in oneself.
+#[test]
+fn a_strangers_proc_is_no_reason_to_enter_nothing() {
+    need!(root);
+    let lxkns = |arguments: &[&str]| {
+        let mut command = tool("lxkns");
+        command.args(["exec"]).args(arguments).args(["--", "true"]);
+        command
+    };
+    let inside = Script::new().unshare([Uts]).mount("proc", "/proc", "");
+    let child = Script::new()
+        .unshare([Mnt])
+        .fork(
+            "outside",
+            Script::new().unshare([Pid]).fork("inside", inside),
+        )
+        .run("of", &lxkns(&["--of", "1"]))
+        .run("named", &lxkns(&["uts@1"]))
+        .spawn()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&child.output("of").stderr);
+    assert!(
+        stderr.contains("/proc of one's own PID namespace"),
+        "{stderr}"
+    );
+    assert_eq!(child.output("of").status.code(), Some(125));
+    assert!(child.output("named").status.success());
+}
+
+#[test]
+fn a_pid_namespace_that_has_ended_is_named() {
+    need!(root, sh);
+    let child = first_of_a_pid_namespace();
+    let first = child.pid_of("inside");
+    let namespace = Namespace::of_process(first, Pid).unwrap();
+    let first = rustix::process::Pid::from_raw(first.0.cast_signed()).unwrap();
+    let ended = pidfd_open(first, PidfdFlags::empty()).unwrap();
+    kill_process(first, Signal::KILL).unwrap();
+    poll(&mut [PollFd::new(&ended, PollFlags::IN)], None).unwrap();
+    let id = namespace.id().to_string();
+    let output = exec(&[&id], &["true"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains(&id), "{stderr}");
+    assert!(
+        stderr.contains("its first process has to be alive"),
+        "{stderr}"
     );
 }
 

@@ -113,6 +113,9 @@ impl Exec {
             if let Err(error) = entered {
                 let hint = match error {
                     OpsError::Enter { id, .. } if error.is_denied() => hint(id.namespace_type()),
+                    OpsError::Enter { id, .. } if id.namespace_type() == NamespaceType::Pid => {
+                        "; its first process has to be alive"
+                    }
                     _ => "",
                 };
                 complain(&format!("{:#}{hint}", anyhow::Error::from(error)));
@@ -231,6 +234,13 @@ fn hint(namespace_type: NamespaceType) -> &'static str {
 /// The namespace of a process; `None` where the kernel has none of this type.
 fn of_process(pid: Pid, namespace_type: NamespaceType) -> anyhow::Result<Option<Target>> {
     if Namespace::of_self(namespace_type).is_err() {
+        if Namespace::of_self(NamespaceType::Mnt).is_err() {
+            // Nor would it be known what not to enter, being in it already.
+            return Err(anyhow!(
+                "--of {pid} takes a /proc of one's own PID namespace, and /proc is none; \
+                 name the namespaces, as in net@{pid}"
+            ));
+        }
         return Ok(None);
     }
     find(&NamespaceArg::OfProcess(namespace_type, pid), &mut None).map(Some)

@@ -91,8 +91,12 @@ fn enter_for_good(credentials: Credentials, namespaces: &[&Namespace]) -> Result
         }
         let _ = set_parent_process_death_signal(death_signal);
     }
-    if any(namespaces, NamespaceType::Pid) {
-        sys::go_on_in_child().map_err(failed("start a child process"))?;
+    let is_pid = |it: &&&Namespace| it.id().namespace_type() == NamespaceType::Pid;
+    if let Some(pid_namespace) = namespaces.iter().rfind(is_pid) {
+        sys::go_on_in_child().map_err(|source| Error::Enter {
+            id: pid_namespace.id(),
+            source,
+        })?;
     }
     Ok(())
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use crate::reference::Place;
-use crate::{Counts, Gap, Host, Namespace, NamespaceFacts, Process, ProcessFacts, Relation, Scope};
+use crate::{
+    Counts, Gap, Host, Namespace, NamespaceFacts, Process, ProcessFacts, Reason, Relation, Scope,
+};
 
 /// All that one discovery found out, put in order. Immutable; the way in is
 /// [`Snapshot::assemble`].
@@ -129,7 +131,29 @@ impl Snapshot {
         (0..self.processes.len() as u32).map(|index| self.process_at(ProcessIndex(index)))
     }
 
-    /// The process with this PID in the scanner's PID namespace.
+    /// The PID namespace that the PIDs in here are of: that of the procfs that was read. `None` if
+    /// nothing tells.
+    ///
+    /// Its first process never leaves it; nor does any process that has but one PID. Where no such
+    /// process can be read, it is the scanner's, if that was in the one that the procfs showed.
+    pub fn pid_namespace(&self) -> Option<Namespace<'_>> {
+        let of = |process: Process<'_>| {
+            let own = process.joined().get(NamespaceType::Pid)?;
+            self.namespace(own)
+        };
+        let has_one = |process: &Process<'_>| process.pids().is_some_and(|pids| pids.len() == 1);
+        let scanners = || {
+            let is_foreign = |gap: &Gap| gap.why == Reason::ForeignProc;
+            let own = self.host.scanner_namespaces.get(NamespaceType::Pid)?;
+            let is_read = !self.gaps.iter().any(is_foreign);
+            self.namespace(own).filter(|_| is_read)
+        };
+        let first = self.process(Pid(1)).and_then(of);
+        let some = || self.processes().filter(has_one).find_map(of);
+        first.or_else(some).or_else(scanners)
+    }
+
+    /// The process with this PID in [the PID namespace](Snapshot::pid_namespace) of the snapshot.
     pub fn process(&self, pid: Pid) -> Option<Process<'_>> {
         let index = self
             .processes

@@ -29,7 +29,7 @@ impl<'s> PidMap<'s> {
     /// The map of all processes of the snapshot.
     pub fn new(snapshot: &'s Snapshot) -> PidMap<'s> {
         let mut map = PidMap {
-            outermost: outermost(snapshot),
+            outermost: snapshot.pid_namespace(),
             processes: HashMap::with_capacity(snapshot.processes().len()),
             snapshot,
         };
@@ -121,19 +121,6 @@ impl<'s> PidMap<'s> {
     pub(crate) fn snapshot(&self) -> &'s Snapshot {
         self.snapshot
     }
-}
-
-/// The PID namespace that a snapshot's PIDs are of.
-///
-/// That is the one which its PID 1 is joined to: no process ever leaves its PID namespace. Where
-/// that cannot be read, it is the scanner's.
-fn outermost(snapshot: &Snapshot) -> Option<Namespace<'_>> {
-    let init = snapshot.process(Pid(1));
-    init.and_then(|init| init.namespace(NamespaceType::Pid))
-        .or_else(|| {
-            let scanners = &snapshot.host().scanner_namespaces;
-            snapshot.namespace(scanners.get(NamespaceType::Pid)?)
-        })
 }
 
 #[cfg(test)]

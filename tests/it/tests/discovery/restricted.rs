@@ -364,6 +364,10 @@ fn a_proc_of_a_pid_namespace_above_is_only_read() {
         other.joined().get(Net),
         Some(child.namespace_of("other", Net))
     );
+    // The PIDs are not those of the namespace that the scanner is in.
+    let outermost = snapshot.pid_namespace().map(|it| it.id());
+    assert_eq!(outermost, Some(own_namespace(Pid)));
+    assert_eq!(other.pids().unwrap().len(), 2);
     assert_eq!(
         snapshot
             .process(child.pid_of("inside"))

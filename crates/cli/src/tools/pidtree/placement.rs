@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use lxkns_model::{Process, Snapshot};
+use lxkns_model::{Namespace, Process, Snapshot};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 /// Where a process is shown.
@@ -24,6 +24,7 @@ pub(super) struct Placement(HashMap<Pid, Place>);
 
 impl Placement {
     pub(super) fn of(snapshot: &Snapshot) -> Placement {
+        let outermost = snapshot.pid_namespace().map(Namespace::id);
         let mut places = HashMap::with_capacity(snapshot.processes().len());
         let mut without: Vec<Process<'_>> = Vec::new();
         for process in snapshot.processes() {
@@ -36,7 +37,7 @@ impl Placement {
                     namespace = it;
                     break;
                 }
-                if let Some(known) = own(snapshot, process) {
+                if let Some(known) = own(outermost, process) {
                     let place = Place {
                         namespace: Some(known),
                         certain: true,
@@ -73,13 +74,8 @@ impl Placement {
 }
 
 /// The PID namespace of a process, if it is known or follows from its PIDs.
-fn own(snapshot: &Snapshot, process: Process<'_>) -> Option<NamespaceId> {
+fn own(outermost: Option<NamespaceId>, process: Process<'_>) -> Option<NamespaceId> {
+    let has_one = process.pids().is_some_and(|pids| pids.len() == 1);
     let known = process.joined().get(NamespaceType::Pid);
-    let of_scanner = || {
-        let one = process.pids().is_some_and(|pids| pids.len() == 1);
-        let scanner = snapshot.host().scanner_namespaces.get(NamespaceType::Pid);
-        // A document may name a namespace that it then does not list.
-        scanner.filter(|id| one && snapshot.namespace(*id).is_some())
-    };
-    known.or_else(of_scanner)
+    known.or_else(|| outermost.filter(|_| has_one))
 }

@@ -26,6 +26,9 @@ pub struct Diff<'s> {
     pub went: Vec<Namespace<'s>>,
     /// Namespaces that are in both, and not the same in both.
     pub changed: Vec<Change<'s>>,
+    /// Namespaces that are in both, and whose leaders are [uncertain](Namespace::leaders_uncertain) and
+    /// others than before; they are not compared.
+    pub leaders_uncompared: Vec<Namespace<'s>>,
     /// What the earlier snapshot could not see, as far as the later one could see much more of it:
     /// what came may have been there before.
     pub unseen_before: Vec<&'s Gap>,
@@ -117,22 +120,28 @@ impl<'s> Diff<'s> {
                 .filter(|it| !identities.is_in_both(it.id()))
                 .collect::<Vec<_>>()
         };
-        let changed = before.namespaces().filter_map(|before| {
+        let pairs = before.namespaces().filter_map(|before| {
             let id = before.id();
             let compared = common.types.contains(id.namespace_type());
             let after = after.namespace(id)?;
             let is_in_both = compared && identities.is_in_both(id);
-            let pair = Pair {
+            is_in_both.then_some(Pair {
                 before,
                 after,
                 identities: &identities,
-            };
-            is_in_both.then(|| pair.change(&common, ignore)).flatten()
+            })
         });
+        let pairs: Vec<Pair<'_, '_>> = pairs.collect();
+        let changed = pairs.iter().filter_map(|pair| pair.change(&common, ignore));
+        let are_compared = !ignore.leaders && common.parts.contains(Part::Processes);
+        let uncertain = pairs
+            .iter()
+            .filter(|pair| are_compared && pair.may_have_other_leaders());
         Ok(Diff {
             came: only_in(after),
             went: only_in(before),
             changed: changed.collect(),
+            leaders_uncompared: uncertain.map(|pair| pair.after).collect(),
             unseen_before: unseen_only_in(before, after),
             unseen_after: unseen_only_in(after, before),
             same_boot: boots.0.is_some() && boots.0 == boots.1,
@@ -252,8 +261,7 @@ impl<'s> Pair<'s, '_> {
             holders_came: Vec::new(),
             holders_went: Vec::new(),
         };
-        let certain = !before.leaders_uncertain() && !after.leaders_uncertain();
-        if !ignore.leaders && certain && common.parts.contains(Part::Processes) {
+        if !ignore.leaders && self.has_certain_leaders() && common.parts.contains(Part::Processes) {
             change.leaders_went = self.other_leaders(before, after);
             change.leaders_came = self.other_leaders(after, before);
         }
@@ -268,6 +276,19 @@ impl<'s> Pair<'s, '_> {
             || !change.holders_came.is_empty()
             || !change.holders_went.is_empty();
         is_changed.then_some(change)
+    }
+
+    fn has_certain_leaders(&self) -> bool {
+        !self.before.leaders_uncertain() && !self.after.leaders_uncertain()
+    }
+
+    fn may_have_other_leaders(&self) -> bool {
+        let (before, after) = (self.before, self.after);
+        let differ = || {
+            !self.other_leaders(before, after).is_empty()
+                || !self.other_leaders(after, before).is_empty()
+        };
+        !self.has_certain_leaders() && differ()
     }
 
     /// The leaders here that are none there, but for the scanner.

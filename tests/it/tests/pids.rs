@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
-use lxkns_it::{assert_failure, everywhere, json, scan, snapshot_of, stdout, tool_snapshot};
-use lxkns_model::{Relation, Snapshot};
+use lxkns_it::{assert_failure, everywhere, gap, json, scan, snapshot_of, stdout, tool_snapshot};
+use lxkns_model::{Missing, Reason, Relation, Snapshot};
 use lxkns_nstest::{Child, Script, need, own_namespace, tool};
 use lxkns_ops::{Namespace, pids};
 use lxkns_pidmap::PidMap;
@@ -160,6 +160,8 @@ fn from_inside_what_is_above_is_out_of_sight() {
     let nested = Nested::new();
     let snapshot = snapshot_of(nested.child.output("inside"));
     assert_eq!(parent(&snapshot, nested.outer), Relation::Unknown);
+    let outside = gap(&snapshot, Missing::Processes, Reason::Outside);
+    assert!(outside.is_some(), "{:?}", snapshot.gaps());
     assert_eq!(snapshot.namespace(nested.beside), None);
     let map = PidMap::new(&snapshot);
     for (_, expected) in &nested.pids()[..4] {

@@ -122,13 +122,22 @@ fn warn_of(diff: &Difference<'_>) {
     if !diff.same_boot {
         tracing::warn!("nothing tells whether both snapshots are of the same boot");
     }
-    for gap in diff.unseen_before.iter().filter(|_| !diff.came.is_empty()) {
+    let changed = || diff.changed.iter();
+    let has_come = !diff.came.is_empty() || changed().any(|it| !it.holders_came.is_empty());
+    for gap in diff.unseen_before.iter().filter(|_| has_come) {
         let gap = notes::in_full(gap);
         tracing::warn!("what came may have been there before, but {gap}");
     }
-    for gap in diff.unseen_after.iter().filter(|_| !diff.went.is_empty()) {
+    let has_gone = !diff.went.is_empty() || changed().any(|it| !it.holders_went.is_empty());
+    for gap in diff.unseen_after.iter().filter(|_| has_gone) {
         let gap = notes::in_full(gap);
         tracing::warn!("what went may still be there, but {gap}");
+    }
+    let uncertain = diff.leaders_uncompared.iter().map(|it| it.id().to_string());
+    let uncertain: Vec<_> = uncertain.collect();
+    if !uncertain.is_empty() {
+        let uncertain = uncertain.join(", ");
+        tracing::warn!("not compared, for they are uncertain: who leads {uncertain}");
     }
     let parts = diff.uncompared.iter().map(|part| part.name().to_owned());
     let types = diff.uncompared_types.iter();
@@ -185,38 +194,47 @@ impl<'s> Writer<'s> {
                     };
                     indented(screen, line, sign, "  ")?;
                 }
-                Entry::Changed(change) => self.change(change, screen)?,
+                Entry::Changed(change) => self.change(change, diff, screen)?,
             }
         }
         Ok(())
     }
 
-    fn change(&self, change: &Change<'s>, screen: &mut Screen<'_>) -> io::Result<()> {
+    fn change(
+        &self,
+        change: &Change<'s>,
+        diff: &Difference<'s>,
+        screen: &mut Screen<'_>,
+    ) -> io::Result<()> {
         let line = self.labels.namespace(self.after, change.after);
         indented(screen, line, "~ ", "  ")?;
-        let mut properties: Vec<(char, Line)> = Vec::new();
+        let mut properties: Vec<(&str, Line)> = Vec::new();
         if change.parent {
             let parent = |namespace: Namespace<'s>| namespace.parent().known();
-            properties.push(('-', self.above("child of ", parent(change.before))));
-            properties.push(('+', self.above("child of ", parent(change.after))));
+            properties.push(("-", self.above("child of ", parent(change.before))));
+            properties.push(("+", self.above("child of ", parent(change.after))));
         }
         if change.owner {
-            properties.push(('-', self.above("owned by ", change.before.owner())));
-            properties.push(('+', self.above("owned by ", change.after.owner())));
+            properties.push(("-", self.above("owned by ", change.before.owner())));
+            properties.push(("+", self.above("owned by ", change.after.owner())));
         }
         let leaders = |list: &[Process<'s>], sign| {
             let lines = list.iter().map(|it| (sign, self.leader(*it)));
             lines.collect::<Vec<_>>()
         };
-        properties.extend(leaders(&change.leaders_went, '-'));
-        properties.extend(leaders(&change.leaders_came, '+'));
-        let holders = |list: &[&Holder], snapshot, sign| {
-            let lines = list.iter();
-            let lines = lines.map(|it| (sign, self.labels.holder(snapshot, it)));
-            lines.collect::<Vec<_>>()
-        };
-        properties.extend(holders(&change.holders_went, self.before, '-'));
-        properties.extend(holders(&change.holders_came, self.after, '+'));
+        properties.extend(leaders(&change.leaders_went, "-"));
+        properties.extend(leaders(&change.leaders_came, "+"));
+        let may_hide = |gaps: &[&Gap], it: &Holder| gaps.iter().any(|gap| gap.may_hide_holder(it));
+        for holder in &change.holders_went {
+            let is_unsure = may_hide(&diff.unseen_after, holder);
+            let sign = if is_unsure { "-?" } else { "-" };
+            properties.push((sign, self.labels.holder(self.before, holder)));
+        }
+        for holder in &change.holders_came {
+            let is_unsure = may_hide(&diff.unseen_before, holder);
+            let sign = if is_unsure { "+?" } else { "+" };
+            properties.push((sign, self.labels.holder(self.after, holder)));
+        }
         for (sign, line) in properties {
             indented(screen, line, &format!("    {sign} "), "      ")?;
         }

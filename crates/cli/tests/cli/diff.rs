@@ -179,3 +179,53 @@ fn what_may_only_not_have_been_seen_is_marked() {
         came.stdout
     );
 }
+
+#[test]
+fn a_holder_that_may_only_not_have_been_seen_is_no_loss_for_sure() {
+    let seeing_less = changed(&fixtures::containers(), |document| {
+        for namespace in document["namespaces"].as_array_mut().unwrap() {
+            if let Some(holders) = namespace["holders"].as_array_mut() {
+                holders.retain(|it| it["kind"] != "fd");
+            }
+        }
+        document["gaps"].as_array_mut().unwrap().push(json!({
+            "what": "fds", "why": "permission denied", "count": 90, "examples": []
+        }));
+    });
+    let outcome = diff(&before(), &seeing_less, "");
+    let held = |line: &&str| line.contains("held by fd");
+    let signs: Vec<&str> = outcome
+        .stdout
+        .lines()
+        .filter(held)
+        .map(|line| line.trim_start().split(' ').next().unwrap())
+        .collect();
+    assert!(!signs.is_empty(), "{}", outcome.stdout);
+    assert!(signs.iter().all(|sign| *sign == "-?"), "{}", outcome.stdout);
+    let warning = "warning: what went may still be there, but the file descriptors of 90";
+    assert!(outcome.stderr.starts_with(warning), "{}", outcome.stderr);
+}
+
+#[test]
+fn uncertain_leaders_are_not_compared_and_that_is_said() {
+    let led_by = |pid: u64| {
+        changed(&fixtures::containers(), |document| {
+            document["namespaces"].as_array_mut().unwrap().push(json!({
+                "id": "uts:[4026532409]", "type": "uts",
+                "holders": [{"kind": "fd", "pid": 300, "fd": 8}],
+            }));
+            // Its parent cannot be seen.
+            document["processes"].as_array_mut().unwrap().push(json!({
+                "pid": pid, "ppid": 1, "namespaces": {"uts": "uts:[4026532409]"},
+            }));
+            let processes = document["processes"].as_array_mut().unwrap();
+            for process in processes.iter_mut().filter(|it| it["pid"] == 1) {
+                process["namespaces"] = json!({});
+            }
+        })
+    };
+    let outcome = diff(&led_by(7001), &led_by(7002), "");
+    assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""));
+    let warning = "not compared, for they are uncertain: who leads uts:[4026532409]";
+    assert!(outcome.stderr.contains(warning), "{}", outcome.stderr);
+}

@@ -11,7 +11,7 @@ use std::os::fd::AsFd;
 use lxkns_model::{
     Details, Holder, Joined, Missing, Part, ProcessFacts, Reason, Text, ThreadFacts,
 };
-use lxkns_species::{NamespaceId, Pid};
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
 
 use super::{OF_PROCESS, OF_THREAD, tasks};
@@ -77,6 +77,14 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
         // Every PID namespace has a PID 1 as long as anybody else lives in it.
         scan.gaps
             .add_uncounted(Missing::Processes, Reason::Restricted, "");
+    }
+    let initial = NamespaceType::Pid.initial_inode();
+    if scan
+        .own_pid_namespace
+        .is_some_and(|own| own.inode() != initial)
+    {
+        scan.gaps
+            .add_uncounted(Missing::Processes, Reason::Outside, "");
     }
     pids.retain(|pid| Some(*pid) != scan.own_pid);
     sightings.counts.listed += u64::from(scan.own_pid.is_some());

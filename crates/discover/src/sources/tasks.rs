@@ -263,7 +263,11 @@ impl Reading<'_> {
             self.meet(task, next, true);
             if !self.scan.resolver.has(next) {
                 // A PID namespace without a first process: there is no link to open it by.
-                self.scan.resolver.meet_closed(next, Reason::Unborn);
+                let why = match namespace_type {
+                    NamespaceType::Pid => Reason::Unborn,
+                    _ => Reason::Denied,
+                };
+                self.scan.resolver.meet_closed(next, why);
             }
             let tid = (task.tid != task.pid).then_some(task.tid);
             seen.holders

@@ -118,7 +118,7 @@ impl Walk<'_> {
                     },
                 ));
             } else {
-                let why = failed.unwrap_or(Reason::NobodyToAsk);
+                let why = failed.unwrap_or(Reason::Partial);
                 self.gap(Missing::ProcMounts, why, place, &path);
             }
         }

@@ -25,6 +25,8 @@ pub struct DiffDoc<'s> {
     went: Vec<NamespaceDoc<'s>>,
     /// Namespaces that are not the same in both.
     changed: Vec<ChangeDoc<'s>>,
+    /// Namespaces whose leaders are uncertain and others than before, and were not compared.
+    leaders_uncompared: Vec<NamespaceId>,
     /// The parts that only one scan looked for, and that were not compared.
     uncompared: Vec<&'static str>,
     /// The types that only one scan looked for.
@@ -63,6 +65,7 @@ impl<'s> From<&Diff<'s>> for DiffDoc<'s> {
             came: namespaces(&diff.came),
             went: namespaces(&diff.went),
             changed: diff.changed.iter().map(ChangeDoc::from).collect(),
+            leaders_uncompared: diff.leaders_uncompared.iter().map(|it| it.id()).collect(),
             uncompared: diff.uncompared.iter().map(|part| part.name()).collect(),
             uncompared_types: diff.uncompared_types.iter().collect(),
         }

@@ -35,9 +35,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Whether there is such a file, as far as can be told.
-pub(crate) fn exists(path: &Path) -> bool {
-    with_own_privileges(|| fs::metadata(path)).is_ok()
+/// Whether there is such a file, and it is a plain one: it takes no waiting to read that.
+pub(crate) fn is_file(path: &Path) -> bool {
+    with_own_privileges(|| fs::metadata(path)).is_ok_and(|metadata| metadata.is_file())
 }
 
 /// What a symbolic link says; `None` if it is none.

@@ -38,7 +38,7 @@ pub(crate) fn in_force(choice: Option<&ThemeChoice>) -> Theme {
         Some(ThemeChoice::Dark) => theme::DARK,
         Some(ThemeChoice::Light) => theme::LIGHT,
         Some(ThemeChoice::File(path)) => from_file(path),
-        None => match configured().filter(|path| named_files::exists(path)) {
+        None => match configured().filter(|path| named_files::is_file(path)) {
             Some(path) => from_file(&path),
             None => theme::DARK,
         },

@@ -185,7 +185,11 @@ fn a_mount_is_found_in_every_mount_namespace() {
 fn commands(text: &str) -> Vec<&str> {
     text.lines()
         .filter_map(|line| line.split_once(" is unmounted")?.1.split_once(": "))
-        .map(|(_, command)| command)
+        .map(|(_, command)| {
+            command
+                .split_once("; ")
+                .map_or(command, |(command, _)| command)
+        })
         .collect()
 }
 

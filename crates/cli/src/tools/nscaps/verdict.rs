@@ -122,12 +122,19 @@ fn judge(
     }
     let reader = snapshot.host().scanner_namespaces.get(NamespaceType::User);
     let reader = reader.and_then(|id| snapshot.namespace(id));
-    let all_mapped = reader.and_then(Namespace::is_initial) == Some(true);
-    if euid == OVERFLOW_UID && !all_mapped {
+    if euid == OVERFLOW_UID && !reader.is_some_and(maps_all) {
         return Err(Missing::Unmapped);
     }
     let last = snapshot.host().last_capability;
     Ok(Verdict::All(last.map(Capabilities::up_to)))
+}
+
+/// Whether every user has a UID of its own in this user namespace.
+fn maps_all(user: Namespace<'_>) -> bool {
+    let counts = user.uid_map().unwrap_or_default().iter();
+    let mapped: u64 = counts.map(|mapping| u64::from(mapping.count)).sum();
+    // There is no UID 4,294,967,295.
+    user.is_initial() == Some(true) || mapped >= u64::from(u32::MAX)
 }
 
 /// The child of `own` from which `target` descends; none if it does not descend from `own`.
@@ -178,7 +185,7 @@ impl fmt::Display for Missing {
 
 #[cfg(test)]
 mod tests {
-    use lxkns_model::{Facts, Joined, NamespaceFacts, ProcessFacts};
+    use lxkns_model::{Facts, IdMapping, Joined, NamespaceFacts, ProcessFacts};
     use lxkns_species::Capability;
 
     use super::*;
@@ -379,6 +386,20 @@ mod tests {
         // In the initial user namespace, 65534 is just another user.
         check(facts.clone(), process(65534, 1), 2, Verdict::All(Some(ALL)));
         facts.host.scanner_namespaces = Joined::of([user(2)]);
+        let mut all_mapped = facts.clone();
+        for namespace in all_mapped
+            .namespaces
+            .iter_mut()
+            .filter(|it| it.id == user(2))
+        {
+            let (inside, outside, count) = (0, 0, u32::MAX);
+            namespace.uid_map = Some(vec![IdMapping {
+                inside,
+                outside,
+                count,
+            }]);
+        }
+        check(all_mapped, process(65534, 2), 3, Verdict::All(Some(ALL)));
         check(
             facts.clone(),
             process(65534, 2),

@@ -82,7 +82,7 @@ fn line(namer: &Namer<'_>, step: &Step, plan: &Plan) -> Line {
         path,
     } = &step.action
     {
-        line.append(how_to_unmount(namer, &step.frees, *mount_namespace, path));
+        line.append(how_to_unmount(namer, *mount_namespace, path));
     }
     line
 }
@@ -154,12 +154,7 @@ fn elsewhere(snapshot: &Snapshot, mount_namespace: Option<NamespaceId>) -> Optio
 }
 
 /// The command, and what else to do where the kernel may refuse it.
-fn how_to_unmount(
-    namer: &Namer<'_>,
-    mounted: &[NamespaceId],
-    mount_namespace: Option<NamespaceId>,
-    path: &Text,
-) -> Line {
+fn how_to_unmount(namer: &Namer<'_>, mount_namespace: Option<NamespaceId>, path: &Text) -> Line {
     let snapshot = namer.snapshot;
     let elsewhere = elsewhere(snapshot, mount_namespace);
     let mut line = Line::default();
@@ -177,7 +172,7 @@ fn how_to_unmount(
         line.plain("; another one is mounted there, too: this unmounts what is on top");
     }
     if let Some(id) = elsewhere
-        && may_be_locked(snapshot, mounted, id, path)
+        && may_be_locked(snapshot, id)
     {
         line.plain("; if that is refused, ")
             .append(namer.labels.id(id));
@@ -212,28 +207,10 @@ fn to_unmount_in(snapshot: &Snapshot, id: NamespaceId) -> String {
     words.join(" ")
 }
 
-/// Whether a mount looks like a copy of one in a mount namespace of another user's: the kernel keeps
-/// those that came with the mount namespace in their places, see mount_namespaces(7).
-fn may_be_locked(
-    snapshot: &Snapshot,
-    mounted: &[NamespaceId],
-    mount_namespace: NamespaceId,
-    path: &Text,
-) -> bool {
-    let owner = |id: NamespaceId| {
-        let owner = snapshot.namespace(id)?.owner()?;
-        Some(owner.id())
-    };
-    let Some(own) = owner(mount_namespace) else {
-        return false;
-    };
-    let mounted = mounted.iter().filter_map(|id| snapshot.namespace(*id));
-    let mut holders = mounted.flat_map(|it| it.holders());
-    holders.any(|holder| match holder {
-        Holder::BindMount {
-            mount_namespace: Some(other),
-            path: same,
-        } => same == path && owner(*other).is_some_and(|other| other != own),
-        _ => false,
-    })
+/// Whether a mount may be a copy of one in a mount namespace of another user's: the kernel keeps those
+/// that came with the mount namespace in their places, see mount_namespaces(7).
+fn may_be_locked(snapshot: &Snapshot, mount_namespace: NamespaceId) -> bool {
+    let owner = snapshot.namespace(mount_namespace);
+    let owner = owner.and_then(|it| it.owner());
+    owner.is_some_and(|owner| owner.is_initial() != Some(true))
 }

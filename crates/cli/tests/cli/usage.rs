@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use lxkns_model::{Facts, ProcessFacts, Snapshot};
 use lxkns_species::{NamespaceType, NamespaceTypes, Pid};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::fixtures;
 use crate::tool::{Outcome, command, run, run_on, run_with_stdin};
@@ -343,5 +344,10 @@ fn themes_come_from_the_configuration() {
     // What was dumped is a theme file, and the same theme.
     fs::write(&path, &theme).unwrap();
     assert_eq!(theme, dump(&["--dump-theme"]));
-    assert_ne!(theme, dump(&["--dump-theme", "--theme=dark"]));
+    let dark = dump(&["--dump-theme", "--theme=dark"]);
+    assert_ne!(theme, dark);
+    // Nobody would ever write to it.
+    fs::remove_file(&path).unwrap();
+    mknodat(CWD, &path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+    assert_eq!(dump(&["--dump-theme"]), dark);
 }

@@ -92,7 +92,7 @@ impl Exec {
             if let Some(namespace) = on_the_way {
                 let id = namespace.id();
                 return Err(anyhow!(
-                    "nsenter cannot enter {id} before the others, as it takes"
+                    "{id} has to be entered first, and nsenter enters one user namespace only"
                 ));
             }
             let line = nsenter::line(&targets, self.preserve_credentials, &self.command)?;

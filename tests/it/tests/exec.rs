@@ -181,7 +181,7 @@ fn its_own_failures_have_a_code_of_their_own() {
 /// Through the `/proc` of a container nothing tells what one is in oneself.
 #[test]
 fn a_strangers_proc_is_no_reason_to_enter_nothing() {
-    need!(root);
+    need!(root, sh);
     let lxkns = |arguments: &[&str]| {
         let mut command = tool("lxkns");
         command.args(["exec"]).args(arguments).args(["--", "true"]);

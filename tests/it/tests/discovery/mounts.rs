@@ -73,32 +73,10 @@ fn in_another_mount_namespace_with_its_own_proc() {
 }
 
 #[test]
-fn twice_at_one_place() {
-    need!(root);
-    let dir = Dir::new().unwrap();
-    let place = dir.join("net");
-    let child = Script::new()
-        .unshare([Mnt])
-        .mount("tmpfs", &dir, "")
-        .in_new(Net, |net| {
-            let net = net.note("net", Net).bind_namespace(Net, &place);
-            net.bind(&place, &place)
-        })
-        .spawn()
-        .unwrap();
-    let mount = bind_mount(child.namespace(Mnt), &place);
-    everywhere(|snapshot| {
-        held(
-            snapshot,
-            child.noted("net"),
-            &[mount.clone(), mount.clone()],
-        );
-    });
-}
-
-#[test]
 fn in_mount_namespaces_that_are_only_bind_mounted_themselves() {
-    need!(userns);
+    // An ordinary user's scan misses one of them now and then while another one looks around; the gap
+    // that it reports then says "permission denied".
+    need!(root);
     let dir = Dir::new().unwrap();
     // The outer one holds the middle one, that the inner one, and that a network namespace, by a
     // bind mount each.

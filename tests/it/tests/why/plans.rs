@@ -2,10 +2,12 @@
 
 use std::fs::File;
 
+use lxkns_it::{everywhere, held};
+use lxkns_model::{Holder, Text};
 use lxkns_nstest::{Dir, IdMap, Script, need};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, Time, User};
 
-use crate::held::{Held, check};
+use crate::held::{Held, alone, check};
 
 /// A process that is in the network namespace of fd 3 for a moment, and then is not.
 fn visitor(doing: impl FnOnce(Script) -> Script) -> Script {
@@ -121,6 +123,35 @@ fn mounts_of_the_same_one_at_one_place() {
         let mut held = Held::new(script, |child| child.noted("net"));
         held.dir = Some(dir);
         held
+    });
+}
+
+/// On each tier.
+#[test]
+fn each_mount_at_one_place_is_found() {
+    need!(root);
+    let _alone = alone();
+    let dir = Dir::new().unwrap();
+    let place = dir.join("net");
+    let child = Script::new()
+        .unshare([Mnt])
+        .mount("tmpfs", &dir, "")
+        .in_new(Net, |net| {
+            let net = net.note("net", Net).bind_namespace(Net, &place);
+            net.bind(&place, &place)
+        })
+        .spawn()
+        .unwrap();
+    let mount = Holder::BindMount {
+        mount_namespace: Some(child.namespace(Mnt)),
+        path: Text::from(place.as_os_str().as_encoded_bytes()),
+    };
+    everywhere(|snapshot| {
+        held(
+            snapshot,
+            child.noted("net"),
+            &[mount.clone(), mount.clone()],
+        );
     });
 }
 

@@ -207,6 +207,13 @@ fn carry_out(commands: &[&str]) {
     }
 }
 
+#[track_caller]
+fn assert_gone(id: &str) {
+    let gone = tool("lxkns").args(["why", id]).output().unwrap();
+    let stderr = String::from_utf8(gone.stderr).unwrap();
+    assert!(stderr.contains("there is no namespace"), "{stderr}");
+}
+
 /// In a mount namespace whose `/proc` shows another PID namespace, umount(8) has to be in that as
 /// well.
 #[test]
@@ -230,9 +237,7 @@ fn what_it_says_to_type_helps() {
     // Ours, and that of the container.
     assert_eq!(commands.len(), 2, "{text}");
     carry_out(&commands);
-    let gone = tool("lxkns").args(["why", &id]).output().unwrap();
-    let stderr = String::from_utf8(gone.stderr).unwrap();
-    assert!(stderr.contains("there is no namespace"), "{stderr}");
+    assert_gone(&id);
 }
 
 /// Without root in its user namespace, who enters it has to keep what it may do there.
@@ -255,9 +260,7 @@ fn what_it_says_to_type_helps_where_nobody_is_root() {
     let commands = commands(&text);
     assert_eq!(commands.len(), 1, "{text}");
     carry_out(&commands);
-    let gone = tool("lxkns").args(["why", &id]).output().unwrap();
-    let stderr = String::from_utf8(gone.stderr).unwrap();
-    assert!(stderr.contains("there is no namespace"), "{stderr}");
+    assert_gone(&id);
 }
 
 /// What is mounted below a folder that another file system has been mounted on cannot be reached any

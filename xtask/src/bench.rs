@@ -108,10 +108,7 @@ fn run_stages(options: &Options) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("only root can create that many namespaces, and see them");
     }
-    ensure!(
-        options.fds >= 3,
-        "a process of the load has 3 files at least"
-    );
+    ensure!(options.fds >= 3, "a process of the load has 3 files at least");
     let contenders = Contenders::find()?;
     contenders.introduce();
 
@@ -159,10 +156,6 @@ fn output_of(command: &mut Command) -> Result<String> {
         .stderr(Stdio::inherit())
         .output()
         .with_context(|| format!("cannot start {program}"))?;
-    ensure!(
-        output.status.success(),
-        "{program} failed ({})",
-        output.status
-    );
+    ensure!(output.status.success(), "{program} failed ({})", output.status);
     String::from_utf8(output.stdout).with_context(|| format!("{program} prints no text"))
 }

@@ -16,10 +16,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<()> {
         .status()
         .context("mdbook cannot be started; `cargo install mdbook --locked` installs it")?;
     ensure!(status.success(), "mdbook failed ({status})");
-    println!(
-        "docs: {}",
-        workspace.root().join("docs/book/index.html").display()
-    );
+    println!("docs: {}", workspace.root().join("docs/book/index.html").display());
     let status = workspace
         .cargo()
         .args(["doc", "--no-deps", "--all-features"])

@@ -26,10 +26,8 @@ pub(crate) fn run(workspace: &Workspace, deb: bool) -> Result<()> {
         need_plugin(workspace, "deb")?;
     }
     let built = build(workspace)?;
-    let version = lxkns_cli::command(Tool::Lxkns)
-        .get_version()
-        .context("lxkns has no version")?
-        .to_owned();
+    let version =
+        lxkns_cli::command(Tool::Lxkns).get_version().context("lxkns has no version")?.to_owned();
     let name = format!("lxkns-{version}-{STATIC_TARGET}");
     let dist = workspace.root().join("dist");
     let stage = dist.join(&name);
@@ -49,11 +47,7 @@ pub(crate) fn run(workspace: &Workspace, deb: bool) -> Result<()> {
     }
     let archive = dist.join(format!("{name}.tar.gz"));
     pack(&dist, &name, &archive)?;
-    println!(
-        "dist: {:>9} bytes  {}",
-        fs::metadata(&archive)?.len(),
-        archive.display()
-    );
+    println!("dist: {:>9} bytes  {}", fs::metadata(&archive)?.len(), archive.display());
     fs::remove_dir_all(&stage)?;
     if deb {
         pack_for_debian(workspace, &dist)?;
@@ -71,18 +65,10 @@ fn pack_for_debian(workspace: &Workspace, dist: &Path) -> Result<()> {
         .stderr(Stdio::inherit())
         .output()
         .context("cannot start cargo deb")?;
-    ensure!(
-        output.status.success(),
-        "cargo deb failed ({})",
-        output.status
-    );
+    ensure!(output.status.success(), "cargo deb failed ({})", output.status);
     let package = String::from_utf8_lossy(&output.stdout);
     let package = workspace.root().join(package.trim());
-    println!(
-        "dist: {:>9} bytes  {}",
-        fs::metadata(&package)?.len(),
-        package.display()
-    );
+    println!("dist: {:>9} bytes  {}", fs::metadata(&package)?.len(), package.display());
     Ok(())
 }
 
@@ -102,9 +88,8 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
 
 /// Everything but programs: where it is in the workspace, and where it goes in the archive.
 fn documents(workspace: &Workspace) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let mut documents: Vec<_> = DOCUMENTS
-        .map(|name| (name.into(), Path::new("share/doc/lxkns").join(name)))
-        .into();
+    let mut documents: Vec<_> =
+        DOCUMENTS.map(|name| (name.into(), Path::new("share/doc/lxkns").join(name))).into();
     for folder in [MAN, COMPLETIONS] {
         let absolute = workspace.root().join(folder);
         let entries = fs::read_dir(&absolute)
@@ -140,11 +125,7 @@ fn put(from: &Path, to: &Path, mode: u32) -> Result<()> {
 fn pack(folder: &Path, name: &str, archive: &Path) -> Result<()> {
     let status = Command::new("tar")
         .args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner"])
-        .args([
-            "--mtime=@0",
-            "--mode=go=rX",
-            "--use-compress-program=gzip -n9",
-        ])
+        .args(["--mtime=@0", "--mode=go=rX", "--use-compress-program=gzip -n9"])
         .arg("--create")
         .arg("--file")
         .arg(archive)

@@ -64,10 +64,9 @@ fn carry_out(workspace: &Workspace, command: &str, installed: &Path) -> Result<S
 /// Whether there is now what the page says that there is.
 fn judge(command: &str, printed: &str, installed: &Path) -> Result<()> {
     match command.split_whitespace().nth(1) {
-        Some("run") => ensure!(
-            printed.starts_with("NAMESPACE "),
-            "no table of namespaces, but: {printed}"
-        ),
+        Some("run") => {
+            ensure!(printed.starts_with("NAMESPACE "), "no table of namespaces, but: {printed}")
+        }
         Some("install") => {
             for tool in Tool::ALL.map(Tool::name) {
                 let output = Command::new(installed.join("bin").join(tool))

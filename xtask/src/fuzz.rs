@@ -49,20 +49,13 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let all: Vec<&str> = list.split_whitespace().collect();
     let mut chosen: Vec<&str> = options.targets.iter().map(String::as_str).collect();
     for name in &chosen {
-        ensure!(
-            all.contains(name),
-            "there is no target {name:?}; there are {}",
-            all.join(", ")
-        );
+        ensure!(all.contains(name), "there is no target {name:?}; there are {}", all.join(", "));
     }
     if chosen.is_empty() {
         chosen = all;
     }
     println!("fuzz: build");
-    let built = cargo_fuzz(workspace)?
-        .arg("build")
-        .args(NO_SANITIZER)
-        .status()?;
+    let built = cargo_fuzz(workspace)?.arg("build").args(NO_SANITIZER).status()?;
     ensure!(built.success(), "the targets could not be built ({built})");
 
     let scratch = workspace.target_folder()?.join("fuzz-log");
@@ -143,11 +136,7 @@ struct Progress {
 impl Progress {
     /// Reads lines such as `#4096 NEW cov: 312 ft: 940 corp: 35/1024b exec/s: 2048`.
     fn of(log: &str) -> Option<Progress> {
-        let mut progress = Progress {
-            executions: 0,
-            coverage: 0,
-            last_new: 0,
-        };
+        let mut progress = Progress { executions: 0, coverage: 0, last_new: 0 };
         for line in log.lines() {
             let Some((number, rest)) = line.strip_prefix('#').and_then(|it| it.split_once('\t'))
             else {
@@ -185,11 +174,7 @@ mod tests {
         let log = "INFO: seed corpus: files: 3\n#4\tINITED cov: 100 ft: 110 corp: 3/9b\n\
                    #90\tNEW    cov: 120 ft: 130 corp: 4/10b lim: 4 exec/s: 0 rss: 40Mb\n\
                    #512\tREDUCE cov: 120 ft: 131 corp: 4/9b\n#99000\tDONE   cov: 120 ft: 131\n";
-        let expected = Progress {
-            executions: 99_000,
-            coverage: 120,
-            last_new: 90,
-        };
+        let expected = Progress { executions: 99_000, coverage: 120, last_new: 90 };
         assert_eq!(Progress::of(log), Some(expected));
         assert_eq!(Progress::of("error: no such target\n"), None);
     }

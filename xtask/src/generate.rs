@@ -115,9 +115,7 @@ fn completable(tool: Tool) -> Command {
     if !whole.has_subcommands() {
         return whole.mut_args(without_value);
     }
-    let options = whole
-        .get_arguments()
-        .filter(|argument| !argument.is_positional());
+    let options = whole.get_arguments().filter(|argument| !argument.is_positional());
     let command = Command::new(tool.name())
         .version(env!("CARGO_PKG_VERSION"))
         .args(options.cloned().map(without_value));
@@ -174,11 +172,7 @@ mod tests {
         let has = |path: String| files.iter().any(|(known, _)| *known == Path::new(&path));
         for name in Tool::ALL.map(Tool::name) {
             assert!(has(format!("docs/man/{name}.1")));
-            for file in [
-                format!("{name}.bash"),
-                format!("_{name}"),
-                format!("{name}.fish"),
-            ] {
+            for file in [format!("{name}.bash"), format!("_{name}"), format!("{name}.fish")] {
                 assert!(has(format!("docs/completions/{file}")));
             }
         }

@@ -13,21 +13,12 @@ const OTHER_TARGET: &str = "aarch64-unknown-linux-gnu";
 
 /// Runs every step; `true` when none found anything.
 pub(crate) fn run(workspace: &Workspace) -> bool {
-    let mut clean = step(
-        "format",
-        workspace.cargo().args(["fmt", "--all", "--check"]),
-    );
+    let mut clean = step("format", workspace.cargo().args(["fmt", "--all", "--check"]));
     clean &= step(
         "clippy",
         workspace
             .cargo()
-            .args([
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--all-features",
-                "--quiet",
-            ])
+            .args(["clippy", "--workspace", "--all-targets", "--all-features", "--quiet"])
             .args(["--", "-D", "warnings"]),
     );
     clean &= fuzz_targets(workspace);
@@ -35,13 +26,7 @@ pub(crate) fn run(workspace: &Workspace) -> bool {
         "rustdoc",
         workspace
             .cargo()
-            .args([
-                "doc",
-                "--workspace",
-                "--no-deps",
-                "--all-features",
-                "--quiet",
-            ])
+            .args(["doc", "--workspace", "--no-deps", "--all-features", "--quiet"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     );
     if target_is_installed(OTHER_TARGET) {
@@ -100,9 +85,8 @@ fn generated(workspace: &Workspace) -> bool {
 }
 
 fn target_is_installed(target: &str) -> bool {
-    let Ok(output) = Command::new("rustc")
-        .args(["--print", "target-libdir", "--target", target])
-        .output()
+    let Ok(output) =
+        Command::new("rustc").args(["--print", "target-libdir", "--target", target]).output()
     else {
         return false;
     };

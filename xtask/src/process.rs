@@ -30,10 +30,7 @@ pub(crate) struct Output {
 impl Output {
     /// Two files in `folder`.
     pub(crate) fn in_folder(folder: &Path) -> Self {
-        Self {
-            stdout: folder.join("stdout"),
-            stderr: folder.join("stderr"),
-        }
+        Self { stdout: folder.join("stdout"), stderr: folder.join("stderr") }
     }
 
     pub(crate) fn stdout(&self) -> io::Result<String> {
@@ -64,11 +61,7 @@ pub(crate) fn run_limited(
     // ESRCH is a group that has gone already.
     let _ = kill_process_group(pid, Signal::KILL);
     let status = child.wait()?;
-    Ok(if exited? {
-        End::Exited(status)
-    } else {
-        End::TimedOut
-    })
+    Ok(if exited? { End::Exited(status) } else { End::TimedOut })
 }
 
 /// Waits until the process has exited, without reaping it; `false` when it has not within `limit`.
@@ -92,20 +85,12 @@ mod tests {
     use super::*;
 
     fn shell(script: &str, limit: Duration) -> (End, String, String) {
-        let name = format!(
-            "xtask-{}-{:?}",
-            std::process::id(),
-            std::thread::current().id()
-        );
+        let name = format!("xtask-{}-{:?}", std::process::id(), std::thread::current().id());
         let folder = std::env::temp_dir().join(name);
         fs::create_dir(&folder).unwrap();
         let output = Output::in_folder(&folder);
         let end = run_limited(Command::new("/bin/sh").args(["-c", script]), &output, limit);
-        let result = (
-            end.unwrap(),
-            output.stdout().unwrap(),
-            output.stderr().unwrap(),
-        );
+        let result = (end.unwrap(), output.stdout().unwrap(), output.stderr().unwrap());
         fs::remove_dir_all(folder).unwrap();
         result
     }
@@ -114,9 +99,7 @@ mod tests {
     fn an_exit_is_reported_with_both_outputs() {
         let (end, stdout, stderr) =
             shell("echo out; echo err >&2; exit 3", Duration::from_secs(60));
-        let End::Exited(status) = end else {
-            panic!("{end:?}")
-        };
+        let End::Exited(status) = end else { panic!("{end:?}") };
         assert_eq!(status.code(), Some(3));
         assert_eq!(stdout, "out\n");
         assert_eq!(stderr, "err\n");
@@ -124,10 +107,7 @@ mod tests {
 
     #[test]
     fn a_hang_ends() {
-        assert_eq!(
-            shell("sleep 1000", Duration::from_millis(10)).0,
-            End::TimedOut
-        );
+        assert_eq!(shell("sleep 1000", Duration::from_millis(10)).0, End::TimedOut);
     }
 
     #[test]

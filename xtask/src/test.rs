@@ -64,9 +64,7 @@ fn run_binaries(workspace: &Workspace, report: &mut Report) -> Result<()> {
             });
         }
     }
-    run_one(report, "doctests", Identity::Own, || {
-        run_doctests(workspace, &stage)
-    });
+    run_one(report, "doctests", Identity::Own, || run_doctests(workspace, &stage));
     Ok(())
 }
 

@@ -38,32 +38,18 @@ pub(crate) struct Finding {
 
 impl Finding {
     fn new(path: &Path, line: usize, what: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            what: what.into(),
-            warning: false,
-        }
+        Self { path: path.to_owned(), line, what: what.into(), warning: false }
     }
 
     fn warning(self) -> Self {
-        Self {
-            warning: true,
-            ..self
-        }
+        Self { warning: true, ..self }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.warning { "warning" } else { "error" };
-        write!(
-            f,
-            "{}:{}: {kind}: {}",
-            self.path.display(),
-            self.line,
-            self.what
-        )
+        write!(f, "{}:{}: {kind}: {}", self.path.display(), self.line, self.what)
     }
 }
 
@@ -101,21 +87,14 @@ fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
         findings.extend(commands::check(&path, &text));
         pages.insert(path, links::Page::read(&text));
     }
-    findings.extend(links::check(&pages, |target| {
-        workspace.root().join(target).exists()
-    }));
+    findings.extend(links::check(&pages, |target| workspace.root().join(target).exists()));
     let root_manifest = read(Path::new("Cargo.toml"))?;
     let version = versions::of_workspace(&root_manifest).context("the workspace has no version")?;
     let metadata = workspace.metadata()?;
     let packages = metadata.get("packages").and_then(Value::as_array);
-    for (member, package) in layers::members(&metadata)?
-        .iter()
-        .zip(packages.into_iter().flatten())
+    for (member, package) in layers::members(&metadata)?.iter().zip(packages.into_iter().flatten())
     {
-        let path = member
-            .manifest
-            .strip_prefix(workspace.root())
-            .unwrap_or(&member.manifest);
+        let path = member.manifest.strip_prefix(workspace.root()).unwrap_or(&member.manifest);
         let manifest = read(path)?;
         findings.extend(packages::check(path, package, |file| {
             member.manifest.with_file_name(file).exists()
@@ -128,9 +107,5 @@ fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
 
 /// The number of the line that starts at `offset` or has it in the middle, from 1.
 fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes()
-        .take(offset)
-        .filter(|byte| *byte == b'\n')
-        .count()
-        + 1
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }

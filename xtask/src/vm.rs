@@ -33,10 +33,7 @@ pub(crate) enum Job {
     /// Run the tests.
     Tests,
     /// Run the torture test for so long, with these arguments.
-    Torture {
-        minutes: Duration,
-        arguments: String,
-    },
+    Torture { minutes: Duration, arguments: String },
 }
 
 impl Job {
@@ -101,9 +98,7 @@ fn run_matrix(
         initramfs: initramfs.clone(),
         logs: folder.join(&kernel.series),
     };
-    let Some(first) = kernels.first() else {
-        bail!("no kernel to boot")
-    };
+    let Some(first) = kernels.first() else { bail!("no kernel to boot") };
     let accelerator = Accelerator::choose(&machine(first));
     println!("vm: run in {}", accelerator.name());
     let mut rows = side_by_side(&kernels, |kernel| {
@@ -122,10 +117,7 @@ fn run_matrix(
         }
         Row::of(&kernel.0, run)
     });
-    ensure!(
-        rows.len() == kernels.len(),
-        "the run of a machine has panicked"
-    );
+    ensure!(rows.len() == kernels.len(), "the run of a machine has panicked");
     rows.sort_by_key(|row| kernel::numbers(&row.release));
     print_table(&rows);
     report.add(rows.into_iter().flat_map(|row| row.results));
@@ -165,11 +157,7 @@ fn side_by_side<T: Sync, R: Send>(things: &[T], work: impl Fn(&T) -> R + Sync) -
                 })
             })
             .collect();
-        workers
-            .into_iter()
-            .filter_map(|worker| worker.join().ok())
-            .flatten()
-            .collect()
+        workers.into_iter().filter_map(|worker| worker.join().ok()).flatten().collect()
     })
 }
 
@@ -198,10 +186,9 @@ impl Row {
                 let problem = match run.end {
                     _ if complete => None,
                     End::TimedOut => Some("did not end in time".to_owned()),
-                    End::Exited(status) => Some(format!(
-                        "ended before its tests ({status}) {}",
-                        run.complaint.trim()
-                    )),
+                    End::Exited(status) => {
+                        Some(format!("ended before its tests ({status}) {}", run.complaint.trim()))
+                    }
                 };
                 if problem.is_some() || Counts::of(&row.results).failed > 0 {
                     show_console(&run.console);
@@ -216,12 +203,7 @@ impl Row {
             kernel: Some(kernel.series.clone()),
             outcome: Outcome::Failed(Some(problem)),
         }));
-        println!(
-            "vm: {}: {} ({} s)",
-            row.series,
-            Counts::of(&row.results),
-            row.took.as_secs()
-        );
+        println!("vm: {}: {} ({} s)", row.series, Counts::of(&row.results), row.took.as_secs());
         row
     }
 }
@@ -251,18 +233,8 @@ fn show_torture(console: &Path) {
 fn print_table(rows: &[Row]) {
     println!("\n| kernel | release | passed | failed | skipped | seconds |");
     println!("|---|---|--:|--:|--:|--:|");
-    for Row {
-        series,
-        release,
-        took,
-        results,
-    } in rows
-    {
-        let Counts {
-            passed,
-            failed,
-            skipped,
-        } = Counts::of(results);
+    for Row { series, release, took, results } in rows {
+        let Counts { passed, failed, skipped } = Counts::of(results);
         let seconds = took.as_secs();
         println!("| {series} | {release} | {passed} | {failed} | {skipped} | {seconds} |");
     }
@@ -275,10 +247,7 @@ mod tests {
     fn selected(wanted: &[&str]) -> Result<Vec<String>> {
         let offered = ["5.10", "6.1", "7.3"].map(Kernel::of_series);
         let wanted: Vec<_> = wanted.iter().map(|series| (*series).to_owned()).collect();
-        Ok(select(&offered, &wanted)?
-            .into_iter()
-            .map(|kernel| kernel.series)
-            .collect())
+        Ok(select(&offered, &wanted)?.into_iter().map(|kernel| kernel.series).collect())
     }
 
     #[test]

@@ -36,9 +36,7 @@ impl Workspace {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
             .parent()
             .context("the folder of xtask has no parent")?;
-        Ok(Self {
-            root: root.to_owned(),
-        })
+        Ok(Self { root: root.to_owned() })
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -71,9 +69,7 @@ impl Workspace {
     pub(crate) fn target_folder(&self) -> Result<PathBuf> {
         let metadata = self.metadata()?;
         let folder = metadata.get("target_directory").and_then(Value::as_str);
-        Ok(folder
-            .context("cargo metadata names no target folder")?
-            .into())
+        Ok(folder.context("cargo metadata names no target folder")?.into())
     }
 
     /// The members of the workspace.
@@ -87,9 +83,7 @@ impl Workspace {
                 let text = |key| package.get(key).and_then(Value::as_str);
                 Ok(Package {
                     name: text("name").context("a package without a name")?.to_owned(),
-                    manifest: text("manifest_path")
-                        .context("a package without a manifest")?
-                        .into(),
+                    manifest: text("manifest_path").context("a package without a manifest")?.into(),
                     published: package
                         .get("publish")
                         .and_then(Value::as_array)
@@ -103,9 +97,7 @@ impl Workspace {
     pub(crate) fn published(&self) -> Result<Vec<String>> {
         let packages = self.packages()?;
         let published = packages.into_iter().filter(|package| package.published);
-        Ok(published
-            .map(|package| format!("--package={}", package.name))
-            .collect())
+        Ok(published.map(|package| format!("--package={}", package.name)).collect())
     }
 
     /// All files of the workspace with one of the extensions, relative to its root and sorted;
@@ -126,10 +118,7 @@ impl Workspace {
                     if !name.starts_with('.') && name != "target" && name != "dist" {
                         folders.push(path);
                     }
-                } else if path
-                    .extension()
-                    .is_some_and(|e| extensions.iter().any(|x| e == *x))
-                {
+                } else if path.extension().is_some_and(|e| extensions.iter().any(|x| e == *x)) {
                     found.push(path);
                 }
             }

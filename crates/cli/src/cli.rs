@@ -41,10 +41,8 @@ pub fn main_of(tool: Tool) -> ExitCode {
 /// `lxkns` offers all tools, and by itself it is `lsallns`.
 fn lxkns() -> Command {
     let lsallns = Entry::named(Tool::Lsallns.name());
-    let alone = lsallns.map_or_else(
-        || Command::new("lxkns"),
-        |entry| entry.command().name("lxkns"),
-    );
+    let alone =
+        lsallns.map_or_else(|| Command::new("lxkns"), |entry| entry.command().name("lxkns"));
     alone
         .about("See every Linux namespace of this machine: who is in it, who owns it, who holds it")
         .before_help(
@@ -68,10 +66,7 @@ fn dispatch(tool: Tool, matches: &ArgMatches) -> anyhow::Result<()> {
 
 /// Prints help or version where that was asked for; else says in one line what is wrong.
 fn end_of_parsing(tool: Tool, error: &Error) -> ExitCode {
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         let printed = error.print().and_then(|()| io::stdout().flush());
         return end_with(printed.map_err(Into::into));
     }
@@ -82,10 +77,7 @@ fn end_of_parsing(tool: Tool, error: &Error) -> ExitCode {
                     format!("options go after the command: lxkns {word} …; see 'lxkns --help'");
                 (message, Some(entry))
             }
-            None => (
-                format!("there is no command {word:?}; see 'lxkns --help'"),
-                None,
-            ),
+            None => (format!("there is no command {word:?}; see 'lxkns --help'"), None),
         },
         (named, _) => (usage_error(tool, error), named),
     };

@@ -26,9 +26,8 @@ pub(crate) enum MaybeNamespace<'s> {
 }
 
 impl MaybeNamespace<'_> {
-    pub(crate) const UNKNOWN_USER: MaybeNamespace<'static> = MaybeNamespace::Unknown {
-        r#type: NamespaceType::User,
-    };
+    pub(crate) const UNKNOWN_USER: MaybeNamespace<'static> =
+        MaybeNamespace::Unknown { r#type: NamespaceType::User };
 }
 
 impl<'s> From<Namespace<'s>> for MaybeNamespace<'s> {
@@ -77,9 +76,7 @@ pub(crate) fn namespaces(namespaces: &[Namespace<'_>], lines: bool) -> io::Resul
         #[serde(flatten)]
         namespace: NamespaceDoc<'s>,
     }
-    let docs = namespaces
-        .iter()
-        .map(|namespace| NamespaceDoc::from(*namespace));
+    let docs = namespaces.iter().map(|namespace| NamespaceDoc::from(*namespace));
     if !lines {
         let namespaces = docs.collect();
         return object(&Table { namespaces });

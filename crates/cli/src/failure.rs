@@ -48,10 +48,7 @@ impl Exit {
 
     /// This went wrong.
     pub(crate) fn after(why: anyhow::Error, code: u8) -> Exit {
-        Exit {
-            code,
-            why: Some(why),
-        }
+        Exit { code, why: Some(why) }
     }
 }
 
@@ -70,10 +67,7 @@ pub(crate) fn end_with(result: anyhow::Result<()>) -> ExitCode {
     };
     let (error, code) = match error.downcast::<Exit>() {
         Ok(Exit { code, why: None }) => return ExitCode::from(code),
-        Ok(Exit {
-            code,
-            why: Some(why),
-        }) => (why, code),
+        Ok(Exit { code, why: Some(why) }) => (why, code),
         Err(error) => {
             let code = if error.is::<Usage>() { 2 } else { 1 };
             (error, code)

@@ -31,12 +31,8 @@ pub fn arguments(bytes: &[u8]) {
     };
     let tool = Tool::ALL.into_iter().cycle().nth(usize::from(*first));
     let Some(tool) = tool else { return };
-    let arguments = rest
-        .split(|byte| *byte == 0)
-        .map(|argument| argument.to_vec());
-    let arguments = [tool.name().as_bytes().to_vec()]
-        .into_iter()
-        .chain(arguments);
+    let arguments = rest.split(|byte| *byte == 0).map(|argument| argument.to_vec());
+    let arguments = [tool.name().as_bytes().to_vec()].into_iter().chain(arguments);
     let arguments = arguments.map(OsString::from_vec);
     let parsed = COMMANDS.with_borrow_mut(|commands| {
         let command = commands.iter_mut().find(|it| it.get_name() == tool.name());

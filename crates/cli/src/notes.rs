@@ -36,10 +36,7 @@ fn summary(snapshot: &Snapshot, live: bool) -> Option<String> {
     let first = gaps().max_by_key(|gap| (importance(&gap.what), gap.count))?;
     let mut text = if first.what == Missing::ProcessNamespaces {
         let listed = snapshot.counts().listed.max(first.count);
-        format!(
-            "{} of {listed} processes could not be read ({})",
-            first.count, first.why
-        )
+        format!("{} of {listed} processes could not be read ({})", first.count, first.why)
     } else {
         format!("{} ({})", thing(first), first.why)
     };
@@ -64,11 +61,7 @@ fn importance(what: &Missing) -> u8 {
 
 /// Whether running as root would change nothing.
 fn has_all_it_takes(snapshot: &Snapshot) -> bool {
-    let needed = [
-        Capability::SYS_PTRACE,
-        Capability::SYS_ADMIN,
-        Capability::DAC_READ_SEARCH,
-    ];
+    let needed = [Capability::SYS_PTRACE, Capability::SYS_ADMIN, Capability::DAC_READ_SEARCH];
     let host = snapshot.host();
     let user = host.scanner_namespaces.get(NamespaceType::User);
     // In a user namespace of one's own, capabilities are worth nothing outside.
@@ -104,10 +97,7 @@ fn thing(gap: &Gap) -> String {
             let device = many("tun device");
             format!("the network namespace of {device} could not be told")
         }
-        Missing::Mounts => format!(
-            "the mounts of {} could not be read",
-            many("mount namespace")
-        ),
+        Missing::Mounts => format!("the mounts of {} could not be read", many("mount namespace")),
         Missing::BindMounts => format!("{} could not be looked at", many("bind mount")),
         Missing::ProcMounts => {
             let mount = many("procfs mount");
@@ -117,10 +107,7 @@ fn thing(gap: &Gap) -> String {
         Missing::KernelList => "the kernel's own list of namespaces could not be had".into(),
         Missing::Owners => format!("the owner of {namespace} could not be told"),
         Missing::Parents => format!("the parent of {namespace} could not be told"),
-        Missing::Creators => format!(
-            "the creator of {} could not be told",
-            many("user namespace")
-        ),
+        Missing::Creators => format!("the creator of {} could not be told", many("user namespace")),
         Missing::Holders => "of each namespace all but one holder are missing".into(),
         Missing::LiveFacts => "what only a living kernel can tell is missing".into(),
         other => format!("{other}: {} missing", gap.count),
@@ -160,10 +147,7 @@ mod tests {
             examples: vec![Text::from("pid 1")],
         };
         let mut facts = Facts {
-            counts: Counts {
-                listed: 410,
-                ..Counts::default()
-            },
+            counts: Counts { listed: 410, ..Counts::default() },
             gaps: gaps.iter().map(gap).collect(),
             ..Facts::default()
         };
@@ -205,10 +189,7 @@ mod tests {
         let mut facts = facts(&[(Missing::ProcessNamespaces, Reason::Denied, 312)], all);
         facts.host.scanner_namespaces = Joined::of(NamespaceId::new(NamespaceType::User, 7));
         let summary = summary(&Snapshot::assemble(facts), true).unwrap();
-        assert!(
-            summary.ends_with("; run as root for a complete view"),
-            "{summary}"
-        );
+        assert!(summary.ends_with("; run as root for a complete view"), "{summary}");
     }
 
     #[test]

@@ -282,11 +282,7 @@ impl Entry {
             .long_about(None)
             .before_help(self.example)
             .version(env!("CARGO_PKG_VERSION"));
-        if self.more.is_empty() {
-            command
-        } else {
-            command.after_long_help(self.more)
-        }
+        if self.more.is_empty() { command } else { command.after_long_help(self.more) }
     }
 }
 

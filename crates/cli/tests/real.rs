@@ -1,10 +1,6 @@
 //! The tools that show trees and verdicts, on real namespaces of this machine.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "these are tests"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "these are tests")]
 
 use lxkns_nstest::{Child, Script, need, own_namespace, tool};
 use lxkns_species::NamespaceType::{Net, Pid, User, Uts};
@@ -22,17 +18,13 @@ fn run(name: &str, arguments: &[&str]) -> String {
 
 /// Finds the object with this id in a tree of JSON.
 fn node<'v>(tree: &'v Value, id: &str) -> Option<&'v Value> {
-    let children = tree["namespaces"]
-        .as_array()
-        .or(tree["children"].as_array());
+    let children = tree["namespaces"].as_array().or(tree["children"].as_array());
     let children = children.into_iter().flatten();
-    children.into_iter().find_map(|child| {
-        if child["id"] == id {
-            Some(child)
-        } else {
-            node(child, id)
-        }
-    })
+    children.into_iter().find_map(
+        |child| {
+            if child["id"] == id { Some(child) } else { node(child, id) }
+        },
+    )
 }
 
 #[test]
@@ -46,12 +38,8 @@ fn lsuns_shows_hidden_user_namespaces_and_possessions() {
         .in_new(Net, |net| net.note("net", Net).open_namespace(Net, 3))
         .spawn()
         .unwrap();
-    let [middle, inner, net] = [
-        child.noted("middle"),
-        child.namespace(User),
-        child.noted("net"),
-    ]
-    .map(|id| id.to_string());
+    let [middle, inner, net] =
+        [child.noted("middle"), child.namespace(User), child.noted("net")].map(|id| id.to_string());
 
     let text = run("lsuns", &["--details"]);
     let lines: Vec<&str> = text.lines().collect();
@@ -74,10 +62,7 @@ fn lsuns_shows_hidden_user_namespaces_and_possessions() {
 /// PID namespaces three deep, with a process in each.
 fn three_deep() -> Child {
     let three = Script::new().name("three");
-    let two = Script::new()
-        .name("two")
-        .unshare([Pid])
-        .fork("three", three);
+    let two = Script::new().name("two").unshare([Pid]).fork("three", three);
     let one = Script::new().name("one").unshare([Pid]).fork("two", two);
     let zero = Script::new().name("zero").user_namespace().unshare([Pid]);
     zero.fork("one", one).spawn().unwrap()
@@ -110,20 +95,14 @@ fn pidtree_shows_pids_at_each_level() {
     };
     check(&run("pidtree", &["--pid", &three.to_string()]));
     check(&run("pidtree", &["-p", "3", "-n", &ns_one.to_string()]));
-    check(&run(
-        "pidtree",
-        &["-p", "1", "-n", &ns_three.inode().to_string()],
-    ));
+    check(&run("pidtree", &["-p", "1", "-n", &ns_three.inode().to_string()]));
 
     let all = run("pidtree", &[]);
     for id in [ns_one, ns_two, ns_three] {
         let whole = format!("{id}, owned by");
         assert_eq!(all.matches(&whole).count(), 1, "{id}: {all}");
     }
-    let stranger = tool("pidtree")
-        .args(["-p", "4", "-n", &ns_one.to_string()])
-        .output()
-        .unwrap();
+    let stranger = tool("pidtree").args(["-p", "4", "-n", &ns_one.to_string()]).output().unwrap();
     assert_eq!(stranger.status.code(), Some(1));
     let expected = format!("error: there is no process 4 in {ns_one}\n");
     assert_eq!(String::from_utf8(stranger.stderr).unwrap(), expected);
@@ -153,10 +132,7 @@ fn lspidns_shows_each_pid_namespace_once() {
 
     let tree: Value = serde_json::from_str(&run("lspidns", &["--json", "-u"])).unwrap();
     let owner = node(&tree, &user).unwrap();
-    let below = ids
-        .iter()
-        .try_fold(owner, |above, id| node(above, id))
-        .unwrap();
+    let below = ids.iter().try_fold(owner, |above, id| node(above, id)).unwrap();
     assert_eq!(below["children"], Value::Array(vec![]));
 }
 
@@ -170,10 +146,7 @@ fn verdict(pid: ProcessId, target: NamespaceId) -> String {
 /// A process that creates a user namespace with another one in it and, beside these, one more.
 fn family() -> Child {
     let nephew = Script::new().user_namespace().unshare([Uts]);
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Uts])
-        .fork("grandchild", nephew);
+    let child = Script::new().user_namespace().unshare([Uts]).fork("grandchild", nephew);
     let sibling = Script::new().user_namespace().unshare([Uts]);
     let parent = Script::new().fork("child", child).fork("sibling", sibling);
     parent.spawn().unwrap()
@@ -226,10 +199,7 @@ fn nscaps_shows_both_branches() {
     let (child, sibling) = (namespace("child"), namespace("sibling"));
     let target = family.namespace_of("sibling", Uts);
     let pid = family.pid_of("child").to_string();
-    let text = run(
-        "nscaps",
-        &["-p", &pid, &target.to_string(), "--proccaps=false"],
-    );
+    let text = run("nscaps", &["-p", &pid, &target.to_string(), "--proccaps=false"]);
     let own = own_namespace(User);
     let starts_of_lines = [
         format!("⛔ {own} "),
@@ -241,16 +211,9 @@ fn nscaps_shows_both_branches() {
     ];
     let branches = |c: char| "├└│─ ".contains(c);
     // Siblings come by inode.
-    let order = if child < sibling {
-        [0, 1, 2, 3, 4, 5]
-    } else {
-        [0, 3, 4, 5, 1, 2]
-    };
+    let order = if child < sibling { [0, 1, 2, 3, 4, 5] } else { [0, 3, 4, 5, 1, 2] };
     let expected = order.map(|at: usize| &starts_of_lines[at]);
-    let lines: Vec<&str> = text
-        .lines()
-        .map(|line| line.trim_start_matches(branches))
-        .collect();
+    let lines: Vec<&str> = text.lines().map(|line| line.trim_start_matches(branches)).collect();
     assert_eq!(lines.len(), expected.len(), "{text}");
     for (line, expected) in lines.iter().zip(expected) {
         assert!(line.starts_with(expected), "{expected:?} in {text}");

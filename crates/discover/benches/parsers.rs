@@ -60,19 +60,11 @@ fn parsers(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| bencher.iter(|| parse(black_box(text))));
         group.finish();
     };
-    measure("stat", STAT, |text| {
-        procfs::stat::parse(text).map_or(0, |stat| stat.comm.len())
-    });
-    measure("status", STATUS, |text| {
-        procfs::status::parse(text).pids.count()
-    });
-    measure("cgroup", CGROUP, |text| {
-        procfs::cgroup::parse(text).map_or(0, <[u8]>::len)
-    });
+    measure("stat", STAT, |text| procfs::stat::parse(text).map_or(0, |stat| stat.comm.len()));
+    measure("status", STATUS, |text| procfs::status::parse(text).pids.count());
+    measure("cgroup", CGROUP, |text| procfs::cgroup::parse(text).map_or(0, <[u8]>::len));
     measure("mountinfo", &mounts, |text| {
-        procfs::mountinfo::parse(text)
-            .filter(|mount| mount.fs_type == b"nsfs")
-            .count()
+        procfs::mountinfo::parse(text).filter(|mount| mount.fs_type == b"nsfs").count()
     });
 }
 

@@ -27,10 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         match namespace.owner() {
             Some(owner) => println!("    is owned by {}", owner.id()),
             // Of a user namespace it is the parent.
-            None => println!(
-                "    has the parent {:?}",
-                namespace.parent().map(Namespace::id)
-            ),
+            None => println!("    has the parent {:?}", namespace.parent().map(Namespace::id)),
         }
         for leader in namespace.leaders() {
             // `Text` is anybody's: it is shown with everything escaped that a terminal obeys.

@@ -16,10 +16,7 @@ use lxkns_ops::pidfd;
 use lxkns_species::{NamespaceType, Pid};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-const INTERVAL: Timespec = Timespec {
-    tv_sec: 1,
-    tv_nsec: 0,
-};
+const INTERVAL: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let argument = std::env::args_os().nth(1).ok_or("which process?")?;

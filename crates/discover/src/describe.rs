@@ -146,16 +146,14 @@ pub(crate) fn told<T>(
     pid: Pid,
     read: Result<T, Errno>,
 ) -> Result<Option<T>, Errno> {
-    read.map(Some)
-        .or_else(|errno| unread(scan, pid, errno).map(|()| None))
+    read.map(Some).or_else(|errno| unread(scan, pid, errno).map(|()| None))
 }
 
 fn unread(scan: &Scan<'_>, pid: Pid, errno: Errno) -> Result<(), Errno> {
     if matches!(errno, Errno::NOENT | Errno::SRCH) {
         return Err(errno);
     }
-    scan.gaps
-        .add(Missing::ProcessDetails, reason(errno), format!("pid {pid}"));
+    scan.gaps.add(Missing::ProcessDetails, reason(errno), format!("pid {pid}"));
     Ok(())
 }
 
@@ -204,13 +202,7 @@ mod tests {
     fn command_lines_are_split_at_nul() {
         let check = |text: &[u8], expected: &[&str]| {
             let arguments: Vec<Text> = expected.iter().map(|text| Text::from(*text)).collect();
-            assert_eq!(
-                cmdline(text, false),
-                Cmdline {
-                    arguments,
-                    cut: false
-                }
-            );
+            assert_eq!(cmdline(text, false), Cmdline { arguments, cut: false });
         };
         check(b"", &[]);
         check(b"\0", &[]);

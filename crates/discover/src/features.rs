@@ -28,9 +28,7 @@ impl Tier {
     /// assert!(Tier::Proc.is_supported());
     /// ```
     pub fn is_supported(self) -> bool {
-        self.adds()
-            .iter()
-            .all(|feature| feature.supported() == Support::Supported)
+        self.adds().iter().all(|feature| feature.supported() == Support::Supported)
     }
 }
 
@@ -70,31 +68,15 @@ pub struct Privilege {
 /// }
 /// ```
 pub fn privileges() -> [Privilege; 7] {
-    let held = rustix::thread::capabilities(None).map_or(Capabilities::NONE, |sets| {
-        Capabilities::from_bits(sets.effective.bits())
-    });
+    let held = rustix::thread::capabilities(None)
+        .map_or(Capabilities::NONE, |sets| Capabilities::from_bits(sets.effective.bits()));
     [
-        (
-            Capability::SYS_PTRACE,
-            "the namespaces of other users' processes, their sockets",
-        ),
-        (
-            Capability::DAC_READ_SEARCH,
-            "what other users' processes have open",
-        ),
-        (
-            Capability::SYS_ADMIN,
-            "the inside of mount namespaces; what the kernel lists",
-        ),
+        (Capability::SYS_PTRACE, "the namespaces of other users' processes, their sockets"),
+        (Capability::DAC_READ_SEARCH, "what other users' processes have open"),
+        (Capability::SYS_ADMIN, "the inside of mount namespaces; what the kernel lists"),
         (Capability::SYS_CHROOT, "the inside of mount namespaces"),
-        (
-            Capability::NET_ADMIN,
-            "the network namespaces that only sockets hold",
-        ),
-        (
-            Capability::BPF,
-            "all tasks at once (with cap_perfmon, or cap_sys_admin alone)",
-        ),
+        (Capability::NET_ADMIN, "the network namespaces that only sockets hold"),
+        (Capability::BPF, "all tasks at once (with cap_perfmon, or cap_sys_admin alone)"),
         (Capability::PERFMON, "all tasks at once"),
     ]
     .map(|(capability, shows)| Privilege {

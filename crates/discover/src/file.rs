@@ -16,10 +16,7 @@ pub(crate) const TOTAL_PATIENCE: Duration = Duration::from_secs(2);
 /// Device and inode of an open file.
 pub(crate) fn identity(file: impl AsFd) -> Result<(u64, u64), Errno> {
     let stat = ask(file, StatxFlags::empty())?;
-    Ok((
-        makedev(stat.stx_dev_major, stat.stx_dev_minor),
-        stat.stx_ino,
-    ))
+    Ok((makedev(stat.stx_dev_major, stat.stx_dev_minor), stat.stx_ino))
 }
 
 /// The number of the mount that an open file is in (Linux 5.8).
@@ -29,10 +26,5 @@ pub(crate) fn mount_id(file: impl AsFd) -> Option<u64> {
 }
 
 fn ask(file: impl AsFd, what: StatxFlags) -> Result<Statx, Errno> {
-    statx(
-        file,
-        c"",
-        AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC,
-        what,
-    )
+    statx(file, c"", AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC, what)
 }

@@ -106,11 +106,7 @@ pub fn cmdline(bytes: &[u8]) {
     }
     // A process may have overwritten the last NUL; and one argument that is empty is none at all.
     let ended = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-    let expected = if ended.is_empty() {
-        Vec::new()
-    } else {
-        [ended, b"\0"].concat()
-    };
+    let expected = if ended.is_empty() { Vec::new() } else { [ended, b"\0"].concat() };
     assert_eq!(text, expected);
 }
 

@@ -27,10 +27,7 @@ impl Gaps {
         if example.is_empty() {
             return;
         }
-        let place = seen
-            .examples
-            .binary_search(&example)
-            .unwrap_or_else(|place| place);
+        let place = seen.examples.binary_search(&example).unwrap_or_else(|place| place);
         if place < Gap::MAX_EXAMPLES {
             seen.examples.insert(place, example);
             seen.examples.dedup();

@@ -61,10 +61,7 @@ impl LeakCheck {
     ///
     /// As [`discover`].
     pub fn start_with(options: &Options) -> Result<LeakCheck, Error> {
-        Ok(LeakCheck {
-            before: Some(discover(options)?),
-            options: options.clone(),
-        })
+        Ok(LeakCheck { before: Some(discover(options)?), options: options.clone() })
     }
 
     /// Ends the check.
@@ -92,10 +89,7 @@ impl LeakCheck {
 
 /// What is in the second snapshot only. Two snapshots of one program are of one boot.
 fn came(before: &Snapshot, after: &Snapshot) -> Vec<NamespaceId> {
-    let ignore = Ignore {
-        holders: true,
-        leaders: true,
-    };
+    let ignore = Ignore { holders: true, leaders: true };
     let diff = Diff::between(before, after, ignore);
     diff.map_or_else(
         |_| Vec::new(),
@@ -183,14 +177,12 @@ impl Leaks {
             Holder::Fd { pid, fd, .. } => format!("fd {fd} of {}", of(*pid)),
             Holder::Socket { pid, fd, .. } => format!("socket {fd} of {}", of(*pid)),
             Holder::Tun { pid, fd, .. } => format!("tun device {fd} of {}", of(*pid)),
-            Holder::BindMount {
-                mount_namespace,
-                path,
-            } => format!("the bind mount at {}", at(path, *mount_namespace)),
-            Holder::ProcMount {
-                mount_namespace,
-                path,
-            } => format!("the procfs at {}", at(path, *mount_namespace)),
+            Holder::BindMount { mount_namespace, path } => {
+                format!("the bind mount at {}", at(path, *mount_namespace))
+            }
+            Holder::ProcMount { mount_namespace, path } => {
+                format!("the procfs at {}", at(path, *mount_namespace))
+            }
             _ => "something unseen".into(),
         }
     }

@@ -82,14 +82,8 @@ pub struct MountPoint {
 /// `/proc`.
 pub fn mounted(snapshot: &Snapshot, path: impl AsRef<Path>) -> Result<Mounted, Error> {
     let path = path.as_ref();
-    let no_path = |source| Error::NoPath {
-        path: path.into(),
-        source,
-    };
-    let no_proc = |errno: Errno| Error::NoProc {
-        path: "/proc".into(),
-        source: errno.into(),
-    };
+    let no_path = |source| Error::NoPath { path: path.into(), source };
+    let no_proc = |errno: Errno| Error::NoProc { path: "/proc".into(), source: errno.into() };
     let proc = Procfs::open(Path::new("/proc")).map_err(no_proc)?;
     let own = proc.own_process().map_err(no_proc)?;
     let (own, _) = read_all(own.as_fd(), c"mountinfo", TABLE_LIMIT).map_err(no_proc)?;
@@ -107,10 +101,7 @@ pub fn mounted(snapshot: &Snapshot, path: impl AsRef<Path>) -> Result<Mounted, E
     }
     in_unknown_namespaces(&proc, snapshot, &what, &mut places);
     Ok(Mounted {
-        device: (
-            rustix::fs::major(what.device),
-            rustix::fs::minor(what.device),
-        ),
+        device: (rustix::fs::major(what.device), rustix::fs::minor(what.device)),
         root: what.root,
         mount_point: what.mount_point,
         places: places.with_mounts(),
@@ -130,13 +121,8 @@ struct Places {
 impl Places {
     fn add(&mut self, id: Option<NamespaceId>, table: &[u8], mounts: Vec<MountPoint>) -> usize {
         let home = self.places.len();
-        self.places.push(MountedIn {
-            mount_namespace: id,
-            processes: Vec::new(),
-            mounts,
-        });
-        self.homes
-            .extend(mountinfo::parse(table).map(|mount| (mount.id, home)));
+        self.places.push(MountedIn { mount_namespace: id, processes: Vec::new(), mounts });
+        self.homes.extend(mountinfo::parse(table).map(|mount| (mount.id, home)));
         home
     }
 
@@ -272,9 +258,8 @@ fn visited(proc: &Procfs, snapshot: &Snapshot, id: NamespaceId) -> Option<Vec<u8
 /// Anybody's table can be read, even if not which mount namespace it is of.
 fn in_unknown_namespaces(proc: &Procfs, snapshot: &Snapshot, what: &What, places: &mut Places) {
     let mut tables: BTreeMap<Vec<u8>, Vec<Pid>> = BTreeMap::new();
-    let unknown = snapshot
-        .processes()
-        .filter(|process| process.joined().get(NamespaceType::Mnt).is_none());
+    let unknown =
+        snapshot.processes().filter(|process| process.joined().get(NamespaceType::Mnt).is_none());
     for process in unknown {
         let table = proc.process(process.pid());
         let table = table.and_then(|task| read_all(task.as_fd(), c"mountinfo", TABLE_LIMIT));

@@ -46,16 +46,8 @@ const MAX_DEPTH: usize = 16;
 /// # Ok::<(), lxkns_discover::Error>(())
 /// ```
 pub fn open(snapshot: &Snapshot, id: NamespaceId) -> Result<Open, Error> {
-    let mut search = Search {
-        snapshot,
-        met: HashSet::new(),
-        depth: 0,
-        failure: None,
-    };
-    search.open(id).ok_or(Error::Unreachable {
-        id,
-        source: search.failure,
-    })
+    let mut search = Search { snapshot, met: HashSet::new(), depth: 0, failure: None };
+    search.open(id).ok_or(Error::Unreachable { id, source: search.failure })
 }
 
 struct Search<'s> {
@@ -123,10 +115,9 @@ impl Search<'_> {
                 Holder::Socket { pid, tid, fd } | Holder::Tun { pid, tid, fd } => {
                     of_socket(*pid, *tid, *fd)?
                 }
-                Holder::BindMount {
-                    mount_namespace,
-                    path,
-                } => self.mounted((*mount_namespace)?, path)?,
+                Holder::BindMount { mount_namespace, path } => {
+                    self.mounted((*mount_namespace)?, path)?
+                }
                 _ => return None,
             };
             self.right(id, opened)
@@ -187,10 +178,8 @@ fn of_socket(pid: Pid, tid: Option<Pid>, fd: u32) -> Option<Result<Open, OpsErro
 
 fn directory(path: &str) -> Result<OwnedFd, OpsError> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat(CWD, path, flags, Mode::empty()).map_err(|source: Errno| OpsError::Open {
-        reference: Reference::Path(path.into()),
-        source,
-    })
+    openat(CWD, path, flags, Mode::empty())
+        .map_err(|source: Errno| OpsError::Open { reference: Reference::Path(path.into()), source })
 }
 
 fn task(pid: Pid, tid: Option<Pid>) -> String {

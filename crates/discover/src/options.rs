@@ -93,15 +93,8 @@ impl Options {
 
     /// Look for all types of namespaces, but nowhere yet: a start for picking a few [`Part`]s.
     pub fn nothing() -> Options {
-        let scope = Scope {
-            parts: Parts::NONE,
-            details: Details::Nobody,
-            ..Scope::default()
-        };
-        Options {
-            scope,
-            ..Options::everything()
-        }
+        let scope = Scope { parts: Parts::NONE, details: Details::Nobody, ..Scope::default() };
+        Options { scope, ..Options::everything() }
     }
 
     /// Look for these types only. Others appear where they are needed to tell an owner.

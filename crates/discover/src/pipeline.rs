@@ -37,21 +37,14 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     // Those that an earlier one had to leave behind, and which have come to their end since.
     reap_abandoned();
     let path = options.proc_path();
-    let no_proc = |errno: Errno| Error::NoProc {
-        path: path.into(),
-        source: errno.into(),
-    };
+    let no_proc = |errno: Errno| Error::NoProc { path: path.into(), source: errno.into() };
     let proc = Procfs::open(path).map_err(no_proc)?;
     if let Some(why) = proc.is_nonsense() {
-        return Err(Error::NoProc {
-            path: path.into(),
-            source: io::Error::other(why),
-        });
+        return Err(Error::NoProc { path: path.into(), source: io::Error::other(why) });
     }
     let scan = Scan::new(options, proc);
     if !scan.proc.is_ours() {
-        scan.gaps
-            .add_uncounted(Missing::LiveFacts, Reason::ForeignProc, "");
+        scan.gaps.add_uncounted(Missing::LiveFacts, Reason::ForeignProc, "");
     }
 
     let mut sightings = Sightings::default();
@@ -68,13 +61,7 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     // Where something is mounted has been there, even if what explains it came later or went.
     alive.extend(places(&sightings.holders));
     let alive = scan.resolver.with_relations(alive);
-    let Sightings {
-        mut processes,
-        holders,
-        counts,
-        by_bpf,
-        ..
-    } = sightings;
+    let Sightings { mut processes, holders, counts, by_bpf, .. } = sightings;
     processes.sort_by_key(|process| process.pid);
     if options.scope().details == Details::Leaders {
         describe_leaders(&scan, &mut processes);
@@ -84,17 +71,14 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     if scan.proc.kind() != Kind::Tree && host.boot_id.is_none() && host.last_capability.is_none() {
         // `subset=pid`: a procfs without all that is not about processes.
         let example = "boot id, last capability";
-        scan.gaps
-            .add_uncounted(Missing::LiveFacts, Reason::Restricted, example);
+        scan.gaps.add_uncounted(Missing::LiveFacts, Reason::Restricted, example);
     }
     let is_initial = initial(&scan, &processes);
 
     let Scan { resolver, gaps, .. } = scan;
     let mut namespaces = resolver.into_facts(&alive, &gaps);
     for (id, holder) in holders {
-        let namespace = namespaces
-            .entry(id)
-            .or_insert_with(|| NamespaceFacts::new(id));
+        let namespace = namespaces.entry(id).or_insert_with(|| NamespaceFacts::new(id));
         namespace.holders.push(holder);
     }
     let mut namespaces: Vec<NamespaceFacts> = namespaces.into_values().collect();
@@ -128,12 +112,9 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
 /// The mount namespaces in which something of interest is mounted.
 fn places(holders: &[(NamespaceId, Holder)]) -> impl Iterator<Item = NamespaceId> {
     holders.iter().filter_map(|(_, holder)| match holder {
-        Holder::BindMount {
-            mount_namespace, ..
+        Holder::BindMount { mount_namespace, .. } | Holder::ProcMount { mount_namespace, .. } => {
+            *mount_namespace
         }
-        | Holder::ProcMount {
-            mount_namespace, ..
-        } => *mount_namespace,
         _ => None,
     })
 }
@@ -146,11 +127,8 @@ fn ask_again(scan: &Scan<'_>, processes: &[ProcessFacts]) {
         let joined =
             |process: &&ProcessFacts| process.namespaces.get(id.namespace_type()) == Some(id);
         for process in processes.iter().filter(joined).take(TRIES) {
-            scan.resolver.meet(id, || {
-                scan.proc
-                    .process(process.pid)?
-                    .open_namespace(id.namespace_type())
-            });
+            scan.resolver
+                .meet(id, || scan.proc.process(process.pid)?.open_namespace(id.namespace_type()));
         }
     }
 }
@@ -161,10 +139,8 @@ fn describe_leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
     if !scan.wants(Part::Cmdline) && !scan.wants(Part::Cgroup) {
         return;
     }
-    let by_pid: HashMap<Pid, &ProcessFacts> = processes
-        .iter()
-        .map(|process| (process.pid, process))
-        .collect();
+    let by_pid: HashMap<Pid, &ProcessFacts> =
+        processes.iter().map(|process| (process.pid, process)).collect();
     let leaders: Vec<&ProcessFacts> = processes
         .iter()
         .filter(|process| {
@@ -232,16 +208,10 @@ pub(crate) fn id_map(text: &[u8]) -> Vec<IdMapping> {
     let lines = text.split(|&byte| byte == b'\n');
     lines
         .filter_map(|line| {
-            let mut numbers = line
-                .split(u8::is_ascii_whitespace)
-                .filter(|word| !word.is_empty())
-                .map(number);
+            let mut numbers =
+                line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).map(number);
             let mut next = || numbers.next().flatten();
-            Some(IdMapping {
-                inside: next()?,
-                outside: next()?,
-                count: next()?,
-            })
+            Some(IdMapping { inside: next()?, outside: next()?, count: next()? })
         })
         .collect()
 }
@@ -249,16 +219,10 @@ pub(crate) fn id_map(text: &[u8]) -> Vec<IdMapping> {
 fn host(scan: &Scan<'_>, taken_at: SystemTime, by_bpf: bool) -> Host {
     let uname = rustix::system::uname();
     let mut buffer = [0; 64];
-    let boot_id = scan
-        .proc
-        .read_into(c"sys/kernel/random/boot_id", &mut buffer)
-        .ok();
+    let boot_id = scan.proc.read_into(c"sys/kernel/random/boot_id", &mut buffer).ok();
     let boot_id = boot_id.map(|id| String::from_utf8_lossy(id.trim_ascii()).into_owned());
     let mut buffer = [0; 64];
-    let last = scan
-        .proc
-        .read_into(c"sys/kernel/cap_last_cap", &mut buffer)
-        .ok();
+    let last = scan.proc.read_into(c"sys/kernel/cap_last_cap", &mut buffer).ok();
     let capabilities = rustix::thread::capabilities(None).ok();
     let own = scan.proc.own_process().ok();
     Host {
@@ -267,20 +231,14 @@ fn host(scan: &Scan<'_>, taken_at: SystemTime, by_bpf: bool) -> Host {
         kernel: Some(uname.release().to_bytes().into()),
         taken_at: Some(taken_at),
         tool: Some(concat!("lxkns ", env!("CARGO_PKG_VERSION")).into()),
-        tier: Some(format!(
-            "{}{}",
-            scan.tier().name(),
-            if by_bpf { "+bpf" } else { "" }
-        )),
+        tier: Some(format!("{}{}", scan.tier().name(), if by_bpf { "+bpf" } else { "" })),
         scanner_pid: scan.own_pid,
         scanner_capabilities: capabilities
             .map(|sets| Capabilities::from_bits(sets.effective.bits())),
         scanner_namespaces: own
             .map(|own| own.namespaces(NamespaceTypes::ALL).joined)
             .unwrap_or_default(),
-        last_capability: last
-            .and_then(|last| number(last.trim_ascii()))
-            .and_then(Capability::new),
+        last_capability: last.and_then(|last| number(last.trim_ascii())).and_then(Capability::new),
         nsfs_device: scan.proc.nsfs_device(),
     }
 }
@@ -294,14 +252,11 @@ fn initial(
     scan: &Scan<'_>,
     processes: &[ProcessFacts],
 ) -> impl Fn(NamespaceId, Option<u64>) -> Option<bool> + use<> {
-    let at_home = scan
-        .own_pid_namespace
-        .is_some_and(|id| id.inode() == NamespaceType::Pid.initial_inode());
+    let at_home =
+        scan.own_pid_namespace.is_some_and(|id| id.inode() == NamespaceType::Pid.initial_inode());
     let kthreadd = processes.iter().find(|process| process.pid == Pid(2));
     let kernels = kthreadd.filter(|process| at_home && process.kernel_thread);
-    let kernels = kernels
-        .map(|process| process.namespaces)
-        .unwrap_or_default();
+    let kernels = kernels.map(|process| process.namespaces).unwrap_or_default();
     move |id, unique_id| {
         let namespace_type = id.namespace_type();
         let fixed = id.inode() == namespace_type.initial_inode();
@@ -318,12 +273,7 @@ fn initial(
 
 /// Leaves out what was read on the way but not asked for. User namespaces stay as owners.
 fn restrict(facts: &mut Facts) {
-    let Facts {
-        scope,
-        namespaces,
-        processes,
-        ..
-    } = facts;
+    let Facts { scope, namespaces, processes, .. } = facts;
     let types = scope.types;
     let joins = scope.parts.contains(Part::Processes);
     if types == NamespaceTypes::ALL && joins {

@@ -121,11 +121,7 @@ impl Resolver {
             }
             Some(_) => return false,
         }
-        let answers = Answers {
-            facts,
-            mounts: told.mounts,
-            why: Reason::Failed,
-        };
+        let answers = Answers { facts, mounts: told.mounts, why: Reason::Failed };
         known.insert(id, Entry::Resolved(Box::new(answers)));
         true
     }
@@ -202,10 +198,7 @@ impl Resolver {
             facts.unique_id = unique_id.or_else(|| namespace.unique_id().ok());
         }
         if self.owners && is_user {
-            facts.creator = namespace
-                .creator()
-                .ok()
-                .and_then(|uid| self.uids.known(uid));
+            facts.creator = namespace.creator().ok().and_then(|uid| self.uids.known(uid));
         }
         let (mut above, mut why) = (Vec::new(), Reason::Denied);
         let mut is_above = |asked: Result<Namespace, Error>| match asked {
@@ -237,9 +230,7 @@ impl Resolver {
     /// The namespaces that nobody could open so far.
     pub(crate) fn unresolved(&self) -> Vec<NamespaceId> {
         let known = self.known();
-        let open = known
-            .iter()
-            .filter(|(_, entry)| !matches!(entry, Entry::Resolved(_)));
+        let open = known.iter().filter(|(_, entry)| !matches!(entry, Entry::Resolved(_)));
         open.map(|(id, _)| *id).collect()
     }
 
@@ -260,9 +251,8 @@ impl Resolver {
         let mut fresh: Vec<NamespaceId> = set.iter().copied().collect();
         while let Some(id) = fresh.pop() {
             if let Some(Entry::Resolved(answers)) = known.get(&id) {
-                let above = [answers.facts.parent.known(), answers.facts.owner]
-                    .into_iter()
-                    .flatten();
+                let above =
+                    [answers.facts.parent.known(), answers.facts.owner].into_iter().flatten();
                 fresh.extend(above.filter(|id| set.insert(*id)));
             }
         }
@@ -276,10 +266,7 @@ impl Resolver {
         alive: &HashSet<NamespaceId>,
         gaps: &Gaps,
     ) -> HashMap<NamespaceId, NamespaceFacts> {
-        let known = self
-            .known
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut all = HashMap::with_capacity(alive.len());
         for (id, entry) in known.into_iter().filter(|(id, _)| alive.contains(id)) {
             let (facts, why) = match entry {

@@ -84,14 +84,8 @@ impl Sightings {
 impl<'o> Scan<'o> {
     pub(crate) fn new(options: &'o Options, proc: Procfs) -> Scan<'o> {
         let uids = UidView::of_scanner(&proc);
-        let own = if proc.is_ours() {
-            proc.own_process().ok()
-        } else {
-            None
-        };
-        let own_pid_namespace = own
-            .as_ref()
-            .and_then(|own| own.namespace(NamespaceType::Pid).ok());
+        let own = if proc.is_ours() { proc.own_process().ok() } else { None };
+        let own_pid_namespace = own.as_ref().and_then(|own| own.namespace(NamespaceType::Pid).ok());
         let own_pid = own.as_ref().map(|_| Pid(std::process::id()));
         let sought = sought(options);
         let mut link_types = sought;
@@ -102,10 +96,7 @@ impl<'o> Scan<'o> {
         // A type that this kernel was built without has no link; that is no gap.
         if let Some(own) = &own {
             let here = own.namespaces(link_types);
-            link_types = link_types
-                .iter()
-                .filter(|t| !here.absent.contains(*t))
-                .collect();
+            link_types = link_types.iter().filter(|t| !here.absent.contains(*t)).collect();
         }
         // Only the scanner's own PID namespace is what system calls are about.
         let offers = |tier: Tier, feature: Feature| {
@@ -183,29 +174,19 @@ pub(crate) struct UidView {
 impl UidView {
     fn of_scanner(proc: &Procfs) -> UidView {
         let mut buffer = [0; 4096];
-        let map = proc
-            .read_into(c"self/uid_map", &mut buffer)
-            .unwrap_or_default();
-        let numbers = map
-            .split(u8::is_ascii_whitespace)
-            .filter(|number| !number.is_empty());
+        let map = proc.read_into(c"self/uid_map", &mut buffer).unwrap_or_default();
+        let numbers = map.split(u8::is_ascii_whitespace).filter(|number| !number.is_empty());
         if numbers.eq([&b"0"[..], b"0", b"4294967295"]) {
             return UidView { overflow: None };
         }
         let text = proc.read_into(c"sys/kernel/overflowuid", &mut buffer);
         let overflow = text.ok().and_then(|text| number(text.trim_ascii()));
         // 65534 is what it is where nobody has changed it.
-        UidView {
-            overflow: Some(Uid(overflow.unwrap_or(65534))),
-        }
+        UidView { overflow: Some(Uid(overflow.unwrap_or(65534))) }
     }
 
     /// The UID, if it means a certain user.
     pub(crate) fn known(&self, uid: Uid) -> Option<Uid> {
-        if self.overflow == Some(uid) {
-            None
-        } else {
-            Some(uid)
-        }
+        if self.overflow == Some(uid) { None } else { Some(uid) }
     }
 }

@@ -20,16 +20,11 @@ pub(crate) fn share_out<Item: Sync, Found: Default + Send>(
             let start = next.fetch_add(CHUNK, Ordering::Relaxed);
             match items.get(start..) {
                 None | Some([]) => return found,
-                Some(rest) => rest
-                    .iter()
-                    .take(CHUNK)
-                    .for_each(|item| work(item, &mut found)),
+                Some(rest) => rest.iter().take(CHUNK).for_each(|item| work(item, &mut found)),
             }
         }
     };
-    let helpers = workers
-        .min(items.len().div_ceil(4 * CHUNK))
-        .saturating_sub(1);
+    let helpers = workers.min(items.len().div_ceil(4 * CHUNK)).saturating_sub(1);
     thread::scope(|scope| {
         // If no thread can be had, the others, at least the calling one, do all the work.
         let helpers: Vec<_> = (0..helpers)
@@ -54,9 +49,8 @@ mod tests {
     fn every_item_is_worked_on_once() {
         for (items, workers) in [(0, 4), (1, 1), (CHUNK, 2), (5000, 3)] {
             let items: Vec<usize> = (0..items).collect();
-            let found = share_out(&items, workers, |item, found: &mut Vec<usize>| {
-                found.push(*item)
-            });
+            let found =
+                share_out(&items, workers, |item, found: &mut Vec<usize>| found.push(*item));
             assert!(found.len() <= workers);
             let mut found = found.concat();
             found.sort_unstable();

@@ -14,15 +14,9 @@ fn formats(criterion: &mut Criterion) {
     assert_eq!(snapshot.processes().len(), 5000);
     assert_eq!(snapshot.namespaces().len(), 2000);
     let formats: [(&str, Write); 3] = [
-        ("snapshot", |snapshot, out| {
-            wire::snapshot::write(snapshot, out, wire::Layout::Compact)
-        }),
-        ("lines", |snapshot, out| {
-            wire::snapshot::write_lines(snapshot, out)
-        }),
-        ("lxkns", |snapshot, out| {
-            wire::lxkns::write(snapshot, out, wire::Layout::Compact)
-        }),
+        ("snapshot", |snapshot, out| wire::snapshot::write(snapshot, out, wire::Layout::Compact)),
+        ("lines", |snapshot, out| wire::snapshot::write_lines(snapshot, out)),
+        ("lxkns", |snapshot, out| wire::lxkns::write(snapshot, out, wire::Layout::Compact)),
     ];
     for (name, write) in formats {
         let mut document = Vec::new();

@@ -25,14 +25,7 @@ impl Snapshot {
     /// - A parent of the wrong type, or one that would close a cycle, becomes unknown. A process
     ///   is no child of one that started after it: that PID has been reused.
     pub fn assemble(facts: Facts) -> Snapshot {
-        let Facts {
-            host,
-            scope,
-            namespaces,
-            mut processes,
-            counts,
-            gaps,
-        } = facts;
+        let Facts { host, scope, namespaces, mut processes, counts, gaps } = facts;
         processes.sort_by_key(|process| process.pid);
         processes.dedup_by(|second, first| first.pid == second.pid);
         for process in &mut processes {
@@ -69,10 +62,7 @@ fn complete(
     for process in processes {
         mentioned.extend(process.namespaces.iter());
         for thread in &process.threads {
-            let holder = Holder::Thread {
-                pid: process.pid,
-                tid: thread.tid,
-            };
+            let holder = Holder::Thread { pid: process.pid, tid: thread.tid };
             let differs =
                 |id: &NamespaceId| process.namespaces.get(id.namespace_type()) != Some(*id);
             let own = thread.namespaces.iter().filter(differs);
@@ -82,10 +72,12 @@ fn complete(
     mentioned.sort_unstable();
     mentioned.dedup();
     namespaces.extend(mentioned.into_iter().map(NamespaceFacts::new));
-    namespaces.extend(threads.into_iter().map(|(id, holder)| NamespaceFacts {
-        holders: vec![holder],
-        ..NamespaceFacts::new(id)
-    }));
+    namespaces.extend(
+        threads.into_iter().map(|(id, holder)| NamespaceFacts {
+            holders: vec![holder],
+            ..NamespaceFacts::new(id)
+        }),
+    );
 
     // Stable, so that what was listed comes before what was only mentioned.
     namespaces.sort_by_key(|namespace| namespace.id);
@@ -122,9 +114,7 @@ fn merge(first: &mut NamespaceFacts, second: &mut NamespaceFacts) {
 /// Links parents, children, owners and possessions of sorted, complete namespaces.
 fn link_namespaces(namespaces: Vec<NamespaceFacts>) -> Vec<NamespaceNode> {
     let index_of = |id: NamespaceId| {
-        let index = namespaces
-            .binary_search_by_key(&id, |namespace| namespace.id)
-            .ok()?;
+        let index = namespaces.binary_search_by_key(&id, |namespace| namespace.id).ok()?;
         Some(NamespaceIndex(index as u32))
     };
     let parents: Vec<_> = namespaces
@@ -140,12 +130,7 @@ fn link_namespaces(namespaces: Vec<NamespaceFacts>) -> Vec<NamespaceNode> {
             if fits { index_of(owner) } else { None }
         })
         .collect();
-    let on_cycle = on_cycle(
-        &parents
-            .iter()
-            .map(|parent| parent.known())
-            .collect::<Vec<_>>(),
-    );
+    let on_cycle = on_cycle(&parents.iter().map(|parent| parent.known()).collect::<Vec<_>>());
 
     let mut nodes: Vec<NamespaceNode> = namespaces
         .into_iter()
@@ -153,11 +138,7 @@ fn link_namespaces(namespaces: Vec<NamespaceFacts>) -> Vec<NamespaceNode> {
         .zip(&owners)
         .map(|((facts, (parent, on_cycle)), owner)| NamespaceNode {
             facts,
-            parent: if *on_cycle {
-                Relation::Unknown
-            } else {
-                parent.map(NamespaceIndex)
-            },
+            parent: if *on_cycle { Relation::Unknown } else { parent.map(NamespaceIndex) },
             children: Vec::new(),
             owner: *owner,
             owned: Vec::new(),
@@ -253,9 +234,7 @@ fn link_processes(processes: Vec<ProcessFacts>) -> Vec<ProcessNode> {
         .iter()
         .map(|process| {
             let ppid = process.ppid.filter(|ppid| *ppid != Pid(0))?;
-            let index = processes
-                .binary_search_by_key(&ppid, |process| process.pid)
-                .ok()?;
+            let index = processes.binary_search_by_key(&ppid, |process| process.pid).ok()?;
             let parent_start = processes.get(index)?.start_time;
             let reused = matches!((parent_start, process.start_time),
                 (Some(parent), Some(child)) if parent > child);
@@ -283,11 +262,7 @@ fn link_processes(processes: Vec<ProcessFacts>) -> Vec<ProcessNode> {
 
 /// Tells each namespace which processes are joined to it.
 fn join(snapshot: &mut Snapshot) {
-    let Snapshot {
-        namespaces,
-        processes,
-        ..
-    } = snapshot;
+    let Snapshot { namespaces, processes, .. } = snapshot;
     for (index, process) in processes.iter().enumerate() {
         for id in process.facts.namespaces.iter() {
             let found = namespaces.binary_search_by_key(&id, |node| node.facts.id);

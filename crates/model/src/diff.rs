@@ -103,10 +103,7 @@ impl<'s> Diff<'s> {
         if let (Some(before), Some(after)) = boots
             && before != after
         {
-            return Err(Incomparable::Boots {
-                before: before.clone(),
-                after: after.clone(),
-            });
+            return Err(Incomparable::Boots { before: before.clone(), after: after.clone() });
         }
         let common = Common::of(before, after);
         let ignore = Ignore {
@@ -116,27 +113,19 @@ impl<'s> Diff<'s> {
         let identities = Identities::of(before, after);
         let only_in = |this: &'s Snapshot| {
             let there = this.namespaces().filter(|it| common.would_see(*it));
-            there
-                .filter(|it| !identities.is_in_both(it.id()))
-                .collect::<Vec<_>>()
+            there.filter(|it| !identities.is_in_both(it.id())).collect::<Vec<_>>()
         };
         let pairs = before.namespaces().filter_map(|before| {
             let id = before.id();
             let compared = common.types.contains(id.namespace_type());
             let after = after.namespace(id)?;
             let is_in_both = compared && identities.is_in_both(id);
-            is_in_both.then_some(Pair {
-                before,
-                after,
-                identities: &identities,
-            })
+            is_in_both.then_some(Pair { before, after, identities: &identities })
         });
         let pairs: Vec<Pair<'_, '_>> = pairs.collect();
         let changed = pairs.iter().filter_map(|pair| pair.change(&common, ignore));
         let are_compared = !ignore.leaders && common.parts.contains(Part::Processes);
-        let uncertain = pairs
-            .iter()
-            .filter(|pair| are_compared && pair.may_have_other_leaders());
+        let uncertain = pairs.iter().filter(|pair| are_compared && pair.may_have_other_leaders());
         Ok(Diff {
             came: only_in(after),
             went: only_in(before),
@@ -164,17 +153,12 @@ fn unseen_only_in<'s>(this: &'s Snapshot, other: &Snapshot) -> Vec<&'s Gap> {
         let other = others.find(|other| (&other.what, &other.why) == (&gap.what, &gap.why));
         other.is_none_or(|other| gap.count / 2 > other.count)
     };
-    gaps_that_hide(this, NamespaceTypes::ALL)
-        .filter(is_wider)
-        .collect()
+    gaps_that_hide(this, NamespaceTypes::ALL).filter(is_wider).collect()
 }
 
 /// Whether a snapshot knows only some holders of each namespace, whatever was looked for.
 fn lacks_holders(snapshot: &Snapshot) -> bool {
-    snapshot
-        .gaps()
-        .iter()
-        .any(|gap| gap.what == Missing::Holders)
+    snapshot.gaps().iter().any(|gap| gap.what == Missing::Holders)
 }
 
 /// What both snapshots looked for.
@@ -196,10 +180,7 @@ impl Common {
         let parts = || Part::ALL.into_iter();
         let all = NamespaceTypes::ALL;
         Common {
-            types: all
-                .iter()
-                .filter(|it| a.types.contains(*it) && b.types.contains(*it))
-                .collect(),
+            types: all.iter().filter(|it| a.types.contains(*it) && b.types.contains(*it)).collect(),
             parts: parts().filter(in_both).collect(),
             uncompared: parts().filter(in_one).filter(matters).collect(),
             uncompared_types: all

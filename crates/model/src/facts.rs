@@ -57,11 +57,7 @@ impl NamespaceFacts {
             id,
             unique_id: None,
             initial: None,
-            parent: if has_parent {
-                Relation::Unknown
-            } else {
-                Relation::None
-            },
+            parent: if has_parent { Relation::Unknown } else { Relation::None },
             owner: None,
             creator: None,
             creator_name: None,
@@ -191,9 +187,7 @@ impl Joined {
 
     /// The known ones, in the order of [`NamespaceType::ALL`].
     pub fn iter(&self) -> impl Iterator<Item = NamespaceId> {
-        NamespaceType::ALL
-            .into_iter()
-            .filter_map(|namespace_type| self.get(namespace_type))
+        NamespaceType::ALL.into_iter().filter_map(|namespace_type| self.get(namespace_type))
     }
 
     /// The types of the known ones.
@@ -209,8 +203,6 @@ impl Joined {
 
 impl fmt::Debug for Joined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.iter().map(|id| id.to_string()))
-            .finish()
+        f.debug_set().entries(self.iter().map(|id| id.to_string())).finish()
     }
 }

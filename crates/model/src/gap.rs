@@ -154,16 +154,12 @@ impl Gap {
         };
         let is_hidden = match self.what {
             Processes => holder.pid().is_some(),
-            ProcessNamespaces => matches!(
-                holder,
-                Holder::Thread { .. } | Holder::PendingChildren { .. }
-            ),
+            ProcessNamespaces => {
+                matches!(holder, Holder::Thread { .. } | Holder::PendingChildren { .. })
+            }
             Threads => holder.pid().is_some(),
             PendingChildren => matches!(holder, Holder::PendingChildren { .. }),
-            Fds => matches!(
-                holder,
-                Holder::Fd { .. } | Holder::Socket { .. } | Holder::Tun { .. }
-            ),
+            Fds => matches!(holder, Holder::Fd { .. } | Holder::Socket { .. } | Holder::Tun { .. }),
             Sockets => matches!(holder, Holder::Socket { .. }),
             TunDevices => matches!(holder, Holder::Tun { .. }),
             Mounts | MountNamespaces => holder.is_mount(),

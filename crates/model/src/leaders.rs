@@ -23,8 +23,7 @@ pub(crate) fn elect(namespaces: &mut [NamespaceNode], processes: &[ProcessNode])
             }
             node.leaders.push(member);
         }
-        node.leaders
-            .sort_by_key(|&leader| seniority(processes, leader));
+        node.leaders.sort_by_key(|&leader| seniority(processes, leader));
     }
 }
 
@@ -45,9 +44,7 @@ fn parent_membership(
     let Some(node) = processes.get(member.0 as usize) else {
         return Membership::Unknown;
     };
-    let parent = node
-        .parent
-        .and_then(|parent| processes.get(parent.0 as usize));
+    let parent = node.parent.and_then(|parent| processes.get(parent.0 as usize));
     match (parent, node.facts.ppid) {
         (Some(parent), _) => match parent.facts.namespaces.get(namespace_type) {
             Some(id) => Membership::Of(id.inode()),

@@ -59,17 +59,12 @@ impl<'s> Namespace<'s> {
 
     /// This namespace's parent, that one's parent, and so on, as far as known.
     pub fn ancestors(self) -> impl Iterator<Item = Namespace<'s>> {
-        iter::successors(self.parent().known(), |namespace| {
-            namespace.parent().known()
-        })
+        iter::successors(self.parent().known(), |namespace| namespace.parent().known())
     }
 
     /// The namespaces that nest in this one, by inode.
     pub fn children(self) -> impl DoubleEndedIterator<Item = Namespace<'s>> + ExactSizeIterator {
-        self.node()
-            .children
-            .iter()
-            .map(move |index| self.snapshot.at(*index))
+        self.node().children.iter().map(move |index| self.snapshot.at(*index))
     }
 
     /// The user namespace that owns this one; `None` if unknown, and for user namespaces, whose
@@ -80,10 +75,7 @@ impl<'s> Namespace<'s> {
 
     /// The namespaces of other types that this user namespace owns, by type, then inode.
     pub fn owned(self) -> impl DoubleEndedIterator<Item = Namespace<'s>> + ExactSizeIterator {
-        self.node()
-            .owned
-            .iter()
-            .map(move |index| self.snapshot.at(*index))
+        self.node().owned.iter().map(move |index| self.snapshot.at(*index))
     }
 
     /// The user who created this user namespace, as seen from the scanner's.
@@ -115,20 +107,14 @@ impl<'s> Namespace<'s> {
 
     /// The processes joined to it, by PID.
     pub fn processes(self) -> impl DoubleEndedIterator<Item = Process<'s>> + ExactSizeIterator {
-        self.node()
-            .processes
-            .iter()
-            .map(move |index| self.snapshot.process_at(*index))
+        self.node().processes.iter().map(move |index| self.snapshot.process_at(*index))
     }
 
     /// The topmost processes joined to it: those whose parent is joined to another namespace (or
     /// is not known to be joined to this one, see [`Namespace::leaders_uncertain`]). By seniority:
     /// who started first, then lower PID.
     pub fn leaders(self) -> impl ExactSizeIterator<Item = Process<'s>> {
-        self.node()
-            .leaders
-            .iter()
-            .map(move |index| self.snapshot.process_at(*index))
+        self.node().leaders.iter().map(move |index| self.snapshot.process_at(*index))
     }
 
     /// Whether a leader may in truth have an ancestor in this namespace, because that could not be

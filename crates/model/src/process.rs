@@ -34,9 +34,7 @@ impl<'s> Process<'s> {
 
     /// The parent; `None` too if it is not in the snapshot.
     pub fn parent(self) -> Option<Process<'s>> {
-        self.node()
-            .parent
-            .map(|index| self.snapshot.process_at(index))
+        self.node().parent.map(|index| self.snapshot.process_at(index))
     }
 
     /// The parent, that one's parent, and so on.
@@ -46,10 +44,7 @@ impl<'s> Process<'s> {
 
     /// The child processes, by PID.
     pub fn children(self) -> impl DoubleEndedIterator<Item = Process<'s>> + ExactSizeIterator {
-        self.node()
-            .children
-            .iter()
-            .map(move |index| self.snapshot.process_at(*index))
+        self.node().children.iter().map(move |index| self.snapshot.process_at(*index))
     }
 
     /// The name, see proc_pid_comm(5).

@@ -40,14 +40,12 @@ impl<'s> Namespace<'s> {
                 format!("{}/{file}", task(*pid, *tid)).into()
             }
             Holder::Fd { pid, tid, fd } => format!("{}/fd/{fd}", task(*pid, *tid)).into(),
-            Holder::BindMount {
-                mount_namespace,
-                path,
-            } if *mount_namespace == self.scanners_mount_namespace() => path.clone(),
-            Holder::BindMount {
-                mount_namespace,
-                path,
-            } => {
+            Holder::BindMount { mount_namespace, path }
+                if *mount_namespace == self.scanners_mount_namespace() =>
+            {
+                path.clone()
+            }
+            Holder::BindMount { mount_namespace, path } => {
                 let inside = self.snapshot.namespace((*mount_namespace)?)?;
                 let mut root = format!("/proc/{}/root", inside.senior_leader()?.pid()).into_bytes();
                 root.extend_from_slice(path.as_bytes());
@@ -66,12 +64,12 @@ impl<'s> Namespace<'s> {
                 self.namespace_type().proc_file_for_children().map(|_| 1)
             }
             Holder::Fd { .. } => Some(2),
-            Holder::BindMount {
-                mount_namespace, ..
-            } if *mount_namespace == self.scanners_mount_namespace() => Some(3),
-            Holder::BindMount {
-                mount_namespace, ..
-            } => {
+            Holder::BindMount { mount_namespace, .. }
+                if *mount_namespace == self.scanners_mount_namespace() =>
+            {
+                Some(3)
+            }
+            Holder::BindMount { mount_namespace, .. } => {
                 let inside = self.snapshot.namespace((*mount_namespace)?)?;
                 inside.senior_leader().map(|_| 4)
             }
@@ -117,14 +115,8 @@ pub(crate) fn stacked<'f>(namespaces: impl Iterator<Item = &'f NamespaceFacts>) 
 /// Where a holder is mounted, if it is a mount.
 fn place(holder: &Holder) -> Option<Place> {
     match holder {
-        Holder::BindMount {
-            mount_namespace,
-            path,
-        }
-        | Holder::ProcMount {
-            mount_namespace,
-            path,
-        } => Some((*mount_namespace, path.clone())),
+        Holder::BindMount { mount_namespace, path }
+        | Holder::ProcMount { mount_namespace, path } => Some((*mount_namespace, path.clone())),
         _ => None,
     }
 }
@@ -137,10 +129,8 @@ pub(crate) fn holder_behind(
     path: &str,
     mount_namespace_of: impl Fn(Pid) -> Option<NamespaceId>,
 ) -> Option<Holder> {
-    let bind_mount = |mount_namespace, path: &str| Holder::BindMount {
-        mount_namespace,
-        path: path.into(),
-    };
+    let bind_mount =
+        |mount_namespace, path: &str| Holder::BindMount { mount_namespace, path: path.into() };
     let Some(below_proc) = path.strip_prefix("/proc/") else {
         // The mount namespace is the scanner's, whichever that was.
         return path.starts_with('/').then(|| bind_mount(None, path));

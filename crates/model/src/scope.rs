@@ -118,9 +118,7 @@ impl Parts {
 
     /// The parts in the set, in the order of [`Part::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Part> {
-        Part::ALL
-            .into_iter()
-            .filter(move |part| self.contains(*part))
+        Part::ALL.into_iter().filter(move |part| self.contains(*part))
     }
 }
 
@@ -162,10 +160,6 @@ pub struct Scope {
 impl Default for Scope {
     /// Everything.
     fn default() -> Scope {
-        Scope {
-            types: NamespaceTypes::ALL,
-            parts: Parts::ALL,
-            details: Details::Everyone,
-        }
+        Scope { types: NamespaceTypes::ALL, parts: Parts::ALL, details: Details::Everyone }
     }
 }

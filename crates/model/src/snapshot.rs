@@ -84,46 +84,35 @@ impl Snapshot {
         namespace_type: NamespaceType,
     ) -> impl DoubleEndedIterator<Item = Namespace<'_>> {
         let of_type = |node: &NamespaceNode| node.facts.id.namespace_type();
-        let start = self
-            .namespaces
-            .partition_point(|node| of_type(node) < namespace_type);
-        let end = self
-            .namespaces
-            .partition_point(|node| of_type(node) <= namespace_type);
+        let start = self.namespaces.partition_point(|node| of_type(node) < namespace_type);
+        let end = self.namespaces.partition_point(|node| of_type(node) <= namespace_type);
         (start as u32..end as u32).map(|index| self.at(NamespaceIndex(index)))
     }
 
     /// The namespace with this id.
     pub fn namespace(&self, id: NamespaceId) -> Option<Namespace<'_>> {
-        let index = self
-            .namespaces
-            .binary_search_by_key(&id, |node| node.facts.id)
-            .ok()?;
+        let index = self.namespaces.binary_search_by_key(&id, |node| node.facts.id).ok()?;
         Some(self.at(NamespaceIndex(index as u32)))
     }
 
     /// The namespaces with this inode: at most one on a live system, where all types share one
     /// range of inodes.
     pub fn namespaces_with_inode(&self, inode: u64) -> impl Iterator<Item = Namespace<'_>> {
-        NamespaceType::ALL
-            .into_iter()
-            .filter_map(move |namespace_type| {
-                self.namespace(NamespaceId::new(namespace_type, inode)?)
-            })
+        NamespaceType::ALL.into_iter().filter_map(move |namespace_type| {
+            self.namespace(NamespaceId::new(namespace_type, inode)?)
+        })
     }
 
     /// The namespace of this type that the kernel booted with, if it is in the snapshot and known
     /// as such.
     pub fn initial(&self, namespace_type: NamespaceType) -> Option<Namespace<'_>> {
-        self.namespaces_of(namespace_type)
-            .find(|namespace| namespace.is_initial() == Some(true))
+        self.namespaces_of(namespace_type).find(|namespace| namespace.is_initial() == Some(true))
     }
 
     /// The namespaces of one type that have no known parent: for user and PID namespaces the roots
     /// of what can be seen, of which a restricted view may have several.
     pub fn roots(&self, namespace_type: NamespaceType) -> impl Iterator<Item = Namespace<'_>> {
-        self.namespaces_of(namespace_type)
-            .filter(|namespace| namespace.parent().known().is_none())
+        self.namespaces_of(namespace_type).filter(|namespace| namespace.parent().known().is_none())
     }
 
     /// All processes, by PID.
@@ -155,31 +144,21 @@ impl Snapshot {
 
     /// The process with this PID in [the PID namespace](Snapshot::pid_namespace) of the snapshot.
     pub fn process(&self, pid: Pid) -> Option<Process<'_>> {
-        let index = self
-            .processes
-            .binary_search_by_key(&pid, |node| node.facts.pid)
-            .ok()?;
+        let index = self.processes.binary_search_by_key(&pid, |node| node.facts.pid).ok()?;
         Some(self.process_at(ProcessIndex(index as u32)))
     }
 
     /// The processes without a known parent, by PID.
     pub fn process_roots(&self) -> impl Iterator<Item = Process<'_>> {
-        self.processes()
-            .filter(|process| process.parent().is_none())
+        self.processes().filter(|process| process.parent().is_none())
     }
 
     pub(crate) fn at(&self, index: NamespaceIndex) -> Namespace<'_> {
-        Namespace {
-            snapshot: self,
-            index,
-        }
+        Namespace { snapshot: self, index }
     }
 
     pub(crate) fn process_at(&self, index: ProcessIndex) -> Process<'_> {
-        Process {
-            snapshot: self,
-            index,
-        }
+        Process { snapshot: self, index }
     }
 
     #[expect(

@@ -163,10 +163,7 @@ impl Snapshot {
             skipped: doubt::parts_that_matter(types)
                 .filter(|part| !scope.parts.contains(*part))
                 .collect(),
-            skipped_types: types
-                .iter()
-                .filter(|it| !scope.types.contains(*it))
-                .collect(),
+            skipped_types: types.iter().filter(|it| !scope.types.contains(*it)).collect(),
         })
     }
 }

@@ -88,10 +88,6 @@ impl Kind {
                 None => Kind::Snapshot,
             });
         }
-        Ok(if lxkns.iter().any(Option::is_some) {
-            Kind::Lxkns
-        } else {
-            Kind::Foreign
-        })
+        Ok(if lxkns.iter().any(Option::is_some) { Kind::Lxkns } else { Kind::Foreign })
     }
 }

@@ -78,12 +78,7 @@ impl Instruction {
         } else {
             destination << 4 | source & 0xf
         };
-        Instruction {
-            code,
-            registers,
-            offset,
-            immediate,
-        }
+        Instruction { code, registers, offset, immediate }
     }
 
     /// The same instruction with another offset: for jumps whose target is known later.
@@ -144,12 +139,7 @@ pub fn load_iterator(
 pub fn verifier_log(instructions: &[Instruction], target: u32, licence: &CStr) -> String {
     let mut log = vec![0; 64 * 1024];
     // Too small a buffer is an error (ENOSPC) as well: all that matters is what was written.
-    drop(sys::bpf::load_iterator(
-        instructions,
-        target,
-        licence,
-        &mut log,
-    ));
+    drop(sys::bpf::load_iterator(instructions, target, licence, &mut log));
     let text = log.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(text).into_owned()
 }

@@ -47,19 +47,13 @@ fn any(namespaces: &[&Namespace], wanted: NamespaceType) -> bool {
 /// Has the calling thread enter namespaces, in this order.
 fn enter(namespaces: &[&Namespace]) -> Result<(), Error> {
     if any(namespaces, NamespaceType::Mnt) {
-        sys::own_directories().map_err(|source| Error::Call {
-            what: "get a root directory of one's own",
-            source,
-        })?;
+        sys::own_directories()
+            .map_err(|source| Error::Call { what: "get a root directory of one's own", source })?;
     }
-    namespaces
-        .iter()
-        .try_for_each(|namespace| enter_one(namespace))
+    namespaces.iter().try_for_each(|namespace| enter_one(namespace))
 }
 
 fn enter_one(namespace: &Namespace) -> Result<(), Error> {
-    move_into_link_name_space(namespace.as_fd(), None).map_err(|source| Error::Enter {
-        id: namespace.id(),
-        source,
-    })
+    move_into_link_name_space(namespace.as_fd(), None)
+        .map_err(|source| Error::Enter { id: namespace.id(), source })
 }

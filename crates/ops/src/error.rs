@@ -165,10 +165,7 @@ impl Error {
     /// assert!(error.is_gone());
     /// ```
     pub fn is_gone(&self) -> bool {
-        matches!(
-            self.errno(),
-            Some(Errno::NOENT | Errno::SRCH | Errno::STALE)
-        )
+        matches!(self.errno(), Some(Errno::NOENT | Errno::SRCH | Errno::STALE))
     }
 
     /// Whether there is nothing of the kind that was asked for.
@@ -204,9 +201,6 @@ impl Error {
     /// assert!(!error.is_unsupported());
     /// ```
     pub fn is_unsupported(&self) -> bool {
-        matches!(
-            self.errno(),
-            Some(Errno::NOTTY | Errno::NOSYS | Errno::OPNOTSUPP)
-        )
+        matches!(self.errno(), Some(Errno::NOTTY | Errno::NOSYS | Errno::OPNOTSUPP))
     }
 }

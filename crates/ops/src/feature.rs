@@ -221,10 +221,7 @@ fn time_namespaces() -> Result<(), Error> {
     match own(NamespaceType::Time) {
         Err(error) if error.errno() == Some(Errno::NOENT) => {
             own(NamespaceType::User)?;
-            Err(Error::Call {
-                what: "find time namespaces",
-                source: Errno::OPNOTSUPP,
-            })
+            Err(Error::Call { what: "find time namespaces", source: Errno::OPNOTSUPP })
         }
         other => other.map(drop),
     }
@@ -239,25 +236,14 @@ fn cached_open() -> Result<(), Error> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     match openat2(CWD, c"/", flags, Mode::empty(), ResolveFlags::CACHED) {
         Ok(_) | Err(Errno::AGAIN) => Ok(()),
-        Err(source) => Err(Error::Call {
-            what: "open a path without waiting",
-            source,
-        }),
+        Err(source) => Err(Error::Call { what: "open a path without waiting", source }),
     }
 }
 
 fn socket_cookies() -> Result<(), Error> {
     use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
-    let socket = socket_with(
-        AddressFamily::UNIX,
-        SocketType::DGRAM,
-        SocketFlags::CLOEXEC,
-        None,
-    );
-    let socket = socket.map_err(|source| Error::Call {
-        what: "create a socket",
-        source,
-    })?;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None);
+    let socket = socket.map_err(|source| Error::Call { what: "create a socket", source })?;
     socket::cookie(&socket).map(drop)
 }
 

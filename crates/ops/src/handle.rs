@@ -9,10 +9,7 @@ use crate::{Error, Namespace, Reference};
 /// Opens the namespace with this 64-bit id, and makes sure that it is the one.
 pub(crate) fn open(unique_id: u64, id: Option<NamespaceId>) -> Result<Namespace, Error> {
     let reference = || Reference::UniqueId(unique_id, id);
-    let failed = |source| Error::Open {
-        reference: reference(),
-        source,
-    };
+    let failed = |source| Error::Open { reference: reference(), source };
     // Also where there are no handles at all, nsfs may have inodes beyond 32 bits some day.
     let inode =
         u32::try_from(id.map_or(0, NamespaceId::inode)).map_err(|_| failed(Errno::STALE))?;
@@ -26,11 +23,7 @@ pub(crate) fn open(unique_id: u64, id: Option<NamespaceId>) -> Result<Namespace,
     })?;
     let namespace = Namespace::checked(fd, reference)?;
     let is_it = namespace.unique_id()? == unique_id && id.is_none_or(|id| id == namespace.id());
-    if is_it {
-        Ok(namespace)
-    } else {
-        Err(failed(Errno::STALE))
-    }
+    if is_it { Ok(namespace) } else { Err(failed(Errno::STALE)) }
 }
 
 /// Whether the kernel needs no more than the 64-bit id, tried with one that certainly exists.

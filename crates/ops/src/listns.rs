@@ -40,10 +40,8 @@ pub fn all(types: NamespaceTypes) -> Result<Vec<u64>, Error> {
     if types.is_empty() {
         return Ok(Vec::new());
     }
-    complete(&Request::new(types.clone_flags())).map_err(|source| Error::Call {
-        what: "list the namespaces",
-        source,
-    })
+    complete(&Request::new(types.clone_flags()))
+        .map_err(|source| Error::Call { what: "list the namespaces", source })
 }
 
 /// Going on after a last id leaves some out (seen on 6.19 to 7.2), so all ids have to come at once.

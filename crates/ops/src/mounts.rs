@@ -236,17 +236,11 @@ pub fn describe(of: Of<'_>, mount: MountId) -> Result<Mount, Error> {
 }
 
 fn about_list(source: Errno) -> Error {
-    Error::Call {
-        what: "list the mounts of a mount namespace",
-        source,
-    }
+    Error::Call { what: "list the mounts of a mount namespace", source }
 }
 
 fn about_mount(source: Errno) -> Error {
-    Error::Call {
-        what: "ask about a mount",
-        source,
-    }
+    Error::Call { what: "ask about a mount", source }
 }
 
 /// Whether the kernel has told all of this.
@@ -259,10 +253,7 @@ fn superblock_in(answer: &Answer<'_>) -> Result<Superblock, Errno> {
         return Err(Errno::OPNOTSUPP);
     }
     let head = &answer.head;
-    Ok(Superblock {
-        magic: head.sb_magic,
-        device: makedev(head.sb_dev_major, head.sb_dev_minor),
-    })
+    Ok(Superblock { magic: head.sb_magic, device: makedev(head.sb_dev_major, head.sb_dev_minor) })
 }
 
 fn mount_in(answer: &Answer<'_>) -> Result<Mount, Errno> {

@@ -171,19 +171,11 @@ impl Namespace {
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
     pub fn expecting(fd: OwnedFd, expected: NamespaceId) -> Result<Namespace, Error> {
-        let failed = |source| Error::Ask {
-            what: "inode",
-            id: expected,
-            source,
-        };
+        let failed = |source| Error::Ask { what: "inode", id: expected, source };
         let stat = fstat(&fd).map_err(failed)?;
         // All namespaces share one range of inodes, so device and inode tell the type, too.
         if Some(stat.st_dev) == Namespace::nsfs_device() && stat.st_ino == expected.inode() {
-            return Ok(Namespace {
-                fd,
-                id: expected,
-                device: stat.st_dev,
-            });
+            return Ok(Namespace { fd, id: expected, device: stat.st_dev });
         }
         // Where there is no `/proc`, nobody knows that device.
         let found = Namespace::from_fd(fd)?;
@@ -228,20 +220,13 @@ impl Namespace {
         reference: impl Fn() -> Reference,
     ) -> Result<Namespace, Error> {
         if !Namespace::is_nsfs(&fd) {
-            return Err(Error::NotNamespace {
-                reference: reference(),
-            });
+            return Err(Error::NotNamespace { reference: reference() });
         }
-        let failed = |source| Error::Open {
-            reference: reference(),
-            source,
-        };
+        let failed = |source| Error::Open { reference: reference(), source };
         // nsfs has other files, too (pidfds before Linux 6.9 were on anon_inodefs, so not those).
         let flag = nsfs::namespace_type(&fd).map_err(failed)?;
-        let namespace_type =
-            NamespaceType::from_clone_flag(flag).ok_or_else(|| Error::NotNamespace {
-                reference: reference(),
-            })?;
+        let namespace_type = NamespaceType::from_clone_flag(flag)
+            .ok_or_else(|| Error::NotNamespace { reference: reference() })?;
         Namespace::of_type(fd, namespace_type).map_err(failed)
     }
 
@@ -249,11 +234,7 @@ impl Namespace {
     pub(crate) fn of_type(fd: OwnedFd, namespace_type: NamespaceType) -> Result<Namespace, Errno> {
         let stat = fstat(&fd)?;
         let id = NamespaceId::new(namespace_type, stat.st_ino).ok_or(Errno::BADF)?;
-        Ok(Namespace {
-            fd,
-            id,
-            device: stat.st_dev,
-        })
+        Ok(Namespace { fd, id, device: stat.st_dev })
     }
 
     /// Opens it once more, independently of this one.
@@ -271,10 +252,8 @@ impl Namespace {
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
     pub fn try_clone(&self) -> Result<Namespace, Error> {
-        let fd = rustix::io::fcntl_dupfd_cloexec(&self.fd, 0).map_err(|source| Error::Call {
-            what: "duplicate a file descriptor",
-            source,
-        })?;
+        let fd = rustix::io::fcntl_dupfd_cloexec(&self.fd, 0)
+            .map_err(|source| Error::Call { what: "duplicate a file descriptor", source })?;
         Ok(Namespace { fd, ..*self })
     }
 
@@ -382,9 +361,7 @@ impl Namespace {
     /// ```
     #[doc(alias = "NS_GET_OWNER_UID")]
     pub fn creator(&self) -> Result<Uid, Error> {
-        nsfs::owner_uid(&self.fd)
-            .map(Uid)
-            .map_err(|source| self.no_relation("creator", source))
+        nsfs::owner_uid(&self.fd).map(Uid).map_err(|source| self.no_relation("creator", source))
     }
 
     /// The kernel says EPERM both if there is nothing and if there is something that it does not
@@ -432,11 +409,7 @@ impl Namespace {
     }
 
     fn ask(&self, what: &'static str, source: Errno) -> Error {
-        Error::Ask {
-            what,
-            id: self.id,
-            source,
-        }
+        Error::Ask { what, id: self.id, source }
     }
 }
 

@@ -30,13 +30,8 @@ use crate::{Error, Namespace};
 /// ```
 #[doc(alias = "pidfd_open")]
 pub fn of_process(pid: Pid) -> Result<OwnedFd, Error> {
-    let failed = |source| Error::Call {
-        what: "open a pidfd",
-        source,
-    };
-    let raw = i32::try_from(pid.0)
-        .ok()
-        .and_then(rustix::process::Pid::from_raw);
+    let failed = |source| Error::Call { what: "open a pidfd", source };
+    let raw = i32::try_from(pid.0).ok().and_then(rustix::process::Pid::from_raw);
     let pid = raw.ok_or_else(|| failed(Errno::SRCH))?;
     rustix::process::pidfd_open(pid, PidfdFlags::empty()).map_err(failed)
 }
@@ -61,10 +56,8 @@ pub fn of_process(pid: Pid) -> Result<OwnedFd, Error> {
 /// ```
 #[doc(alias = "PIDFD_THREAD")]
 pub fn of_thread(tid: Pid) -> Result<OwnedFd, Error> {
-    process::pidfd_open_thread(tid.0).map_err(|source| Error::Call {
-        what: "open a pidfd of a thread",
-        source,
-    })
+    process::pidfd_open_thread(tid.0)
+        .map_err(|source| Error::Call { what: "open a pidfd of a thread", source })
 }
 
 /// Opens the namespace of this type that the process (or thread) behind a pidfd is joined to.
@@ -88,10 +81,8 @@ pub fn of_thread(tid: Pid) -> Result<OwnedFd, Error> {
 /// ```
 #[doc(alias = "PIDFD_GET_NET_NAMESPACE")]
 pub fn namespace(pidfd: impl AsFd, namespace_type: NamespaceType) -> Result<Namespace, Error> {
-    let failed = |source| Error::Call {
-        what: "open a namespace of the process behind a pidfd",
-        source,
-    };
+    let failed =
+        |source| Error::Call { what: "open a namespace of the process behind a pidfd", source };
     match process::namespace(&pidfd, namespace_type) {
         Ok(fd) => Namespace::from_fd(fd),
         Err(Errno::NOTTY) => {
@@ -110,9 +101,7 @@ fn pid_of(pidfd: BorrowedFd<'_>) -> Result<Pid, Errno> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::BADF))?;
     let pid = text.lines().find_map(|line| line.strip_prefix("Pid:"));
-    let pid: i64 = pid
-        .and_then(|pid| pid.trim().parse().ok())
-        .ok_or(Errno::BADF)?;
+    let pid: i64 = pid.and_then(|pid| pid.trim().parse().ok()).ok_or(Errno::BADF)?;
     // 0: in another PID namespace; -1: gone.
     match u32::try_from(pid) {
         Ok(0) | Err(_) => Err(Errno::SRCH),
@@ -151,10 +140,7 @@ fn still_lives(pidfd: BorrowedFd<'_>) -> Result<(), Errno> {
 /// ```
 #[doc(alias = "pidfd_getfd")]
 pub fn get_fd(pidfd: impl AsFd, fd: u32) -> Result<OwnedFd, Error> {
-    let failed = |source| Error::Call {
-        what: "get a file descriptor of a process",
-        source,
-    };
+    let failed = |source| Error::Call { what: "get a file descriptor of a process", source };
     let fd = i32::try_from(fd).map_err(|_| failed(Errno::BADF))?;
     rustix::process::pidfd_getfd(pidfd, fd, PidfdGetfdFlags::empty()).map_err(failed)
 }
@@ -178,8 +164,6 @@ pub fn get_fd(pidfd: impl AsFd, fd: u32) -> Result<OwnedFd, Error> {
 /// ```
 #[doc(alias = "kcmp")]
 pub fn share_files(one: Pid, other: Pid) -> Result<bool, Error> {
-    process::share_files(one.0, other.0).map_err(|source| Error::Call {
-        what: "compare file tables",
-        source,
-    })
+    process::share_files(one.0, other.0)
+        .map_err(|source| Error::Call { what: "compare file tables", source })
 }

@@ -33,34 +33,19 @@ pub struct Portable {
     #[cfg_attr(feature = "serde", serde(rename = "type"))]
     pub namespace_type: NamespaceType,
     /// Its inode on nsfs.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub inode: Option<u64>,
     /// Its 64-bit id, see [`Namespace::unique_id`].
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub unique_id: Option<u64>,
     /// The path of a file that refers to it.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub path: Option<PathBuf>,
     /// A process that is joined to it.
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub pid: Option<Pid>,
     /// When that process started, in clock ticks since boot, see proc_pid_stat(5).
-    #[cfg_attr(
-        feature = "serde",
-        serde(default, skip_serializing_if = "Option::is_none")
-    )]
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub start_time: Option<u64>,
 }
 
@@ -173,10 +158,7 @@ impl Portable {
     pub fn at_path(path: impl Into<PathBuf>) -> Result<Portable, Error> {
         let path = path.into();
         let namespace = Namespace::at_path(&path)?;
-        Ok(Portable {
-            path: Some(path),
-            ..Portable::of(&namespace)
-        })
+        Ok(Portable { path: Some(path), ..Portable::of(&namespace) })
     }
 
     /// Opens the namespace, and verifies every fact.
@@ -233,14 +215,10 @@ impl Portable {
     }
 
     fn open_by_id(&self) -> Result<Namespace, Error> {
-        let id = self
-            .inode
-            .and_then(|inode| NamespaceId::new(self.namespace_type, inode));
+        let id = self.inode.and_then(|inode| NamespaceId::new(self.namespace_type, inode));
         match self.unique_id {
             Some(unique_id) => Reference::UniqueId(unique_id, id).open_as(self.namespace_type),
-            None => Err(Error::Nowhere {
-                namespace_type: self.namespace_type,
-            }),
+            None => Err(Error::Nowhere { namespace_type: self.namespace_type }),
         }
     }
 }
@@ -249,11 +227,7 @@ fn agree<T: PartialEq + fmt::Display>(fact: Fact, expected: &T, found: &T) -> Re
     if expected == found {
         return Ok(());
     }
-    Err(Error::Differs {
-        fact,
-        expected: expected.to_string(),
-        found: found.to_string(),
-    })
+    Err(Error::Differs { fact, expected: expected.to_string(), found: found.to_string() })
 }
 
 /// A process, by its directory in /proc: which stays its own, whoever gets its PID afterwards.
@@ -268,20 +242,13 @@ impl Process {
         let reference = Reference::Process(pid, namespace_type);
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match openat(CWD, format!("/proc/{pid}"), flags, Mode::empty()) {
-            Ok(directory) => Ok(Process {
-                directory,
-                reference,
-                namespace_type,
-            }),
+            Ok(directory) => Ok(Process { directory, reference, namespace_type }),
             Err(source) => Err(Error::Open { reference, source }),
         }
     }
 
     fn failed(&self, source: Errno) -> Error {
-        Error::Open {
-            reference: self.reference.clone(),
-            source,
-        }
+        Error::Open { reference: self.reference.clone(), source }
     }
 
     fn namespace(&self) -> Result<Namespace, Error> {
@@ -298,10 +265,8 @@ impl Process {
         let length = openat(&self.directory, "stat", flags, Mode::empty())
             .and_then(|file| rustix::io::read(file, &mut text))
             .map_err(|source| self.failed(source))?;
-        start_time(text.get(..length).unwrap_or_default()).ok_or(Error::Unverifiable {
-            fact: Fact::StartTime,
-            source: Errno::BADMSG,
-        })
+        start_time(text.get(..length).unwrap_or_default())
+            .ok_or(Error::Unverifiable { fact: Fact::StartTime, source: Errno::BADMSG })
     }
 }
 
@@ -309,10 +274,7 @@ impl Process {
 fn start_time(stat: &[u8]) -> Option<u64> {
     let end_of_name = stat.iter().rposition(|byte| *byte == b')')?;
     let rest = stat.get(end_of_name + 1..)?;
-    let field = str::from_utf8(rest)
-        .ok()?
-        .split_ascii_whitespace()
-        .nth(19)?;
+    let field = str::from_utf8(rest).ok()?.split_ascii_whitespace().nth(19)?;
     field.parse().ok()
 }
 

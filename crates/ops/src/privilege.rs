@@ -104,10 +104,7 @@ pub fn give_up_privileges() -> Result<(), Error> {
 }
 
 fn failed(source: Errno) -> Error {
-    Error::Call {
-        what: "do without privileges",
-        source,
-    }
+    Error::Call { what: "do without privileges", source }
 }
 
 /// The privileges of this thread, put away until this is dropped.
@@ -119,13 +116,7 @@ impl Lent {
     fn new() -> Result<Lent, Errno> {
         let sets = capabilities(None)?;
         let lent = Lent { sets };
-        set_capabilities(
-            None,
-            CapabilitySets {
-                effective: CapabilitySet::empty(),
-                ..sets
-            },
-        )?;
+        set_capabilities(None, CapabilitySets { effective: CapabilitySet::empty(), ..sets })?;
         // These say nothing of whether they worked; a second question does.
         let (user, group) = (getuid(), getgid());
         process::set_fs_gid(group.as_raw())?;

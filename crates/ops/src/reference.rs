@@ -64,31 +64,19 @@ impl Reference {
             return match self {
                 Reference::UniqueId(unique_id, id) => handle::open(*unique_id, *id),
                 Reference::PathIn(mount_namespace, path) => self.open_in(mount_namespace, path),
-                _ => Err(Error::NotNamespace {
-                    reference: self.clone(),
-                }),
+                _ => Err(Error::NotNamespace { reference: self.clone() }),
             };
         };
         // Blocking is for FIFOs, devices and the like, which anybody may have put there.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-        let failed = |source| Error::Open {
-            reference: self.clone(),
-            source,
-        };
+        let failed = |source| Error::Open { reference: self.clone(), source };
         let path = CString::new(path.into_os_string().into_encoded_bytes())
             .map_err(|_| failed(Errno::INVAL))?;
         // Look before opening: a device's open may have effects.
-        let place = openat(
-            CWD,
-            path.as_c_str(),
-            OFlags::PATH | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
-        .map_err(failed)?;
+        let place = openat(CWD, path.as_c_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
+            .map_err(failed)?;
         if !Namespace::is_nsfs(&place) {
-            return Err(Error::NotNamespace {
-                reference: self.clone(),
-            });
+            return Err(Error::NotNamespace { reference: self.clone() });
         }
         drop(place);
         let fd = openat(CWD, path.as_c_str(), flags, Mode::empty()).map_err(failed)?;
@@ -122,19 +110,12 @@ impl Reference {
         if namespace.id().namespace_type() == expected {
             return Ok(namespace);
         }
-        Err(Error::WrongType {
-            reference: self.clone(),
-            found: namespace.id(),
-            expected,
-        })
+        Err(Error::WrongType { reference: self.clone(), found: namespace.id(), expected })
     }
 
     /// Looks into the mount namespace from outside.
     fn open_in(&self, mount_namespace: &Reference, path: &Path) -> Result<Namespace, Error> {
-        let failed = |source| Error::Open {
-            reference: self.clone(),
-            source,
-        };
+        let failed = |source| Error::Open { reference: self.clone(), source };
         let mount_namespace = mount_namespace.open_as(NamespaceType::Mnt)?;
         let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = openat(CWD, c"/proc", directory, Mode::empty()).map_err(failed)?;
@@ -143,9 +124,7 @@ impl Reference {
         let opened = open_in(&root, &path, PATIENCE);
         let place = opened.map_err(|error| failed(error.errno().unwrap_or(Errno::IO)))?;
         if !Namespace::is_nsfs(&place) {
-            return Err(Error::NotNamespace {
-                reference: self.clone(),
-            });
+            return Err(Error::NotNamespace { reference: self.clone() });
         }
         let again = format!("thread-self/fd/{}", place.as_raw_fd());
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
@@ -212,10 +191,7 @@ impl fmt::Display for Reference {
                 write!(f, "the {ns_type} namespace of process {pid}")
             }
             Reference::Thread(pid, tid, ns_type) => {
-                write!(
-                    f,
-                    "the {ns_type} namespace of thread {tid} of process {pid}"
-                )
+                write!(f, "the {ns_type} namespace of thread {tid} of process {pid}")
             }
             Reference::ChildrenOf(pid, ns_type) => {
                 write!(f, "the {ns_type} namespace for children of process {pid}")

@@ -167,10 +167,7 @@ impl Asker {
 }
 
 fn failed(source: Errno) -> Error {
-    Error::Call {
-        what: "ask files of another process",
-        source,
-    }
+    Error::Call { what: "ask files of another process", source }
 }
 
 /// The device number of all sockets, as in `st_dev`: what else looks like one is a name in some

@@ -98,10 +98,7 @@ pub fn root_of(mount_namespace: &Namespace) -> Result<OwnedFd, Error> {
 }
 
 fn failed(source: Errno) -> Error {
-    Error::Call {
-        what: "look into a mount namespace",
-        source,
-    }
+    Error::Call { what: "look into a mount namespace", source }
 }
 
 /// Opens `path` with `O_PATH`, as it is in the file tree below `root`, and never outside of it:
@@ -131,10 +128,7 @@ fn failed(source: Errno) -> Error {
 /// ```
 #[doc(alias = "openat2")]
 pub fn open_in(root: impl AsFd, path: &CStr, limit: Duration) -> Result<OwnedFd, Error> {
-    let failed = |source| Error::Call {
-        what: "open a path in another mount namespace",
-        source,
-    };
+    let failed = |source| Error::Call { what: "open a path in another mount namespace", source };
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::CACHED;
     match openat2(&root, path, flags, Mode::empty(), resolve) {

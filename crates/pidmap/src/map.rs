@@ -51,9 +51,7 @@ impl<'s> PidMap<'s> {
     /// in `from` or in any namespace below, so `to` may be above `from` as well as below.
     pub fn translate(&self, pid: Pid, from: NamespaceId, to: NamespaceId) -> Option<Pid> {
         let process = self.process(pid, from)?;
-        self.pids(process)
-            .find(|(namespace, _)| namespace.id() == to)
-            .map(|(_, pid)| pid)
+        self.pids(process).find(|(namespace, _)| namespace.id() == to).map(|(_, pid)| pid)
     }
 
     /// The process that has this PID in this PID namespace.
@@ -78,14 +76,8 @@ impl<'s> PidMap<'s> {
         let listed = process.pids()?;
         let is_real = listed.first() == Some(&process.pid()) && !listed.contains(&Pid(0));
         let own = process.namespace(NamespaceType::Pid);
-        let mut upwards = own
-            .into_iter()
-            .flat_map(|own| iter::once(own).chain(own.ancestors()));
-        let mut levels: Vec<_> = listed
-            .iter()
-            .rev()
-            .map(|pid| (upwards.next(), *pid))
-            .collect();
+        let mut upwards = own.into_iter().flat_map(|own| iter::once(own).chain(own.ancestors()));
+        let mut levels: Vec<_> = listed.iter().rev().map(|pid| (upwards.next(), *pid)).collect();
         levels.reverse();
         if let (Some(outermost), Some((first, _))) = (self.outermost, levels.first_mut()) {
             first.get_or_insert(outermost);
@@ -93,10 +85,7 @@ impl<'s> PidMap<'s> {
         // The first of the list is for the outermost namespace, and no other one is.
         let fits = self.outermost.is_none_or(|outermost| {
             let is_outermost = |(namespace, _): &(Option<_>, Pid)| *namespace == Some(outermost);
-            levels
-                .iter()
-                .enumerate()
-                .all(|(index, level)| is_outermost(level) == (index == 0))
+            levels.iter().enumerate().all(|(index, level)| is_outermost(level) == (index == 0))
         });
         (is_real && fits).then_some(levels)
     }
@@ -105,17 +94,13 @@ impl<'s> PidMap<'s> {
     pub(crate) fn all_pids(&self, process: Process<'s>) -> Option<Vec<(Namespace<'s>, Pid)>> {
         process.joined().get(NamespaceType::Pid)?;
         let levels = self.levels(process)?.into_iter();
-        levels
-            .map(|(namespace, pid)| Some((namespace?, pid)))
-            .collect()
+        levels.map(|(namespace, pid)| Some((namespace?, pid))).collect()
     }
 
     fn known_pids(&self, process: Process<'s>) -> Vec<(Namespace<'s>, Pid)> {
         let here = || vec![(self.outermost, process.pid())];
         let levels = self.levels(process).unwrap_or_else(here).into_iter();
-        levels
-            .filter_map(|(namespace, pid)| Some((namespace?, pid)))
-            .collect()
+        levels.filter_map(|(namespace, pid)| Some((namespace?, pid))).collect()
     }
 
     pub(crate) fn snapshot(&self) -> &'s Snapshot {

@@ -77,11 +77,7 @@ impl Capability {
 
     /// The capability of this number, 0 to 63.
     pub const fn new(number: u8) -> Option<Capability> {
-        if number < 64 {
-            Some(Capability(number))
-        } else {
-            None
-        }
+        if number < 64 { Some(Capability(number)) } else { None }
     }
 
     /// Its number.
@@ -108,10 +104,7 @@ impl FromStr for Capability {
         let name = text.strip_prefix("cap_").ok_or_else(unknown)?;
         let number = match NAMES.iter().position(|known| *known == name) {
             Some(number) => u8::try_from(number).ok(),
-            None => name
-                .parse()
-                .ok()
-                .filter(|number| usize::from(*number) >= NAMES.len()),
+            None => name.parse().ok().filter(|number| usize::from(*number) >= NAMES.len()),
         };
         number.and_then(Capability::new).ok_or_else(unknown)
     }
@@ -152,27 +145,19 @@ impl Capabilities {
 
     /// The capabilities in the set, by number.
     pub fn iter(self) -> impl Iterator<Item = Capability> {
-        (0..64)
-            .map(Capability)
-            .filter(move |capability| self.contains(*capability))
+        (0..64).map(Capability).filter(move |capability| self.contains(*capability))
     }
 }
 
 impl FromIterator<Capability> for Capabilities {
     fn from_iter<I: IntoIterator<Item = Capability>>(capabilities: I) -> Self {
-        Capabilities(
-            capabilities
-                .into_iter()
-                .fold(0, |bits, capability| bits | 1 << capability.0),
-        )
+        Capabilities(capabilities.into_iter().fold(0, |bits, capability| bits | 1 << capability.0))
     }
 }
 
 impl fmt::Debug for Capabilities {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.iter().map(|capability| capability.to_string()))
-            .finish()
+        f.debug_set().entries(self.iter().map(|capability| capability.to_string())).finish()
     }
 }
 

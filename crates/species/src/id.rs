@@ -24,10 +24,7 @@ impl NamespaceId {
     /// gives out.
     pub const fn new(namespace_type: NamespaceType, inode: u64) -> Option<NamespaceId> {
         match NonZeroU64::new(inode) {
-            Some(inode) => Some(NamespaceId {
-                namespace_type,
-                inode,
-            }),
+            Some(inode) => Some(NamespaceId { namespace_type, inode }),
             None => None,
         }
     }
@@ -50,9 +47,8 @@ impl NamespaceId {
         let colon = text.iter().position(|&byte| byte == b':')?;
         let (name, rest) = text.split_at(colon);
         let digits = rest.strip_prefix(b":[")?.strip_suffix(b"]")?;
-        let namespace_type = NamespaceType::ALL
-            .into_iter()
-            .find(|ns_type| ns_type.name().as_bytes() == name)?;
+        let namespace_type =
+            NamespaceType::ALL.into_iter().find(|ns_type| ns_type.name().as_bytes() == name)?;
         NamespaceId::new(namespace_type, decimal(digits)?)
     }
 }
@@ -82,9 +78,7 @@ impl FromStr for NamespaceId {
             return Ok(id);
         }
         // The type first, so that `foo:[1]` is told what is wrong with it.
-        let (name, _) = text
-            .split_once(':')
-            .ok_or_else(|| ParseError::Malformed(text.into()))?;
+        let (name, _) = text.split_once(':').ok_or_else(|| ParseError::Malformed(text.into()))?;
         name.parse::<NamespaceType>()?;
         Err(ParseError::Malformed(text.into()))
     }
@@ -107,10 +101,7 @@ impl fmt::Display for ParseError {
         match self {
             ParseError::UnknownType(text) => write!(f, "unknown namespace type {text:?}"),
             ParseError::Malformed(text) => {
-                write!(
-                    f,
-                    "malformed namespace {text:?}, expected something like net:[4026531840]"
-                )
+                write!(f, "malformed namespace {text:?}, expected something like net:[4026531840]")
             }
             ParseError::UnknownCapability(text) => write!(f, "unknown capability {text:?}"),
         }
@@ -128,10 +119,7 @@ mod tests {
     #[test]
     fn links_are_read_exactly() {
         let id = NamespaceId::from_link(b"time:[4026531834]").unwrap();
-        assert_eq!(
-            (id.namespace_type(), id.inode()),
-            (NamespaceType::Time, 4026531834)
-        );
+        assert_eq!((id.namespace_type(), id.inode()), (NamespaceType::Time, 4026531834));
         let bad: [&[u8]; 14] = [
             b"",
             b":",
@@ -149,12 +137,7 @@ mod tests {
             b"net:[18446744073709551616]",
         ];
         for text in bad {
-            assert_eq!(
-                NamespaceId::from_link(text),
-                None,
-                "{}",
-                text.escape_ascii()
-            );
+            assert_eq!(NamespaceId::from_link(text), None, "{}", text.escape_ascii());
         }
         assert!(NamespaceId::from_link(b"net:[18446744073709551615]").is_some());
     }
@@ -162,10 +145,7 @@ mod tests {
     #[test]
     fn errors_name_what_is_wrong() {
         let check = |text: &str, message: &str| {
-            assert_eq!(
-                text.parse::<NamespaceId>().unwrap_err().to_string(),
-                message
-            );
+            assert_eq!(text.parse::<NamespaceId>().unwrap_err().to_string(), message);
         };
         check("foo:[1]", "unknown namespace type \"foo\"");
         let malformed = "malformed namespace \"net:\", expected something like net:[4026531840]";
@@ -179,10 +159,7 @@ mod tests {
         let mut ids = ["uts:[1]", "net:[20]", "net:[3]", "cgroup:[9]"]
             .map(|text| text.parse::<NamespaceId>().unwrap());
         ids.sort();
-        assert_eq!(
-            ids.map(|id| id.to_string()),
-            ["cgroup:[9]", "net:[3]", "net:[20]", "uts:[1]"]
-        );
+        assert_eq!(ids.map(|id| id.to_string()), ["cgroup:[9]", "net:[3]", "net:[20]", "uts:[1]"]);
     }
 
     proptest! {

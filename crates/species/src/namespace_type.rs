@@ -127,9 +127,7 @@ impl NamespaceType {
 
     /// The type with this `CLONE_NEW…` flag.
     pub fn from_clone_flag(flag: u32) -> Option<NamespaceType> {
-        NamespaceType::ALL
-            .into_iter()
-            .find(|ns_type| ns_type.clone_flag() == flag)
+        NamespaceType::ALL.into_iter().find(|ns_type| ns_type.clone_flag() == flag)
     }
 
     /// The inode of the initial namespace of this type, where the kernel fixes it.
@@ -177,10 +175,7 @@ mod tests {
         for (index, ns_type) in NamespaceType::ALL.into_iter().enumerate() {
             assert_eq!(ns_type.index(), index);
             assert_eq!(ns_type.name().parse(), Ok(ns_type));
-            assert_eq!(
-                NamespaceType::from_clone_flag(ns_type.clone_flag()),
-                Some(ns_type)
-            );
+            assert_eq!(NamespaceType::from_clone_flag(ns_type.clone_flag()), Some(ns_type));
             assert_eq!(ns_type.proc_file(), format!("ns/{ns_type}"));
         }
         assert!(NamespaceType::ALL.is_sorted_by_key(|ns_type| ns_type.name()));
@@ -189,10 +184,7 @@ mod tests {
     #[test]
     fn unknown_names_are_refused() {
         for bad in ["", "Net", "mount", "net ", "zip"] {
-            assert_eq!(
-                bad.parse::<NamespaceType>(),
-                Err(ParseError::UnknownType(bad.into()))
-            );
+            assert_eq!(bad.parse::<NamespaceType>(), Err(ParseError::UnknownType(bad.into())));
         }
     }
 }

@@ -39,11 +39,6 @@ mod tests {
             (id, NamespaceType::Net)
         );
         let error = serde_json::from_str::<NamespaceId>(r#""zip:[1]""#).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("unknown namespace type \"zip\""),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("unknown namespace type \"zip\""), "{error}");
     }
 }

@@ -36,15 +36,12 @@ impl NamespaceTypes {
 
     /// The types in the set, in the order of [`NamespaceType::ALL`].
     pub fn iter(self) -> impl Iterator<Item = NamespaceType> {
-        NamespaceType::ALL
-            .into_iter()
-            .filter(move |ns_type| self.contains(*ns_type))
+        NamespaceType::ALL.into_iter().filter(move |ns_type| self.contains(*ns_type))
     }
 
     /// The `CLONE_NEW…` flags of all types in the set.
     pub fn clone_flags(self) -> u32 {
-        self.iter()
-            .fold(0, |flags, ns_type| flags | ns_type.clone_flag())
+        self.iter().fold(0, |flags, ns_type| flags | ns_type.clone_flag())
     }
 }
 

@@ -33,10 +33,7 @@ pub fn lxkns(bytes: &[u8]) {
     let mut document_again = Vec::new();
     let written = again.map(|it| wire::lxkns::write(&it, &mut document_again, Layout::Compact));
     assert!(matches!(written, Ok(Ok(()))), "{written:?}");
-    assert_eq!(
-        String::from_utf8_lossy(&document),
-        String::from_utf8_lossy(&document_again)
-    );
+    assert_eq!(String::from_utf8_lossy(&document), String::from_utf8_lossy(&document_again));
     look_at_all(&read);
 }
 

@@ -96,11 +96,7 @@ fn every_target_survives_its_seeds_and_variations_of_them() {
             target(seed);
         }
         let changes = vec(change(seeds.clone()), 1..6);
-        let config = Config {
-            cases,
-            failure_persistence: None,
-            ..Config::default()
-        };
+        let config = Config { cases, failure_persistence: None, ..Config::default() };
         let tried =
             TestRunner::new(config).run(&(select(seeds), changes), |(mut text, changes)| {
                 changes.into_iter().for_each(|it| it.apply(&mut text));

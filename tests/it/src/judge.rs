@@ -89,50 +89,23 @@ impl Judge {
         // Parents write down what has become of their children, and maybe before these have.
         let is_birth = |entry: &&Entry| matches!(entry, Entry::Born { .. });
         let (births, others): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(is_birth);
-        births
-            .into_iter()
-            .chain(others)
-            .for_each(|entry| self.note(entry));
+        births.into_iter().chain(others).for_each(|entry| self.note(entry));
     }
 
     fn note(&mut self, entry: &Entry) {
         match *entry {
-            Entry::Born {
-                who,
-                of,
-                pid,
-                tid,
-                start_time,
-                at,
-            } => {
+            Entry::Born { who, of, pid, tid, start_time, at } => {
                 let time = Time { from: at, to: None };
-                let life = Life {
-                    of,
-                    pid,
-                    tid,
-                    start_time,
-                    time,
-                    facts: Vec::new(),
-                };
+                let life = Life { of, pid, tid, start_time, time, facts: Vec::new() };
                 self.lives.insert(who, life);
             }
-            Entry::Began {
-                who,
-                fact,
-                namespace,
-                at,
-            } => {
+            Entry::Began { who, fact, namespace, at } => {
                 if let Some(life) = self.lives.get_mut(&who) {
                     let time = Time { from: at, to: None };
                     life.facts.push((fact, namespace, time));
                 }
             }
-            Entry::Ceased {
-                who,
-                fact,
-                namespace,
-                at,
-            } => {
+            Entry::Ceased { who, fact, namespace, at } => {
                 let facts = self.lives.get_mut(&who).map(|life| &mut life.facts);
                 let is = |known: &&mut (Fact, NamespaceId, Time)| {
                     known.0 == fact && known.1 == namespace && known.2.to.is_none()
@@ -141,16 +114,8 @@ impl Judge {
                     known.2.to = Some(at);
                 }
             }
-            Entry::Copied {
-                from,
-                to,
-                began,
-                ended,
-            } => {
-                let time = Time {
-                    from: began,
-                    to: Some(ended),
-                };
+            Entry::Copied { from, to, began, ended } => {
+                let time = Time { from: began, to: Some(ended) };
                 self.copies.push(Copy { from, to, time });
             }
             Entry::Died { who, at } => self.ends(who, at, |fact, namespace| {
@@ -207,13 +172,8 @@ impl Judge {
         for life in self.lives.values().filter(|life| life.time.meets(scan)) {
             by_tid.entry(life.tid).or_default().push(life);
         }
-        let mut hearing = Hearing {
-            judge: self,
-            by_tid,
-            scan,
-            judged: Judged::default(),
-            lies: Vec::new(),
-        };
+        let mut hearing =
+            Hearing { judge: self, by_tid, scan, judged: Judged::default(), lies: Vec::new() };
         for process in snapshot.processes() {
             hearing.process(process);
         }
@@ -286,10 +246,7 @@ impl<'j> Hearing<'j> {
             return;
         }
         self.judged.joined += 1;
-        if !lives
-            .iter()
-            .any(|life| life.was(Fact::Joined, id, self.scan))
-        {
+        if !lives.iter().any(|life| life.was(Fact::Joined, id, self.scan)) {
             let truth = self.truth(lives, |fact| fact == Fact::Joined, id);
             self.lies.push(format!("{} in {id}: {truth}", who()));
         }
@@ -301,10 +258,9 @@ impl<'j> Hearing<'j> {
             Holder::PendingChildren { pid, tid } => (*pid, *tid, Fact::Pending),
             Holder::Fd { pid, tid, fd } => (*pid, *tid, Fact::Fd(*fd)),
             Holder::Socket { pid, tid, fd } => (*pid, *tid, Fact::Socket(*fd)),
-            Holder::BindMount {
-                mount_namespace: Some(here),
-                path,
-            } => return self.mounted(neighbours, id, *here, path),
+            Holder::BindMount { mount_namespace: Some(here), path } => {
+                return self.mounted(neighbours, id, *here, path);
+            }
             _ => return,
         };
         let lives = self.lives(pid, tid.unwrap_or(pid), None);
@@ -316,8 +272,7 @@ impl<'j> Hearing<'j> {
             let truth = self.truth(&lives, |known| known == fact, id);
             let processes = self.lives(pid, pid, None);
             let whole = self.truth(&processes, |known| known == fact, id);
-            self.lies
-                .push(format!("{holder:?} of {id}: {truth}; the process {whole}"));
+            self.lies.push(format!("{holder:?} of {id}: {truth}; the process {whole}"));
         }
     }
 
@@ -342,10 +297,7 @@ impl<'j> Hearing<'j> {
             .iter()
             .map(|life| (life, life.facts.iter().filter(alike).collect::<Vec<_>>()))
             .map(|(life, facts)| {
-                format!(
-                    "{} of {} {:?} {facts:?}",
-                    life.start_time, life.of, life.time
-                )
+                format!("{} of {} {:?} {facts:?}", life.start_time, life.of, life.time)
             })
             .collect();
         format!("scanned {:?}, but {facts:?}", self.scan)

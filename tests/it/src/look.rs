@@ -57,10 +57,8 @@ pub fn snapshot_of(output: &Output) -> Snapshot {
     invariants(&snapshot);
     let itself = snapshot.host().scanner_pid;
     for namespace in snapshot.namespaces() {
-        let own = namespace
-            .holders()
-            .iter()
-            .find(|holder| itself.is_some() && holder.pid() == itself);
+        let own =
+            namespace.holders().iter().find(|holder| itself.is_some() && holder.pid() == itself);
         assert_eq!(own, None, "the scanner has seen itself at {namespace:?}");
     }
     snapshot
@@ -83,11 +81,7 @@ pub fn everywhere(check: impl Fn(&Snapshot)) {
 /// From here on an ordinary user: the one who runs the test, or nobody in particular if that is root.
 pub fn ordinary(script: Script) -> Script {
     const NOBODY: u32 = 65534;
-    if rustix::process::geteuid().is_root() {
-        script.become_user(NOBODY, NOBODY)
-    } else {
-        script
-    }
+    if rustix::process::geteuid().is_root() { script.become_user(NOBODY, NOBODY) } else { script }
 }
 
 /// What holds of every snapshot: nothing is counted twice or lost, and nobody is referred to who is
@@ -99,11 +93,7 @@ pub fn ordinary(script: Script) -> Script {
 #[track_caller]
 pub fn invariants(snapshot: &Snapshot) {
     let counts = snapshot.counts();
-    assert_eq!(
-        counts.listed,
-        counts.read + counts.unreadable + counts.vanished,
-        "{counts:?}"
-    );
+    assert_eq!(counts.listed, counts.read + counts.unreadable + counts.vanished, "{counts:?}");
     for gap in snapshot.gaps() {
         let examples = gap.examples.len() as u64;
         assert!(gap.count == 0 || examples <= gap.count, "{gap:?}");
@@ -122,11 +112,7 @@ pub fn invariants(snapshot: &Snapshot) {
     let has_mounts = snapshot.scope().types.contains(NamespaceType::Mnt);
     for namespace in snapshot.namespaces().filter(|_| has_mounts) {
         for holder in namespace.holders() {
-            if let Holder::BindMount {
-                mount_namespace: Some(id),
-                ..
-            } = holder
-            {
+            if let Holder::BindMount { mount_namespace: Some(id), .. } = holder {
                 assert!(snapshot.namespace(*id).is_some(), "{holder:?}");
             }
         }

@@ -27,9 +27,8 @@ pub fn possessions() -> Possessions {
         Err(error) => panic!("cannot read {folder}: {error}"),
     };
     let shown = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
-    let mut fds: Vec<String> = entries("/proc/self/fd")
-        .filter_map(|fd| read_link(fd).ok().map(shown))
-        .collect();
+    let mut fds: Vec<String> =
+        entries("/proc/self/fd").filter_map(|fd| read_link(fd).ok().map(shown)).collect();
     fds.sort();
     let tasks: Vec<_> = entries("/proc/self/task").collect();
     let children = tasks

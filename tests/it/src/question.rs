@@ -19,10 +19,7 @@ pub fn held<'s>(snapshot: &'s Snapshot, id: NamespaceId, expected: &[Holder]) ->
     };
     let holders = namespace.holders();
     for holder in expected {
-        assert!(
-            holders.contains(holder),
-            "{id} is not held by {holder:?}, but by {holders:?}"
-        );
+        assert!(holders.contains(holder), "{id} is not held by {holder:?}, but by {holders:?}");
     }
     let is_known = |pid| expected.iter().any(|holder| holder.pid() == Some(pid));
     for holder in holders {
@@ -32,10 +29,7 @@ pub fn held<'s>(snapshot: &'s Snapshot, id: NamespaceId, expected: &[Holder]) ->
             }
             _ => false,
         };
-        assert!(
-            passes_by || expected.contains(holder),
-            "{id} is also held by {holder:?}"
-        );
+        assert!(passes_by || expected.contains(holder), "{id} is also held by {holder:?}");
     }
     namespace
 }
@@ -71,8 +65,5 @@ pub fn assert_owner(namespace: Namespace<'_>, user: NamespaceId) {
 
 /// The gap of this kind, if there is one.
 pub fn gap(snapshot: &Snapshot, what: Missing, why: Reason) -> Option<&Gap> {
-    snapshot
-        .gaps()
-        .iter()
-        .find(|gap| gap.what == what && gap.why == why)
+    snapshot.gaps().iter().find(|gap| gap.what == what && gap.why == why)
 }

@@ -19,10 +19,7 @@ fn troubled() -> Child {
     let odd = Script::new().name("\x1b[1m \"\\\u{85}\n");
     Script::new()
         .in_new(User, |user| {
-            user.note("user", User)
-                .unshare([Net])
-                .note("net", Net)
-                .open_namespace(Net, 3)
+            user.note("user", User).unshare([Net]).note("net", Net).open_namespace(Net, 3)
         })
         .user_namespace()
         .unshare([Pid, Uts])
@@ -92,10 +89,7 @@ fn the_lxkns_format_says_who_is_where_and_who_owns_what() {
     let read = wire::read(&document).unwrap();
     let all = |snapshot: &Snapshot| snapshot.namespaces().map(relations).collect::<Vec<_>>();
     assert_eq!(all(&read), all(&snapshot));
-    for (pid, name) in [
-        (child.pid(), None),
-        (child.pid_of("odd"), Some("\x1b[1m \"\\\u{85}\n")),
-    ] {
+    for (pid, name) in [(child.pid(), None), (child.pid_of("odd"), Some("\x1b[1m \"\\\u{85}\n"))] {
         let (expected, found) = (snapshot.process(pid).unwrap(), read.process(pid).unwrap());
         assert_eq!(found.comm(), expected.comm());
         assert_eq!(found.start_time(), expected.start_time());
@@ -165,11 +159,7 @@ fn broken_documents_are_refused_in_one_line() {
     let refused = |name: &str, document: &[u8]| {
         fs::write(&file, document).unwrap();
         assert!(wire::read(document).is_err());
-        assert_failure(
-            &run(name, &[], &file),
-            1,
-            &["broken.json", "is no snapshot"],
-        );
+        assert_failure(&run(name, &[], &file), 1, &["broken.json", "is no snapshot"]);
     };
     let newer = br#"{"schema": "lxkns.snapshot/2"}"#;
     fs::write(&file, newer).unwrap();
@@ -177,13 +167,7 @@ fn broken_documents_are_refused_in_one_line() {
     assert_failure(&run("lsuns", &[], &file), 1, &parts);
     for document in [&compact, &lines, &lxkns(&snapshot)] {
         // All of the bytes up to the last bracket are needed.
-        for cut in [
-            0,
-            1,
-            document.len() / 3,
-            document.len() / 2,
-            document.len() - 2,
-        ] {
+        for cut in [0, 1, document.len() / 3, document.len() / 2, document.len() - 2] {
             refused("lsallns", &document[..cut]);
         }
         let mut flipped = document.clone();

@@ -21,36 +21,21 @@ fn barebones() {
 #[test]
 fn list() {
     need!(userns);
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Net, Uts])
-        .spawn()
-        .unwrap();
+    let child = Script::new().user_namespace().unshare([Net, Uts]).spawn().unwrap();
     let output = example("list").arg("net").output().unwrap();
     let text = stdout(&output);
     let (net, user) = (child.namespace(Net), child.namespace(User));
-    assert!(
-        text.contains(&format!("{net}\n    is owned by {user}\n")),
-        "{text}"
-    );
+    assert!(text.contains(&format!("{net}\n    is owned by {user}\n")), "{text}");
     assert!(!text.contains("\nuts:["), "{text}");
 }
 
 #[test]
 fn watch() {
     need!(userns);
-    let mut child = Script::new()
-        .user_namespace()
-        .pause()
-        .unshare([Uts])
-        .spawn()
-        .unwrap();
+    let mut child = Script::new().user_namespace().pause().unshare([Uts]).spawn().unwrap();
     let before = child.namespace(Uts);
-    let mut watching = example("watch")
-        .arg(child.pid().to_string())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut watching =
+        example("watch").arg(child.pid().to_string()).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
     let mut until = |expected: &str| {
         let found = lines.any(|line| line.unwrap() == expected);
@@ -67,34 +52,20 @@ fn watch() {
 #[test]
 fn ask() {
     need!(userns);
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Net])
-        .spawn()
-        .unwrap();
+    let child = Script::new().user_namespace().unshare([Net]).spawn().unwrap();
     let path = format!("/proc/{}/ns/net", child.pid());
     let output = example("ask").arg(path).output().unwrap();
     let (net, user) = (child.namespace(Net), child.namespace(User));
     let expected = format!("    is owned by {user}\n{user}\n");
     let text = stdout(&output);
-    assert!(
-        text.starts_with(&format!("{net}\n")) && text.contains(&expected),
-        "{text}"
-    );
+    assert!(text.starts_with(&format!("{net}\n")) && text.contains(&expected), "{text}");
 }
 
 #[test]
 fn enter() {
     need!(root);
     let child = Script::new().unshare([Net]).spawn().unwrap();
-    let output = example("enter")
-        .arg(child.pid().to_string())
-        .output()
-        .unwrap();
+    let output = example("enter").arg(child.pid().to_string()).output().unwrap();
     let expected = format!("in {}:\n    lo\n", child.namespace(Net));
-    assert!(
-        stdout(&output).starts_with(&expected),
-        "{}",
-        stdout(&output)
-    );
+    assert!(stdout(&output).starts_with(&expected), "{}", stdout(&output));
 }

@@ -14,13 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
 
 fn exec(arguments: &[&str], command: &[&str]) -> Output {
-    tool("lxkns")
-        .arg("exec")
-        .args(arguments)
-        .arg("--")
-        .args(command)
-        .output()
-        .unwrap()
+    tool("lxkns").arg("exec").args(arguments).arg("--").args(command).output().unwrap()
 }
 
 /// Checks in which namespace of this type a command finds itself.
@@ -77,17 +71,10 @@ fn what_only_an_fd_a_socket_or_a_nested_mount_holds() {
             outer
                 .note("outer", Mnt)
                 .mount("tmpfs", &dir, "")
-                .in_new(Net, |net| {
-                    net.note("mounted", Net)
-                        .bind_namespace(Net, dir.join("a net"))
-                })
+                .in_new(Net, |net| net.note("mounted", Net).bind_namespace(Net, dir.join("a net")))
                 .open_namespace(Mnt, 5)
         })
-        .in_new(User, |user| {
-            user.note("hidden", User)
-                .unshare([Uts])
-                .open_namespace(Uts, 6)
-        })
+        .in_new(User, |user| user.note("hidden", User).unshare([Uts]).open_namespace(Uts, 6))
         .spawn()
         .unwrap();
     for label in ["fd", "socket", "mounted", "outer", "hidden"] {
@@ -104,18 +91,11 @@ fn everything_found_can_be_opened() {
         .in_new(Mnt, |outer| {
             outer
                 .mount("tmpfs", &dir, "")
-                .in_new(Net, |net| {
-                    net.note("mounted", Net)
-                        .bind_namespace(Net, dir.join("net"))
-                })
+                .in_new(Net, |net| net.note("mounted", Net).bind_namespace(Net, dir.join("net")))
                 .open_namespace(Mnt, 5)
         })
         .in_new(Net, |net| net.note("socket", Net).tcp_socket(4))
-        .in_new(User, |user| {
-            user.note("owner", User)
-                .unshare([Uts])
-                .open_namespace(Uts, 6)
-        })
+        .in_new(User, |user| user.note("owner", User).unshare([Uts]).open_namespace(Uts, 6))
         .spawn()
         .unwrap();
     // Without the kernel's handles, each has to be reached through what holds it.
@@ -135,11 +115,9 @@ fn it_ends_as_the_command_does() {
     need!(root, timens, sh);
     let child = elsewhere();
     let pid = child.pid_of("inside").to_string();
-    for arguments in [
-        vec![format!("net@{pid}")],
-        vec![format!("pid@{pid}")],
-        vec!["--of".to_owned(), pid],
-    ] {
+    for arguments in
+        [vec![format!("net@{pid}")], vec![format!("pid@{pid}")], vec!["--of".to_owned(), pid]]
+    {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let run = |command: &[&str]| exec(&arguments, command).status;
         assert_eq!(run(&["sh", "-c", "exit 42"]).code(), Some(42));
@@ -172,10 +150,7 @@ fn its_own_failures_have_a_code_of_their_own() {
     let others = Script::new().thread("other", Script::new()).exit_thread();
     let child = Script::new().fork("headless", others).spawn().unwrap();
     let pid = child.pid_of("headless").to_string();
-    check(
-        &["--of", &pid],
-        "its main thread has ended, others have not",
-    );
+    check(&["--of", &pid], "its main thread has ended, others have not");
 }
 
 /// Through the `/proc` of a container nothing tells what one is in oneself.
@@ -190,19 +165,13 @@ fn a_strangers_proc_is_no_reason_to_enter_nothing() {
     let inside = Script::new().unshare([Uts]).mount("proc", "/proc", "");
     let child = Script::new()
         .unshare([Mnt])
-        .fork(
-            "outside",
-            Script::new().unshare([Pid]).fork("inside", inside),
-        )
+        .fork("outside", Script::new().unshare([Pid]).fork("inside", inside))
         .run("of", &lxkns(&["--of", "1"]))
         .run("named", &lxkns(&["uts@1"]))
         .spawn()
         .unwrap();
     let stderr = String::from_utf8_lossy(&child.output("of").stderr);
-    assert!(
-        stderr.contains("/proc of one's own PID namespace"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("/proc of one's own PID namespace"), "{stderr}");
     assert_eq!(child.output("of").status.code(), Some(125));
     assert!(child.output("named").status.success());
 }
@@ -221,10 +190,7 @@ fn a_pid_namespace_that_has_ended_is_named() {
     let output = exec(&[&id], &["true"]);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.contains(&id), "{stderr}");
-    assert!(
-        stderr.contains("its first process has to be alive"),
-        "{stderr}"
-    );
+    assert!(stderr.contains("its first process has to be alive"), "{stderr}");
 }
 
 #[test]
@@ -248,11 +214,7 @@ fn the_same_with_nsenter() {
 #[test]
 fn nsenter_does_the_same_in_a_user_namespace() {
     need!(userns, sh, nsenter);
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Net])
-        .spawn()
-        .unwrap();
+    let child = Script::new().user_namespace().unshare([Net]).spawn().unwrap();
     let pid = child.pid().to_string();
     let inside = ["sh", "-c", "id -u; readlink /proc/self/ns/net"];
     let expected = exec(&["--of", &pid], &inside);
@@ -283,12 +245,8 @@ fn credentials_in_a_user_namespace() {
 #[test]
 fn owners_are_entered_on_the_way() {
     need!(userns, sh);
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Mnt, Net])
-        .user_namespace()
-        .spawn()
-        .unwrap();
+    let child =
+        Script::new().user_namespace().unshare([Mnt, Net]).user_namespace().spawn().unwrap();
     let pid = child.pid();
     for ns_type in [Mnt, Net, User] {
         check_inside(&["--of", &pid.to_string()], child.namespace(ns_type));
@@ -326,11 +284,7 @@ fn signals_reach_the_command() {
 
 /// A process "inside" of a new PID namespace, its first one.
 fn first_of_a_pid_namespace() -> Child {
-    Script::new()
-        .unshare([Pid])
-        .fork("inside", Script::new())
-        .spawn()
-        .unwrap()
+    Script::new().unshare([Pid]).fork("inside", Script::new()).spawn().unwrap()
 }
 
 /// Who starts a program may have it ignore the end of its children.
@@ -338,10 +292,8 @@ fn first_of_a_pid_namespace() -> Child {
 fn the_exit_status_of_who_ignores_children() {
     need!(root, sh);
     let child = first_of_a_pid_namespace();
-    let line = format!(
-        "trap '' CHLD; exec \"$0\" exec pid@{} -- sh -c 'exit 9'",
-        child.pid_of("inside")
-    );
+    let line =
+        format!("trap '' CHLD; exec \"$0\" exec pid@{} -- sh -c 'exit 9'", child.pid_of("inside"));
     for _ in 0..20 {
         let mut shell = Command::new("sh");
         shell.args(["-c", &line]).arg(tool("lxkns").get_program());
@@ -355,8 +307,11 @@ fn it_stops_and_goes_on_as_the_command_does() {
     need!(root, sh);
     let child = first_of_a_pid_namespace();
     let mut exec = tool("lxkns");
-    exec.args(["exec", &format!("pid@{}", child.pid_of("inside")), "--"])
-        .args(["sh", "-c", "kill -STOP $$; exit 4"]);
+    exec.args(["exec", &format!("pid@{}", child.pid_of("inside")), "--"]).args([
+        "sh",
+        "-c",
+        "kill -STOP $$; exit 4",
+    ]);
     let mut exec = exec.spawn().unwrap();
     let pid = rustix::process::Pid::from_child(&exec);
     let waited = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap();

@@ -72,9 +72,5 @@ fn only_what_was_asked_for_is_watched() {
     let check = LeakCheck::start_with(&options).unwrap();
     let child = leaky("leak").spawn().unwrap();
     let leaks = check.end().unwrap();
-    assert!(
-        leaks
-            .namespaces()
-            .all(|leaked| leaked.id() != child.noted("net"))
-    );
+    assert!(leaks.namespaces().all(|leaked| leaked.id() != child.noted("net")));
 }

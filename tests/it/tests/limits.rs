@@ -30,11 +30,7 @@ fn one_at_a_time() -> MutexGuard<'static, ()> {
 /// What the tool finds with no more than this.
 #[track_caller]
 fn found_within(resource: Resource, most: u64) -> Snapshot {
-    let child = Script::new()
-        .limit(resource, most)
-        .run("tool", &tool_snapshot())
-        .spawn()
-        .unwrap();
+    let child = Script::new().limit(resource, most).run("tool", &tool_snapshot()).spawn().unwrap();
     snapshot_of(child.output("tool"))
 }
 
@@ -56,17 +52,11 @@ fn ninety_thousand_mounts() {
     let _turn = one_at_a_time();
     const NAMESPACES: usize = 10;
     // Each round doubles what there is: the namespaces, and the file system that they are on.
-    let others = fs::read_to_string("/proc/self/mountinfo")
-        .unwrap()
-        .lines()
-        .count();
+    let others = fs::read_to_string("/proc/self/mountinfo").unwrap().lines().count();
     let most = scaled(100_000).min(setting("fs/mount-max")) - others;
     let rounds = (most / (NAMESPACES + 1)).ilog2();
     let dir = Dir::new().unwrap();
-    let mut script = Script::new()
-        .user_namespace()
-        .unshare([Mnt])
-        .mount("tmpfs", &dir, "");
+    let mut script = Script::new().user_namespace().unshare([Mnt]).mount("tmpfs", &dir, "");
     for number in 0..NAMESPACES {
         let label = number.to_string();
         let place = dir.join(&label);
@@ -103,9 +93,7 @@ fn as_many_files_as_a_process_may_open() {
     let full = |script: Script| script.limit(Resource::Nofile, most).duplicate_until_full(3);
     let child = Script::new()
         .user_namespace()
-        .in_new(Net, |net| {
-            net.note("net", Net).tcp_socket(4).open_namespace(Net, 3)
-        })
+        .in_new(Net, |net| net.note("net", Net).tcp_socket(4).open_namespace(Net, 3))
         .fork("namespaces", full(Script::new().close(4)))
         .close(3)
         .in_new(Net, |net| net.note("other net", Net).tcp_socket(3))
@@ -117,9 +105,7 @@ fn as_many_files_as_a_process_may_open() {
         let folder = format!("/proc/{}/fd", child.pid_of(label));
         let links = fs::read_dir(folder).unwrap();
         let links = links.filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
-        links
-            .filter(|it| it.to_string_lossy().starts_with(link))
-            .count()
+        links.filter(|it| it.to_string_lossy().starts_with(link)).count()
     };
     let expected = (open("namespaces", "net:"), open("sockets", "socket:"));
     assert!(expected.0 > 500 && expected.1 > 500, "{expected:?}");
@@ -189,12 +175,8 @@ fn pid_namespaces_as_deep_as_possible() {
     let innermost = (1..depth).rev().fold(Script::new(), |inner, level| {
         Script::new().unshare([Pid]).fork(&label(level), inner)
     });
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Pid])
-        .fork("level 0", innermost)
-        .spawn()
-        .unwrap();
+    let child =
+        Script::new().user_namespace().unshare([Pid]).fork("level 0", innermost).spawn().unwrap();
     let check = |snapshot: &Snapshot| {
         let process = snapshot.process(child.pid_of(&label(depth - 1))).unwrap();
         assert_eq!(process.pids().map(<[_]>::len), Some(depth + 1));
@@ -268,9 +250,7 @@ fn sixty_four_open_files_are_enough() {
         .user_namespace()
         .unshare([Mnt])
         .mount("tmpfs", &dir, "")
-        .in_new(Uts, |uts| {
-            uts.note("mount", Uts).bind_namespace(Uts, dir.join("uts"))
-        })
+        .in_new(Uts, |uts| uts.note("mount", Uts).bind_namespace(Uts, dir.join("uts")))
         .in_new(Net, |net| net.note("fd", Net).open_namespace(Net, 3))
         .thread("thread", Script::new().unshare([Uts]))
         .forks("member", scaled(500), member)
@@ -284,18 +264,10 @@ fn sixty_four_open_files_are_enough() {
         owned.collect()
     };
     assert_eq!(of_child(&all), of_child(&few));
-    for id in [
-        child.noted("mount"),
-        child.noted("fd"),
-        child.namespace_of("thread", Uts),
-    ] {
+    for id in [child.noted("mount"), child.noted("fd"), child.namespace_of("thread", Uts)] {
         assert!(of_child(&few).contains_key(&id), "{id}");
     }
-    let limits: Vec<_> = few
-        .gaps()
-        .iter()
-        .filter(|it| it.why == Reason::Limit)
-        .collect();
+    let limits: Vec<_> = few.gaps().iter().filter(|it| it.why == Reason::Limit).collect();
     assert!(limits.is_empty(), "{limits:?}");
 }
 

@@ -10,9 +10,7 @@ const TRIES: usize = 20;
 #[test]
 fn the_whole_machine_is_the_same_at_every_tier() {
     need!(root, alone);
-    let inner = Script::new()
-        .unshare([Cgroup, Ipc, Mnt, Net, Uts])
-        .fork("member", Script::new());
+    let inner = Script::new().unshare([Cgroup, Ipc, Mnt, Net, Uts]).fork("member", Script::new());
     let _child = Script::new()
         .user_namespace()
         .thread("loner", Script::new().unshare([Net]))
@@ -40,11 +38,7 @@ fn the_whole_machine_is_the_same_at_every_tier() {
                     break;
                 }
             }
-            assert!(
-                lines.is_empty(),
-                "{tier:?}, BPF {bpf:?}:\n{}",
-                lines.join("\n")
-            );
+            assert!(lines.is_empty(), "{tier:?}, BPF {bpf:?}:\n{}", lines.join("\n"));
         }
     }
 }

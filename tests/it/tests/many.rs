@@ -16,19 +16,10 @@ use lxkns_species::NamespaceType::{Net, User, Uts};
 fn all_of_many_are_there() {
     need!(userns);
     let (groups, others) = (scaled(500), 3);
-    let group = Script::new()
-        .unshare([Uts])
-        .forks("member", others, Script::new());
-    let child = Script::new()
-        .user_namespace()
-        .forks("leader", groups, group)
-        .spawn()
-        .unwrap();
-    let expected: BTreeSet<NamespaceId> = child
-        .pids_of("leader")
-        .iter()
-        .map(|pid| namespace_of(*pid, Uts))
-        .collect();
+    let group = Script::new().unshare([Uts]).forks("member", others, Script::new());
+    let child = Script::new().user_namespace().forks("leader", groups, group).spawn().unwrap();
+    let expected: BTreeSet<NamespaceId> =
+        child.pids_of("leader").iter().map(|pid| namespace_of(*pid, Uts)).collect();
     assert_eq!(expected.len(), groups);
     everywhere(|snapshot| {
         for pid in child.pids_of("leader") {
@@ -39,11 +30,7 @@ fn all_of_many_are_there() {
             assert_eq!(uts.leaders().len(), 1);
             assert_eq!(uts.processes().len(), 1 + others);
             assert_eq!(leader.children().len(), others);
-            assert!(
-                leader
-                    .children()
-                    .all(|member| member.namespace(Uts) == Some(uts))
-            );
+            assert!(leader.children().all(|member| member.namespace(Uts) == Some(uts)));
         }
         let user = snapshot.namespace(child.namespace(User)).unwrap();
         let owned: BTreeSet<NamespaceId> = user.owned().map(|owned| owned.id()).collect();
@@ -66,14 +53,9 @@ fn the_number_of_reads_per_process_is_constant() {
         need!(never);
         return;
     };
-    let child = Script::new()
-        .user_namespace()
-        .forks("many", scaled(1000), Script::new())
-        .spawn()
-        .unwrap();
-    let options = Options::everything()
-        .bpf(Bpf::Off)
-        .workers(NonZeroUsize::MIN);
+    let child =
+        Script::new().user_namespace().forks("many", scaled(1000), Script::new()).spawn().unwrap();
+    let options = Options::everything().bpf(Bpf::Off).workers(NonZeroUsize::MIN);
     let before = reads().unwrap();
     let snapshot = scan_with(&options);
     let reads = reads().unwrap() - before;
@@ -98,10 +80,7 @@ fn every_tier_finds_what_a_thread_holds() {
         .thread("loner", Script::new().unshare([Net, Uts]))
         .spawn()
         .unwrap();
-    let holder = Holder::Thread {
-        pid: child.pid(),
-        tid: child.pid_of("loner"),
-    };
+    let holder = Holder::Thread { pid: child.pid(), tid: child.pid_of("loner") };
     for tier in Tier::ALL {
         for bpf in [Bpf::On, Bpf::Off] {
             for workers in [1, 8].into_iter().filter_map(NonZeroUsize::new) {

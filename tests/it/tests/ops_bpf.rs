@@ -1,10 +1,6 @@
 //! BPF iterators, from the kernel's type information to what a program has written.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "these are tests"
-)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "these are tests")]
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -76,21 +72,14 @@ fn an_iterator_tells_of_all_tasks_each_time_it_is_read() {
         .unwrap()
         .filter(|entry| {
             let name = entry.as_ref().unwrap().file_name();
-            name.to_str()
-                .is_some_and(|name| name.parse::<u32>().is_ok())
+            name.to_str().is_some_and(|name| name.parse::<u32>().is_ok())
         })
         .count();
     for _ in 0..2 {
         let mut output = Vec::new();
-        File::from(open_iterator(&link).unwrap())
-            .read_to_end(&mut output)
-            .unwrap();
+        File::from(open_iterator(&link).unwrap()).read_to_end(&mut output).unwrap();
         // Others come and go, but not half of them at a time.
-        assert!(
-            output.len() > processes / 2,
-            "{} of {processes}",
-            output.len()
-        );
+        assert!(output.len() > processes / 2, "{} of {processes}", output.len());
         assert!(output.iter().all(|byte| *byte == b'.'));
     }
 }
@@ -102,10 +91,7 @@ fn the_verifier_says_why_it_refuses() {
     let target = function(types.bytes(), "bpf_iter_task").unwrap();
     // Nothing has been returned.
     let error = load_iterator(&[EXIT], target, LICENCE).unwrap_err();
-    assert!(
-        matches!(error.errno(), Some(Errno::ACCESS | Errno::INVAL)),
-        "{error}"
-    );
+    assert!(matches!(error.errno(), Some(Errno::ACCESS | Errno::INVAL)), "{error}");
     let log = verifier_log(&[EXIT], target, LICENCE);
     assert!(log.contains("R0"), "{log:?}");
 }

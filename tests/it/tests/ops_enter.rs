@@ -21,10 +21,7 @@ fn own_namespaces() -> [NamespaceId; 8] {
 }
 
 fn opened(pid: lxkns_species::Pid, types: &[NamespaceType]) -> Vec<Namespace> {
-    types
-        .iter()
-        .map(|ns_type| Namespace::of_process(pid, *ns_type).unwrap())
-        .collect()
+    types.iter().map(|ns_type| Namespace::of_process(pid, *ns_type).unwrap()).collect()
 }
 
 fn all(namespaces: &[Namespace]) -> Vec<&Namespace> {
@@ -81,10 +78,7 @@ fn a_closure_runs_inside_and_its_caller_stays_outside() {
         borrowed.push("written inside");
         FOR_THREADS.map(own_namespace)
     });
-    assert_eq!(
-        inside.unwrap(),
-        FOR_THREADS.map(|ns_type| child.namespace(ns_type))
-    );
+    assert_eq!(inside.unwrap(), FOR_THREADS.map(|ns_type| child.namespace(ns_type)));
     assert_eq!(borrowed, ["written inside"]);
     assert_eq!(own_namespaces(), before);
 }
@@ -120,10 +114,9 @@ fn files_are_those_of_the_mount_namespace_entered() {
         .unwrap();
     let working_directory = std::env::current_dir().unwrap();
     let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
-    let (content, inside_directory) = enter::run(&[&namespace], || {
-        (std::fs::read_to_string(&file), std::env::current_dir())
-    })
-    .unwrap();
+    let (content, inside_directory) =
+        enter::run(&[&namespace], || (std::fs::read_to_string(&file), std::env::current_dir()))
+            .unwrap();
     assert_eq!(content.unwrap(), "content");
     assert_eq!(inside_directory.unwrap().as_os_str(), "/");
     assert!(!file.exists());
@@ -149,15 +142,9 @@ fn what_threads_cannot_enter_is_refused() {
     for ns_type in [Pid, User] {
         let own = Namespace::of_self(ns_type).unwrap();
         let error = enter::run(&[&own], || panic!("it must not run")).unwrap_err();
-        assert!(
-            matches!(error, Error::NotByThread { id } if id == own.id()),
-            "{error}"
-        );
+        assert!(matches!(error, Error::NotByThread { id } if id == own.id()), "{error}");
         let error = enter::spawn(&[&own], || panic!("it must not run")).unwrap_err();
-        assert!(
-            matches!(error, Error::NotByThread { id } if id == own.id()),
-            "{error}"
-        );
+        assert!(matches!(error, Error::NotByThread { id } if id == own.id()), "{error}");
     }
 }
 
@@ -169,16 +156,9 @@ fn without_privileges_the_closure_does_not_run() {
     }
     let own = Namespace::of_self(Net).unwrap();
     let error = enter::run(&[&own], || panic!("it must not run")).unwrap_err();
-    assert!(
-        matches!(error, Error::Enter { id, .. } if id == own.id()),
-        "{error}"
-    );
+    assert!(matches!(error, Error::Enter { id, .. } if id == own.id()), "{error}");
     assert!(error.is_denied());
-    assert!(
-        enter::spawn(&[&own], || panic!("it must not run"))
-            .unwrap_err()
-            .is_denied()
-    );
+    assert!(enter::spawn(&[&own], || panic!("it must not run")).unwrap_err().is_denied());
 }
 
 /// A process in new namespaces of all eight types, and its PID namespace's first process.
@@ -203,17 +183,10 @@ fn a_program_runs_in_namespaces_of_all_types() {
     told_pid(&mut program);
     let pid = lxkns_species::Pid(program.id());
     for ns_type in NamespaceType::ALL {
-        assert_eq!(
-            namespace_of(pid, ns_type),
-            namespace_of(inside, ns_type),
-            "{ns_type}"
-        );
+        assert_eq!(namespace_of(pid, ns_type), namespace_of(inside, ns_type), "{ns_type}");
     }
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    assert!(
-        !status.contains("CapEff:\t0000000000000000"),
-        "not root inside: {status}"
-    );
+    assert!(!status.contains("CapEff:\t0000000000000000"), "not root inside: {status}");
     let mut files: Vec<_> = std::fs::read_dir(format!("/proc/{pid}/fd"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
@@ -240,11 +213,7 @@ fn an_owner_enters_the_user_namespace_first() {
         std::fs::read_to_string(format!("/proc/{go_between}/task/{go_between}/children"));
     let pid: lxkns_species::Pid = children.unwrap().trim().parse().unwrap();
     for ns_type in NamespaceType::ALL {
-        assert_eq!(
-            namespace_of(pid, ns_type),
-            namespace_of(inside, ns_type),
-            "{ns_type}"
-        );
+        assert_eq!(namespace_of(pid, ns_type), namespace_of(inside, ns_type), "{ns_type}");
     }
     if let Ok(translated) = pids::pid_in(&namespaces[1], pid) {
         assert_eq!(translated.0, pid_inside);
@@ -257,10 +226,7 @@ fn an_owner_enters_the_user_namespace_first() {
     .unwrap();
     program.kill().unwrap();
     program.wait().unwrap();
-    let mut ended = [rustix::event::PollFd::new(
-        &held,
-        rustix::event::PollFlags::IN,
-    )];
+    let mut ended = [rustix::event::PollFd::new(&held, rustix::event::PollFlags::IN)];
     assert_eq!(rustix::event::poll(&mut ended, None).unwrap(), 1);
 }
 
@@ -289,9 +255,7 @@ fn a_child_inherits_standard_files_only() {
     let mut program = enter::command(&[], waiting()).unwrap();
     told_pid(&mut program);
     let pid = program.id();
-    let files = std::fs::read_dir(format!("/proc/{pid}/fd"))
-        .unwrap()
-        .count();
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count();
     assert_eq!(files, 3);
     drop((program.stdin.take(), read));
     assert!(program.wait().unwrap().success());
@@ -310,15 +274,6 @@ fn errors_name_what_could_not_be_done() {
         "{error:?}"
     );
     let error = enter::command(&[&net], Command::new("/no/such/program")).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Program {
-                source: Errno::NOENT,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, Error::Program { source: Errno::NOENT, .. }), "{error:?}");
     assert_eq!(error.to_string(), "cannot execute \"/no/such/program\"");
 }

@@ -14,10 +14,7 @@ fn a_namespace_is_opened_by_its_64_bit_id() {
     let net = Namespace::of_process(child.pid(), Net).unwrap();
     let (id, unique_id) = (net.id(), net.unique_id().unwrap());
     drop(net);
-    assert_eq!(
-        Namespace::by_unique_id(unique_id, Some(id)).unwrap().id(),
-        id
-    );
+    assert_eq!(Namespace::by_unique_id(unique_id, Some(id)).unwrap().id(), id);
 
     // Neither type nor inode may be another.
     let uts = NamespaceId::new(Uts, id.inode()).unwrap();
@@ -27,10 +24,7 @@ fn a_namespace_is_opened_by_its_64_bit_id() {
         assert!(error.is_gone(), "{error}: {:?}", error.errno());
     }
 
-    match (
-        Feature::HandlesByIdOnly.supported(),
-        Namespace::by_unique_id(unique_id, None),
-    ) {
+    match (Feature::HandlesByIdOnly.supported(), Namespace::by_unique_id(unique_id, None)) {
         (Support::Supported, opened) => assert_eq!(opened.unwrap().id(), id),
         (_, opened) => assert!(opened.unwrap_err().is_unsupported()),
     }
@@ -50,12 +44,8 @@ fn a_namespace_is_opened_by_its_64_bit_id() {
 fn the_kernels_list_has_what_a_process_is_in() {
     need!(root, initpidns, listns);
     let child = Script::new().unshare([Net, Uts]).spawn().unwrap();
-    let unique_id = |ns_type| {
-        Namespace::of_process(child.pid(), ns_type)
-            .unwrap()
-            .unique_id()
-            .unwrap()
-    };
+    let unique_id =
+        |ns_type| Namespace::of_process(child.pid(), ns_type).unwrap().unique_id().unwrap();
     let all = listns::all(NamespaceTypes::ALL).unwrap();
     assert!(all.is_sorted());
     assert!(all.contains(&unique_id(Net)) && all.contains(&unique_id(Uts)));
@@ -69,10 +59,7 @@ fn pids_are_translated_down_and_up() {
     need!(root, pidns_ioctls);
     let child = Script::new()
         .unshare([Pid])
-        .fork(
-            "first",
-            Script::new().fork("second", Script::new().thread("thread", Script::new())),
-        )
+        .fork("first", Script::new().fork("second", Script::new().thread("thread", Script::new())))
         .spawn()
         .unwrap();
     let (first, second) = (child.pid_of("first"), child.pid_of("second"));
@@ -99,10 +86,7 @@ fn pids_are_translated_down_and_up() {
         assert!(error.is_gone(), "{error}: {:?}", error.errno());
     }
     let user = Namespace::of_self(User).unwrap();
-    assert_eq!(
-        pids::pid_in(&user, first).unwrap_err().errno(),
-        Some(Errno::INVAL)
-    );
+    assert_eq!(pids::pid_in(&user, first).unwrap_err().errno(), Some(Errno::INVAL));
 }
 
 #[test]
@@ -112,10 +96,7 @@ fn features_are_those_that_the_kernel_has() {
         (Feature::Mounts, lxkns_nstest::is_met("listmount")),
         (Feature::MountNamespaceIds, lxkns_nstest::is_met("mntns_id")),
         (Feature::ThreadPidfds, lxkns_nstest::is_met("pidfd_thread")),
-        (
-            Feature::PidTranslation,
-            lxkns_nstest::is_met("pidns_ioctls"),
-        ),
+        (Feature::PidTranslation, lxkns_nstest::is_met("pidns_ioctls")),
         (Feature::UniqueIds, lxkns_nstest::is_met("nsid")),
         (Feature::Listns, lxkns_nstest::is_met("listns")),
         (Feature::CachedOpen, lxkns_nstest::is_met("openat2cached")),
@@ -128,9 +109,5 @@ fn features_are_those_that_the_kernel_has() {
         (major.parse::<u32>().unwrap(), minor.parse::<u32>().unwrap())
     });
     assert!(ordered.is_sorted());
-    assert!(
-        !Feature::ALL
-            .iter()
-            .any(|feature| feature.needs().is_empty())
-    );
+    assert!(!Feature::ALL.iter().any(|feature| feature.needs().is_empty()));
 }

@@ -48,19 +48,12 @@ fn nothing_stays_behind() {
             command
         };
         for namespaces in [[&inner, &user], [&user, &inner]] {
-            enter::command(&namespaces, program())
-                .unwrap()
-                .wait()
-                .unwrap();
+            enter::command(&namespaces, program()).unwrap().wait().unwrap();
             assert!(enter::command(&namespaces, Command::new("/no/such/program")).is_err());
         }
         Portable::of_process(pid, Net).unwrap().open().unwrap();
         let place = Box::new(Reference::Process(pid, Mnt));
-        assert!(
-            Reference::PathIn(place, "/no/such/file".into())
-                .open()
-                .is_err()
-        );
+        assert!(Reference::PathIn(place, "/no/such/file".into()).open().is_err());
         let proc_file = Reference::PathIn(Box::new(Reference::Own(Mnt)), "/proc/1".into());
         assert!(proc_file.open().is_err());
         drop(pidfd::namespace(pidfd::of_process(pid).unwrap(), Uts));

@@ -30,21 +30,14 @@ fn mounts_of_another_mount_namespace_are_seen_without_entering_it() {
     need!(root, mntns_id);
     let dir = Dir::new().unwrap();
     // So long that it does not fit into the first buffer.
-    let deep = dir
-        .join("with blank")
-        .join("x".repeat(250))
-        .join("y".repeat(250));
+    let deep = dir.join("with blank").join("x".repeat(250)).join("y".repeat(250));
     let mut script = Script::new().unshare([Mnt]).mount("tmpfs", &dir, "");
     for level in deep.ancestors().collect::<Vec<_>>().into_iter().rev() {
         if level.starts_with(dir.path()) && level != dir.path() {
             script = script.mkdir(level);
         }
     }
-    let child = script
-        .unshare([Net])
-        .bind_namespace(Net, deep.join("net"))
-        .spawn()
-        .unwrap();
+    let child = script.unshare([Net]).bind_namespace(Net, deep.join("net")).spawn().unwrap();
     let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
     let check = |of: Of<'_>| {
         let found = nsfs_mounts(of);
@@ -57,14 +50,8 @@ fn mounts_of_another_mount_namespace_are_seen_without_entering_it() {
         assert_eq!(here[0].fs_type, b"nsfs");
         assert_eq!(Some(here[0].superblock.device), Namespace::nsfs_device());
         let parent = mounts::describe(of, here[0].parent).unwrap();
-        assert_eq!(
-            parent.point.as_deref(),
-            Some(dir.path().as_os_str().as_bytes())
-        );
-        assert_eq!(
-            (parent.fs_type.as_slice(), parent.root.as_slice()),
-            (&b"tmpfs"[..], &b"/"[..])
-        );
+        assert_eq!(parent.point.as_deref(), Some(dir.path().as_os_str().as_bytes()));
+        assert_eq!((parent.fs_type.as_slice(), parent.root.as_slice()), (&b"tmpfs"[..], &b"/"[..]));
     };
     check(Of::Id(namespace.unique_id().unwrap()));
     if Feature::MountsByFd.supported() == Support::Supported {
@@ -110,18 +97,11 @@ fn a_table_longer_than_one_call_is_listed_completely() {
 fn errors_tell_what_is_not_there() {
     need!(root, mntns_id);
     let child = Script::new().unshare([Mnt]).spawn().unwrap();
-    let id = Namespace::of_process(child.pid(), Mnt)
-        .unwrap()
-        .unique_id()
-        .unwrap();
+    let id = Namespace::of_process(child.pid(), Mnt).unwrap().unique_id().unwrap();
     let some_mount = mounts::list(Of::Id(id)).unwrap()[0];
     drop(child);
     assert!(mounts::list(Of::Id(id)).unwrap_err().is_gone());
-    assert!(
-        mounts::describe(Of::Id(id), some_mount)
-            .unwrap_err()
-            .is_gone()
-    );
+    assert!(mounts::describe(Of::Id(id), some_mount).unwrap_err().is_gone());
     let net = Namespace::of_self(Net).unwrap();
     assert_eq!(mounts::info(&net).unwrap_err().errno(), Some(Errno::INVAL));
     let by_fd = mounts::list(Of::Fd(net.as_fd())).unwrap_err();
@@ -133,18 +113,13 @@ fn the_walk_finds_mount_namespaces_that_only_an_fd_holds() {
     need!(root, mntns_walk);
     assert!(may_see_all());
     let child = Script::new()
-        .in_new(Mnt, |script| {
-            script.note("lonely", Mnt).open_namespace(Mnt, 3)
-        })
+        .in_new(Mnt, |script| script.note("lonely", Mnt).open_namespace(Mnt, 3))
         .spawn()
         .unwrap();
     let found: Vec<_> = mounts::walk().unwrap().map(Result::unwrap).collect();
     assert!(found.is_sorted_by_key(|(_, info)| info.unique_id));
     let lonely = child.noted("lonely");
-    let lonely: Vec<_> = found
-        .iter()
-        .filter(|(namespace, _)| namespace.id() == lonely)
-        .collect();
+    let lonely: Vec<_> = found.iter().filter(|(namespace, _)| namespace.id() == lonely).collect();
     let [(namespace, info)] = lonely.as_slice() else {
         panic!("{lonely:?}");
     };
@@ -152,11 +127,7 @@ fn the_walk_finds_mount_namespaces_that_only_an_fd_holds() {
     assert_eq!(mounts::info(namespace).unwrap(), *info);
     assert!(info.mounts > 0);
     let own = Namespace::of_self(Mnt).unwrap();
-    assert!(
-        found
-            .iter()
-            .any(|(namespace, _)| namespace.id() == own.id())
-    );
+    assert!(found.iter().any(|(namespace, _)| namespace.id() == own.id()));
 
     // Backwards as well.
     let (mut last, mut own_found) = (*info, false);

@@ -2,11 +2,7 @@
 //! that use this have, and so it runs its tests itself, in the way of libtest.
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "what a copy and an action say"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a copy and an action say")]
 #![expect(clippy::disallowed_methods, reason = "who runs tests gives them UTF-8")]
 
 use std::io::Write;
@@ -39,9 +35,7 @@ static ABOVE: Action<(), Vec<(bool, bool)>> = Action::new("above", |()| {
     let parent = Namespace::of_self(User).unwrap().parent();
     let owners = [Uts, Net, Pid].map(|ns_type| Namespace::of_self(ns_type).unwrap().owner());
     let errors = owners.into_iter().chain([parent]).map(Result::unwrap_err);
-    errors
-        .map(|error| (error.is_none(), error.is_denied()))
-        .collect()
+    errors.map(|error| (error.is_none(), error.is_denied())).collect()
 });
 static IDENTITY: Action<(), (u32, bool)> = Action::new("identity", |()| {
     use rustix::process::{DumpableBehavior, dumpable_behavior};
@@ -54,16 +48,10 @@ static NOT_AS_REGISTERED: Action<(), u32> = Action::new("namespaces", |()| 0);
 type Test = fn();
 
 const TESTS: [(&str, Test); 13] = [
-    (
-        "copies_run_in_namespaces_of_all_types",
-        copies_run_in_namespaces_of_all_types,
-    ),
+    ("copies_run_in_namespaces_of_all_types", copies_run_in_namespaces_of_all_types),
     ("an_owner_needs_no_privileges", an_owner_needs_no_privileges),
     ("what_is_above_is_beyond_view", what_is_above_is_beyond_view),
-    (
-        "requests_and_answers_may_be_long",
-        requests_and_answers_may_be_long,
-    ),
+    ("requests_and_answers_may_be_long", requests_and_answers_may_be_long),
     (
         "the_environment_is_empty_but_for_what_is_added",
         the_environment_is_empty_but_for_what_is_added,
@@ -72,32 +60,14 @@ const TESTS: [(&str, Test); 13] = [
     ("a_process_may_enter_for_good", a_process_may_enter_for_good),
     ("a_panic_is_told", a_panic_is_told),
     ("who_takes_too_long_is_killed", who_takes_too_long_is_killed),
-    (
-        "without_registration_nothing_runs",
-        without_registration_nothing_runs,
-    ),
+    ("without_registration_nothing_runs", without_registration_nothing_runs),
     ("what_goes_wrong_is_told", what_goes_wrong_is_told),
-    (
-        "copies_may_be_made_by_many_threads",
-        copies_may_be_made_by_many_threads,
-    ),
-    (
-        "nothing_runs_in_secure_execution_mode",
-        nothing_runs_in_secure_execution_mode,
-    ),
+    ("copies_may_be_made_by_many_threads", copies_may_be_made_by_many_threads),
+    ("nothing_runs_in_secure_execution_mode", nothing_runs_in_secure_execution_mode),
 ];
 
 fn main() {
-    reexec::register(&[
-        &NAMESPACES,
-        &ECHO,
-        &ENVIRONMENT,
-        &FILES,
-        &PANIC,
-        &HANG,
-        &ABOVE,
-        &IDENTITY,
-    ]);
+    reexec::register(&[&NAMESPACES, &ECHO, &ENVIRONMENT, &FILES, &PANIC, &HANG, &ABOVE, &IDENTITY]);
     if std::env::args().any(|argument| argument == "--try-it") {
         std::process::exit(match NAMESPACES.inside(&[]).run(&()) {
             Err(Error::SecureExecution) => 42,
@@ -111,9 +81,7 @@ fn main() {
 }
 
 fn own_namespaces() -> Vec<String> {
-    NamespaceType::ALL
-        .map(|ns_type| own_namespace(ns_type).to_string())
-        .into()
+    NamespaceType::ALL.map(|ns_type| own_namespace(ns_type).to_string()).into()
 }
 
 fn open_files() -> Vec<String> {
@@ -152,12 +120,7 @@ fn check_all_types(order: [NamespaceType; 8]) {
     let expected = NamespaceType::ALL
         .map(|ns_type| linked(format!("/proc/{inside}/{}", ns_type.proc_file())).to_string());
     assert_eq!(found, expected);
-    assert!(
-        before
-            .iter()
-            .zip(&found)
-            .all(|(outside, inside)| outside != inside)
-    );
+    assert!(before.iter().zip(&found).all(|(outside, inside)| outside != inside));
     let (uid, dumpable) = IDENTITY.inside(&namespaces).run(&()).unwrap();
     assert_eq!((uid, dumpable), (0, false));
     assert_eq!(own_namespaces(), before);
@@ -184,20 +147,15 @@ fn what_is_above_is_beyond_view() {
 }
 
 fn requests_and_answers_may_be_long() {
-    let texts: Vec<String> = (0..20_000)
-        .map(|number| format!("{number} \n \u{1f9ed} \"\0"))
-        .collect();
+    let texts: Vec<String> =
+        (0..20_000).map(|number| format!("{number} \n \u{1f9ed} \"\0")).collect();
     assert_eq!(ECHO.inside(&[]).run(&texts).unwrap(), texts);
 }
 
 fn the_environment_is_empty_but_for_what_is_added() {
     assert!(std::env::vars().next().is_some());
     assert_eq!(ENVIRONMENT.inside(&[]).run(&()).unwrap(), []);
-    let added = ENVIRONMENT
-        .inside(&[])
-        .variable("NAME", "a value")
-        .run(&())
-        .unwrap();
+    let added = ENVIRONMENT.inside(&[]).variable("NAME", "a value").run(&()).unwrap();
     assert_eq!(added, [("NAME".into(), "a value".into())]);
 }
 
@@ -229,17 +187,12 @@ fn a_process_may_enter_for_good() {
         .unwrap();
     let program = || {
         let mut program = Command::new("/proc/self/exe");
-        program
-            .arg("--for-good")
-            .arg(child.pid_of("inside").to_string());
+        program.arg("--for-good").arg(child.pid_of("inside").to_string());
         program
     };
     let output = program().output().unwrap();
     let expected = ENTERED.map(|ns_type| child.namespace_of("inside", ns_type).to_string());
-    assert_eq!(
-        String::from_utf8(output.stdout).unwrap().trim_end(),
-        expected.join(" ")
-    );
+    assert_eq!(String::from_utf8(output.stdout).unwrap().trim_end(), expected.join(" "));
     assert_eq!(output.status.code(), Some(7));
 }
 
@@ -250,14 +203,8 @@ fn no_file_is_inherited() {
     let [stdin, stdout, stderr, socket] = files.as_slice() else {
         panic!("{files:?}");
     };
-    assert_eq!(
-        (stdin.as_str(), stdout.as_str()),
-        ("/dev/null", "/dev/null")
-    );
-    assert!(
-        stderr.starts_with("pipe:") && socket.starts_with("socket:"),
-        "{files:?}"
-    );
+    assert_eq!((stdin.as_str(), stdout.as_str()), ("/dev/null", "/dev/null"));
+    assert!(stderr.starts_with("pipe:") && socket.starts_with("socket:"), "{files:?}");
     // To enter needs privileges, to be handed over does not.
     if rustix::process::geteuid().is_root() {
         let files = FILES.inside(&[&own]).run(&()).unwrap();
@@ -310,15 +257,7 @@ fn who_takes_too_long_is_killed() {
 
 fn without_registration_nothing_runs() {
     let error = UNREGISTERED.inside(&[]).run(&()).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::NotRegistered {
-                action: "unregistered"
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, Error::NotRegistered { action: "unregistered" }), "{error}");
 }
 
 fn what_goes_wrong_is_told() {
@@ -340,12 +279,7 @@ fn what_goes_wrong_is_told() {
         .stderr(std::process::Stdio::null())
         .status()
         .unwrap();
-    assert_eq!(
-        status.code(),
-        Some(125),
-        "a copy that nobody has made: {:?}",
-        status.signal()
-    );
+    assert_eq!(status.code(), Some(125), "a copy that nobody has made: {:?}", status.signal());
 }
 
 fn copies_may_be_made_by_many_threads() {
@@ -370,21 +304,12 @@ fn nothing_runs_in_secure_execution_mode() {
     std::fs::set_permissions(&program, PermissionsExt::from_mode(0o4755)).unwrap();
     let as_nobody = || {
         let mut command = Command::new(&program);
-        command
-            .uid(65534)
-            .gid(65534)
-            .stderr(std::process::Stdio::null());
+        command.uid(65534).gid(65534).stderr(std::process::Stdio::null());
         command
     };
     // As whoever makes copies, and as a copy.
-    assert_eq!(
-        as_nobody().arg("--try-it").status().unwrap().code(),
-        Some(42)
-    );
-    let as_copy = as_nobody()
-        .arg0("lxkns: action elsewhere")
-        .status()
-        .unwrap();
+    assert_eq!(as_nobody().arg("--try-it").status().unwrap().code(), Some(42));
+    let as_copy = as_nobody().arg0("lxkns: action elsewhere").status().unwrap();
     assert_eq!(as_copy.code(), Some(125));
 }
 
@@ -392,10 +317,8 @@ fn nothing_runs_in_secure_execution_mode() {
 fn run_tests() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let is_set = |flag: &str| arguments.iter().any(|argument| argument == flag);
-    let filters: Vec<&String> = arguments
-        .iter()
-        .filter(|argument| !argument.starts_with('-'))
-        .collect();
+    let filters: Vec<&String> =
+        arguments.iter().filter(|argument| !argument.starts_with('-')).collect();
     let chosen = TESTS.iter().filter(|(name, _)| {
         let is_meant = |filter: &&&String| match is_set("--exact") {
             true => name == **filter,

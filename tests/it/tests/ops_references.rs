@@ -28,19 +28,10 @@ fn all_references_lead_to_their_namespace() {
     let (pid, net) = (child.pid(), child.namespace(Net));
     assert_eq!(id_at(&Reference::Process(pid, Net)), net);
     assert_eq!(id_at(&Reference::FdOf(pid, 3)), net);
-    assert_eq!(
-        id_at(&Reference::Path(format!("/proc/{pid}/ns/net").into())),
-        net
-    );
+    assert_eq!(id_at(&Reference::Path(format!("/proc/{pid}/ns/net").into())), net);
     let thread = child.pid_of("thread");
-    assert_ne!(
-        id_at(&Reference::Thread(pid, thread, Uts)),
-        child.namespace(Uts)
-    );
-    assert_eq!(
-        id_at(&Reference::Thread(pid, thread, Uts)),
-        child.namespace_of("thread", Uts)
-    );
+    assert_ne!(id_at(&Reference::Thread(pid, thread, Uts)), child.namespace(Uts));
+    assert_eq!(id_at(&Reference::Thread(pid, thread, Uts)), child.namespace_of("thread", Uts));
     assert_eq!(
         Namespace::of_thread(pid, thread, Uts).unwrap().id(),
         child.namespace_of("thread", Uts)
@@ -62,27 +53,17 @@ fn all_references_lead_to_their_namespace() {
     assert!(error.is_gone(), "{error}: {:?}", error.errno());
     let error = Reference::Process(pid, Net).open().unwrap_err();
     assert!(error.is_gone(), "{error}");
-    assert_eq!(
-        error.to_string(),
-        format!("cannot open the net namespace of process {pid}")
-    );
+    assert_eq!(error.to_string(), format!("cannot open the net namespace of process {pid}"));
 }
 
 #[test]
 fn the_namespace_of_children_to_come_is_found() {
     need!(userns);
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Pid])
-        .fork("first", Script::new())
-        .spawn()
-        .unwrap();
+    let child =
+        Script::new().user_namespace().unshare([Pid]).fork("first", Script::new()).spawn().unwrap();
     let found = id_at(&Reference::ChildrenOf(child.pid(), Pid));
     assert_eq!(found, child.namespace_of("first", Pid));
-    assert_eq!(
-        found,
-        linked(format!("/proc/{}/ns/pid_for_children", child.pid()))
-    );
+    assert_eq!(found, linked(format!("/proc/{}/ns/pid_for_children", child.pid())));
     assert_ne!(found, child.namespace(Pid));
 }
 
@@ -91,11 +72,7 @@ fn with_bind_mount(script: Script, dir: &Dir) -> Child {
     script
         .unshare([Mnt])
         .mount("tmpfs", dir, "")
-        .in_new(Uts, |inside| {
-            inside
-                .note("uts", Uts)
-                .bind_namespace(Uts, dir.join("name space"))
-        })
+        .in_new(Uts, |inside| inside.note("uts", Uts).bind_namespace(Uts, dir.join("name space")))
         .mkfifo(dir.join("fifo"))
         .symlink("name space", dir.join("link"))
         .spawn()
@@ -106,22 +83,14 @@ fn check_bind_mounts(child: &Child, dir: &Dir) {
     let place = Box::new(Reference::Process(child.pid(), Mnt));
     let reference = Reference::PathIn(place.clone(), dir.join("name space"));
     assert_eq!(id_at(&reference), child.noted("uts"));
-    assert!(matches!(
-        reference.open_as(Net),
-        Err(Error::WrongType { expected: Net, .. })
-    ));
+    assert!(matches!(reference.open_as(Net), Err(Error::WrongType { expected: Net, .. })));
     let link = Reference::PathIn(place.clone(), dir.join("link"));
     assert_eq!(id_at(&link), child.noted("uts"));
     let fifo = Reference::PathIn(place.clone(), dir.join("fifo"));
     assert!(matches!(fifo.open(), Err(Error::NotNamespace { .. })));
     let missing = Reference::PathIn(place, dir.join("missing"));
     assert!(missing.open().unwrap_err().is_gone());
-    assert!(
-        Reference::Path(dir.join("name space"))
-            .open()
-            .unwrap_err()
-            .is_gone()
-    );
+    assert!(Reference::Path(dir.join("name space")).open().unwrap_err().is_gone());
 }
 
 #[test]
@@ -141,20 +110,12 @@ fn an_owner_opens_a_bind_mount_without_privileges() {
 #[test]
 fn what_is_no_namespace_is_refused_without_waiting() {
     let dir = Dir::new().unwrap();
-    let _child = Script::new()
-        .mkfifo(dir.join("fifo"))
-        .touch(dir.join("file"))
-        .spawn()
-        .unwrap();
+    let _child = Script::new().mkfifo(dir.join("fifo")).touch(dir.join("file")).spawn().unwrap();
     for name in ["fifo", "file", ""] {
         let error = Namespace::at_path(dir.join(name)).unwrap_err();
         assert!(matches!(error, Error::NotNamespace { .. }), "{error}");
     }
-    assert!(
-        Namespace::at_path(dir.join("missing"))
-            .unwrap_err()
-            .is_gone()
-    );
+    assert!(Namespace::at_path(dir.join("missing")).unwrap_err().is_gone());
     let file = std::fs::File::open(dir.join("file")).unwrap();
     let error = Namespace::from_fd(file.into()).unwrap_err();
     assert!(matches!(error, Error::NotNamespace { .. }), "{error}");
@@ -176,10 +137,7 @@ fn relations_lead_up_to_where_there_are_none() {
     let net = Namespace::of_process(child.pid(), Net).unwrap();
     let user = net.owner().unwrap();
     assert_eq!(user.id(), child.namespace(User));
-    assert_eq!(
-        user.creator().unwrap(),
-        Uid(rustix::process::geteuid().as_raw())
-    );
+    assert_eq!(user.creator().unwrap(), Uid(rustix::process::geteuid().as_raw()));
     let parent = user.parent().unwrap();
     assert_eq!(parent.id(), own_namespace(User));
     assert_eq!(user.owner().unwrap().id(), parent.id());
@@ -203,11 +161,7 @@ fn relations_lead_up_to_where_there_are_none() {
 #[test]
 fn a_kept_reference_is_opened_later_with_all_facts_verified() {
     need!(userns);
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Net, Uts])
-        .spawn()
-        .unwrap();
+    let child = Script::new().user_namespace().unshare([Net, Uts]).spawn().unwrap();
     let pid = child.pid();
     let kept = Portable::of_process(pid, Net).unwrap();
     assert_eq!(kept.inode, Some(child.namespace(Net).inode()));
@@ -237,28 +191,15 @@ fn a_kept_reference_is_opened_later_with_all_facts_verified() {
     let error = refused(&|changed| changed.path = Some("/proc/self/ns/net".into()));
     assert_eq!(fact_of(&error), Some(Fact::Path), "{error}");
     let (own, other) = (own_namespace(Net), child.namespace(Net));
-    assert_eq!(
-        error.to_string(),
-        format!("namespace at the path is {own}, not {other}")
-    );
+    assert_eq!(error.to_string(), format!("namespace at the path is {own}, not {other}"));
     let error = refused(&|changed| changed.path = Some(format!("/proc/{pid}/ns/uts").into()));
-    assert!(
-        matches!(error, Error::WrongType { expected: Net, .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::WrongType { expected: Net, .. }), "{error}");
     let error = refused(&|changed| changed.unique_id = Some(1));
     match Namespace::of_self(Net).unwrap().unique_id() {
         Ok(_) => assert_eq!(fact_of(&error), Some(Fact::UniqueId), "{error}"),
-        Err(_) => assert!(
-            matches!(
-                error,
-                Error::Unverifiable {
-                    fact: Fact::UniqueId,
-                    ..
-                }
-            ),
-            "{error}"
-        ),
+        Err(_) => {
+            assert!(matches!(error, Error::Unverifiable { fact: Fact::UniqueId, .. }), "{error}")
+        }
     }
 
     drop(child);
@@ -294,10 +235,7 @@ fn a_namespace_in_the_place_of_another_is_not_taken_for_it() {
         (true, None) => return,
     };
     let error = kept.open().unwrap_err();
-    assert!(
-        matches!(error, Error::Differs { fact, .. } if fact == expected),
-        "{error}"
-    );
+    assert!(matches!(error, Error::Differs { fact, .. } if fact == expected), "{error}");
 }
 
 #[test]

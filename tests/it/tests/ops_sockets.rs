@@ -11,10 +11,8 @@ use rustix::io::Errno;
 #[test]
 fn a_socket_tells_its_network_namespace() {
     need!(root);
-    let child = Script::new()
-        .in_new(Net, |inside| inside.note("net", Net).tcp_socket(3))
-        .spawn()
-        .unwrap();
+    let child =
+        Script::new().in_new(Net, |inside| inside.note("net", Net).tcp_socket(3)).spawn().unwrap();
     let pidfd = pidfd::of_process(child.pid()).unwrap();
     let socket = pidfd::get_fd(&pidfd, 3).unwrap();
     let namespace = socket::network_namespace(&socket).unwrap();
@@ -22,10 +20,7 @@ fn a_socket_tells_its_network_namespace() {
     if let (Ok(cookie), Ok(unique_id)) = (socket::cookie(&socket), namespace.unique_id()) {
         assert_eq!(cookie, unique_id);
     }
-    assert_eq!(
-        pidfd::get_fd(&pidfd, 77).unwrap_err().errno(),
-        Some(Errno::BADF)
-    );
+    assert_eq!(pidfd::get_fd(&pidfd, 77).unwrap_err().errno(), Some(Errno::BADF));
 }
 
 #[test]

@@ -32,9 +32,7 @@ struct Nested {
 
 impl Nested {
     fn new() -> Nested {
-        let second = Script::new()
-            .unshare([Pid])
-            .fork("third", Script::new().name("third"));
+        let second = Script::new().unshare([Pid]).fork("third", Script::new().name("third"));
         let between = Script::new().unshare([Pid]).fork("second", second);
         let first = Script::new()
             .mount("proc", "/proc", "")
@@ -69,13 +67,7 @@ impl Nested {
             let inside = inside.iter().map(|(id, pid)| (*id, ProcessId(*pid)));
             (pid, [(self.here, pid)].into_iter().chain(inside).collect())
         };
-        let Nested {
-            outer,
-            middle,
-            inner,
-            beside,
-            ..
-        } = *self;
+        let Nested { outer, middle, inner, beside, .. } = *self;
         [
             below("first", &[(outer, 1)]),
             below("between", &[(outer, 2)]),
@@ -100,26 +92,15 @@ fn every_process_has_a_pid_at_each_level() {
     need!(userns);
     let nested = Nested::new();
     everywhere(|snapshot| {
-        assert_eq!(
-            parent(snapshot, nested.inner),
-            Relation::Known(nested.middle)
-        );
-        assert_eq!(
-            parent(snapshot, nested.middle),
-            Relation::Known(nested.outer)
-        );
+        assert_eq!(parent(snapshot, nested.inner), Relation::Known(nested.middle));
+        assert_eq!(parent(snapshot, nested.middle), Relation::Known(nested.outer));
         assert_eq!(parent(snapshot, nested.outer), Relation::Known(nested.here));
-        assert_eq!(
-            parent(snapshot, nested.beside),
-            Relation::Known(nested.here)
-        );
+        assert_eq!(parent(snapshot, nested.beside), Relation::Known(nested.here));
         let map = PidMap::new(snapshot);
         for (pid, expected) in nested.pids() {
             let process = snapshot.process(pid).unwrap();
-            let found: Vec<_> = map
-                .pids(process)
-                .map(|(namespace, pid)| (namespace.id(), pid))
-                .collect();
+            let found: Vec<_> =
+                map.pids(process).map(|(namespace, pid)| (namespace.id(), pid)).collect();
             assert_eq!(found, expected);
         }
     });
@@ -167,10 +148,8 @@ fn from_inside_what_is_above_is_out_of_sight() {
     for (_, expected) in &nested.pids()[..4] {
         let inside = &expected[1..];
         let process = snapshot.process(inside[0].1).unwrap();
-        let found: Vec<_> = map
-            .pids(process)
-            .map(|(namespace, pid)| (namespace.id(), pid))
-            .collect();
+        let found: Vec<_> =
+            map.pids(process).map(|(namespace, pid)| (namespace.id(), pid)).collect();
         assert_eq!(found, inside);
     }
 }
@@ -220,10 +199,8 @@ fn the_tools_show_all_pids() {
         .map(|row| row.split_whitespace().take(2).collect())
         .collect();
     let levels = &nested.pids()[3].1;
-    let expected: Vec<Vec<String>> = levels
-        .iter()
-        .map(|(id, pid)| vec![pid.to_string(), id.to_string()])
-        .collect();
+    let expected: Vec<Vec<String>> =
+        levels.iter().map(|(id, pid)| vec![pid.to_string(), id.to_string()]).collect();
     assert_eq!(rows, expected);
 
     let document = json(&pid(&["1", "--from", &inner, "--json"]));
@@ -234,21 +211,12 @@ fn the_tools_show_all_pids() {
     let outer = nested.outer.to_string();
     let down = pid(&["4", "--from", &outer, "--to", &inner]);
     assert_eq!(stdout(&down), "1\n");
-    let up = pid(&[
-        "1",
-        "--from",
-        &inner,
-        "--to",
-        &format!("pid@{}", std::process::id()),
-    ]);
+    let up = pid(&["1", "--from", &inner, "--to", &format!("pid@{}", std::process::id())]);
     assert_eq!(stdout(&up), format!("{third}\n"));
 
     let branch = run("pidtree", &["--pid", "1", "--ns", &inner]);
     let last = stdout(&branch).lines().last().unwrap();
-    assert!(
-        last.contains(&format!("\"third\" ({third}/4/2/1)")),
-        "{last}"
-    );
+    assert!(last.contains(&format!("\"third\" ({third}/4/2/1)")), "{last}");
 }
 
 #[test]
@@ -265,25 +233,13 @@ fn a_pid_that_there_is_not_is_an_error() {
     check(&["0"], 2, &["'0'", "a PID is", "--help"]);
     check(&["x"], 2, &["'x'"]);
     check(&["4294967295"], 1, &["there is no process 4294967295"]);
-    check(
-        &["2", "--from", &inner],
-        1,
-        &["there is no process 2 in", &inner],
-    );
-    check(
-        &[&third, "--to", &beside],
-        1,
-        &[&third, "has no PID in", &beside, "it is in", &inner],
-    );
+    check(&["2", "--from", &inner], 1, &["there is no process 2 in", &inner]);
+    check(&[&third, "--to", &beside], 1, &[&third, "has no PID in", &beside, "it is in", &inner]);
     check(
         &["1", "--from", &outer, "--to", &inner],
         1,
         &["has no PID in", &inner, "it is in", &outer],
     );
     check(&[&third, "--to", "pid:[1]"], 1, &["no namespace pid:[1]"]);
-    check(
-        &[&third, "--from", "net@1"],
-        2,
-        &["--from", "net@1 is none"],
-    );
+    check(&[&third, "--from", "net@1"], 2, &["--from", "net@1 is none"]);
 }

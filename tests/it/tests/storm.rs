@@ -31,12 +31,7 @@ impl Truth<'_> {
         };
         Truth {
             child,
-            steady: child
-                .pids_of("steady")
-                .iter()
-                .copied()
-                .map(joined)
-                .collect(),
+            steady: child.pids_of("steady").iter().copied().map(joined).collect(),
             storms: [child.pids_of("storm"), child.pids_of("gale")].concat(),
             user: child.namespace(User),
             net: child.noted("net"),
@@ -58,9 +53,7 @@ impl Truth<'_> {
                 || self.storms.contains(&pid)
                 || self.steady.iter().any(|(steady, _)| *steady == pid)
                 || process.is_some_and(|process| {
-                    process
-                        .ppid()
-                        .is_some_and(|ppid| self.storms.contains(&ppid))
+                    process.ppid().is_some_and(|ppid| self.storms.contains(&ppid))
                 })
         };
         let user = snapshot.namespace(self.user).unwrap();
@@ -73,10 +66,7 @@ impl Truth<'_> {
             }
         }
         for process in snapshot.processes() {
-            if process
-                .ppid()
-                .is_some_and(|ppid| self.storms.contains(&ppid))
-            {
+            if process.ppid().is_some_and(|ppid| self.storms.contains(&ppid)) {
                 // Those of the gale are in one below, which may have been gone before it was asked.
                 let user = process.namespace(User);
                 let above = user.map(|user| user.parent().known());
@@ -94,11 +84,8 @@ impl Truth<'_> {
         }
         // An fd that every child of the storm has, too, while it lives.
         let net = snapshot.namespace(self.net).unwrap();
-        let holders: BTreeSet<Pid> = net
-            .holders()
-            .iter()
-            .filter_map(|holder| holder.pid())
-            .collect();
+        let holders: BTreeSet<Pid> =
+            net.holders().iter().filter_map(|holder| holder.pid()).collect();
         for steady in &self.steady {
             assert!(holders.contains(&steady.0), "{steady:?} holds {net:?}");
         }
@@ -106,11 +93,9 @@ impl Truth<'_> {
 }
 
 fn own_types() -> impl Iterator<Item = NamespaceType> {
-    NamespaceType::ALL.into_iter().filter(|ns_type| {
-        std::path::Path::new("/proc/self")
-            .join(ns_type.proc_file())
-            .exists()
-    })
+    NamespaceType::ALL
+        .into_iter()
+        .filter(|ns_type| std::path::Path::new("/proc/self").join(ns_type.proc_file()).exists())
 }
 
 #[test]

@@ -21,10 +21,7 @@ fn with<const N: usize>(mut command: Command, arguments: [&str; N]) -> Command {
 fn net_held_by_fd() -> Child {
     Script::new()
         .in_new(User, |user| {
-            user.note("user", User)
-                .unshare([Net])
-                .note("net", Net)
-                .open_namespace(Net, 3)
+            user.note("user", User).unshare([Net]).note("net", Net).open_namespace(Net, 3)
         })
         .spawn()
         .unwrap()
@@ -122,9 +119,7 @@ fn the_table_names_every_kind_of_holder() {
         .mount("tmpfs", &dir, "")
         .in_new(Net, |net| net.note("fd", Net).open_namespace(Net, 3))
         .in_new(Net, |net| net.note("socket", Net).tcp_socket(4))
-        .in_new(Net, |net| {
-            net.note("mount", Net).bind_namespace(Net, dir.join("a b"))
-        })
+        .in_new(Net, |net| net.note("mount", Net).bind_namespace(Net, dir.join("a b")))
         // Older kernels start no thread any more while a time namespace is pending.
         .thread("thread", Script::new().name("loner").unshare([Uts]))
         .unshare([Time])
@@ -138,22 +133,10 @@ fn the_table_names_every_kind_of_holder() {
     let expected: [(NamespaceId, String); 7] = [
         (child.noted("hidden"), "(hidden)".into()),
         (mnt, format!("{pid} {name}")),
-        (
-            child.noted("fd"),
-            format!("held by fd 3 of process {name} ({pid})"),
-        ),
-        (
-            child.noted("socket"),
-            format!("held by a socket of process {name} ({pid})"),
-        ),
-        (
-            child.noted("mount"),
-            format!("bind-mounted at {place:?} in {mnt}"),
-        ),
-        (
-            child.noted("time"),
-            format!("pending for children of process {name} ({pid})"),
-        ),
+        (child.noted("fd"), format!("held by fd 3 of process {name} ({pid})")),
+        (child.noted("socket"), format!("held by a socket of process {name} ({pid})")),
+        (child.noted("mount"), format!("bind-mounted at {place:?} in {mnt}")),
+        (child.noted("time"), format!("pending for children of process {name} ({pid})")),
         (
             child.namespace_of("thread", Uts),
             format!(r#"thread "loner" ({tid}) of process {name} ({pid})"#),
@@ -203,18 +186,11 @@ fn lsns_shows_the_same_namespaces_of_processes() {
         .mount("proc", "/proc", "")
         .fork("one", Script::new().unshare([Net, Uts]))
         .fork("two", Script::new().user_namespace().unshare([Mnt]))
-        .fork(
-            "three",
-            Script::new().unshare([Pid]).fork("four", Script::new()),
-        )
+        .fork("three", Script::new().unshare([Pid]).fork("four", Script::new()))
         .run("lsns", &with(Command::new("lsns"), columns))
         .run("lxkns", &tool_snapshot());
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Mnt, Pid])
-        .fork("inside", inside)
-        .spawn()
-        .unwrap();
+    let child =
+        Script::new().user_namespace().unshare([Mnt, Pid]).fork("inside", inside).spawn().unwrap();
     let snapshot = snapshot_of(child.output("lxkns"));
     let found = snapshot
         .namespaces()
@@ -277,13 +253,9 @@ fn without_any_proc_there_is_nothing_to_show() {
         assert_failure(child.output(label), 1, &["procfs", "/proc"]);
     }
     let empty = dir.path().to_str().unwrap();
-    let output = with(tool("lxkns"), ["--proc-root", empty])
-        .output()
-        .unwrap();
+    let output = with(tool("lxkns"), ["--proc-root", empty]).output().unwrap();
     assert_failure(&output, 1, &["procfs", empty]);
-    let output = with(tool("lxkns"), ["--proc-root", "/does/not/exist"])
-        .output()
-        .unwrap();
+    let output = with(tool("lxkns"), ["--proc-root", "/does/not/exist"]).output().unwrap();
     assert_failure(&output, 1, &["procfs", "/does/not/exist"]);
 }
 
@@ -341,10 +313,7 @@ fn who_looks_does_not_see_itself() {
         .spawn()
         .unwrap();
     let snapshot = snapshot_of(child.output("lxkns"));
-    let pids: Vec<u32> = snapshot
-        .processes()
-        .map(|process| process.pid().0)
-        .collect();
+    let pids: Vec<u32> = snapshot.processes().map(|process| process.pid().0).collect();
     let itself = snapshot.host().scanner_pid.unwrap();
     assert_eq!(pids, [1, itself.0]);
     assert!(snapshot.process(itself).unwrap().threads().is_empty());

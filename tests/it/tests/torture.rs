@@ -36,9 +36,7 @@ fn tiers() -> Vec<Tier> {
 /// The memory that is this process's own, in KiB.
 fn memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("RssAnon:"));
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     let number = line.and_then(|line| line.split_whitespace().next());
     number.map_or(0, |number| number.parse().unwrap())
 }
@@ -59,8 +57,7 @@ fn no_scan_says_of_neighbours_what_never_was() {
         .map(|(tier, bpf)| Options::everything().tier(tier).bpf(bpf))
         .collect();
     // What is opened once for good, is opened now.
-    ways.iter()
-        .for_each(|options| drop(discover(options).unwrap()));
+    ways.iter().for_each(|options| drop(discover(options).unwrap()));
     let dir = Dir::new().unwrap();
     let before = possessions();
     let mut remembered = 0;
@@ -107,10 +104,7 @@ fn no_scan_says_of_neighbours_what_never_was() {
     );
     assert!(all.pairs() > done, "hardly anything was judged");
     assert_possessions(&before);
-    assert!(
-        memory < remembered + GROWTH,
-        "{remembered} and then {memory} KiB"
-    );
+    assert!(memory < remembered + GROWTH, "{remembered} and then {memory} KiB");
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
     assert!(!mounts.contains(dir.path().to_str().unwrap()));
 }

@@ -76,13 +76,7 @@ struct Life<'a> {
 impl<'a> Life<'a> {
     fn of(plan: &'a Plan, number: usize, starter: Starter) -> Life<'a> {
         match plan.actors.get(number) {
-            Some(actor) => Life {
-                plan,
-                number,
-                actor,
-                starter,
-                step: 0,
-            },
+            Some(actor) => Life { plan, number, actor, starter, step: 0 },
             None => kernel::exit_process(1),
         }
     }
@@ -202,10 +196,7 @@ impl<'a> Life<'a> {
         let Some(actor) = self.plan.actors.get(number) else {
             return Err(Errno(libc::EINVAL));
         };
-        let argument = Birth {
-            plan: self.plan,
-            number,
-        };
+        let argument = Birth { plan: self.plan, number };
         let pointer = (&raw const argument).cast_mut().cast();
         // SAFETY: each actor has a stack of its own that lives in the plan, for as long as this
         // process, and each thread is started once; `argument` lives until the thread is quiet,
@@ -222,10 +213,7 @@ struct Birth<'a> {
     number: usize,
 }
 
-#[expect(
-    unsafe_code,
-    reason = "the argument of a thread without the standard library"
-)]
+#[expect(unsafe_code, reason = "the argument of a thread without the standard library")]
 extern "C" fn thread_body(argument: *mut c_void) -> c_int {
     // SAFETY: the starter keeps it alive until this thread is quiet.
     let birth = unsafe { &*argument.cast::<Birth<'_>>() };

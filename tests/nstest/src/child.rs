@@ -20,16 +20,10 @@ use crate::script::Script;
 use crate::step::Step;
 
 /// How long a child may take for what takes milliseconds.
-const PATIENCE: Timespec = Timespec {
-    tv_sec: 60,
-    tv_nsec: 0,
-};
+const PATIENCE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
 
 /// How long its processes may take to end once they are told to.
-const PARTING: Timespec = Timespec {
-    tv_sec: 5,
-    tv_nsec: 0,
-};
+const PARTING: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// The processes and threads of one script, at rest between two steps of it.
 ///
@@ -78,14 +72,7 @@ impl Script {
         let Some(main) = rustix::process::Pid::from_raw(pid) else {
             return Err(io::Error::other("fork returned no PID").into());
         };
-        let Ends {
-            report,
-            life,
-            cradle,
-            go,
-            outputs,
-            only_for_child,
-        } = ends;
+        let Ends { report, life, cradle, go, outputs, only_for_child } = ends;
         drop(only_for_child);
         let pidfd = match rustix::process::pidfd_open(main, PidfdFlags::empty()) {
             Ok(pidfd) => pidfd,

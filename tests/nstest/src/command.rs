@@ -33,10 +33,8 @@ impl Executable {
                 None => variables.remove(name),
             };
         }
-        let arguments: Vec<CString> = std::iter::once(program)
-            .chain(command.get_args())
-            .map(c_text)
-            .collect();
+        let arguments: Vec<CString> =
+            std::iter::once(program).chain(command.get_args()).map(c_text).collect();
         let environment: Vec<CString> = variables
             .iter()
             .map(|(name, value)| {
@@ -81,12 +79,6 @@ struct PointerList(Vec<usize>);
 
 impl PointerList {
     fn of(texts: &[CString]) -> PointerList {
-        PointerList(
-            texts
-                .iter()
-                .map(|text| text.as_ptr().addr())
-                .chain([0])
-                .collect(),
-        )
+        PointerList(texts.iter().map(|text| text.as_ptr().addr()).chain([0]).collect())
     }
 }

@@ -53,17 +53,11 @@ fn compared(one: Things, mut other: Things) -> Vec<String> {
         };
         for ((fact, here), (_, there)) in facts.into_iter().zip(others) {
             if here != there {
-                lines.push(format!(
-                    "{name}: {fact} is {here}, but {there} in the other"
-                ));
+                lines.push(format!("{name}: {fact} is {here}, but {there} in the other"));
             }
         }
     }
-    lines.extend(
-        other
-            .into_keys()
-            .map(|name| format!("{name}: only in the other")),
-    );
+    lines.extend(other.into_keys().map(|name| format!("{name}: only in the other")));
     lines
 }
 
@@ -73,10 +67,7 @@ fn namespaces(here: &Snapshot, there: &Snapshot, only: &impl Fn(NamespaceId) -> 
         .map(|namespace| {
             let other = there.namespace(namespace.id());
             let both_know = other.is_none_or(|other| other.unique_id().is_some());
-            (
-                namespace.id().to_string(),
-                namespace_facts(namespace, both_know),
-            )
+            (namespace.id().to_string(), namespace_facts(namespace, both_know))
         })
         .collect()
 }
@@ -89,10 +80,7 @@ fn namespace_facts(namespace: Namespace<'_>, with_unique_id: bool) -> Vec<Fact> 
         list(processes.map(|process| process.pid().to_string()))
     };
     vec![
-        (
-            "64-bit id",
-            known(namespace.unique_id().filter(|_| with_unique_id)),
-        ),
+        ("64-bit id", known(namespace.unique_id().filter(|_| with_unique_id))),
         ("initial", known(namespace.is_initial())),
         ("hidden", namespace.is_hidden().to_string()),
         (
@@ -103,33 +91,17 @@ fn namespace_facts(namespace: Namespace<'_>, with_unique_id: bool) -> Vec<Fact> 
                 Relation::Unknown => "unknown".into(),
             },
         ),
-        (
-            "owner",
-            namespace
-                .owner()
-                .map_or_else(unknown, |owner| owner.id().to_string()),
-        ),
+        ("owner", namespace.owner().map_or_else(unknown, |owner| owner.id().to_string())),
         ("creator", known(namespace.creator())),
         ("creator name", known(namespace.creator_name())),
         ("uid map", known(namespace.uid_map())),
         ("gid map", known(namespace.gid_map())),
-        (
-            "holders",
-            list(
-                namespace
-                    .holders()
-                    .iter()
-                    .map(|holder| format!("{holder:?}")),
-            ),
-        ),
+        ("holders", list(namespace.holders().iter().map(|holder| format!("{holder:?}")))),
         ("children", ids(&mut namespace.children())),
         ("owned", ids(&mut namespace.owned())),
         ("processes", pids(&mut namespace.processes())),
         ("leaders", pids(&mut namespace.leaders())),
-        (
-            "leaders uncertain",
-            namespace.leaders_uncertain().to_string(),
-        ),
+        ("leaders uncertain", namespace.leaders_uncertain().to_string()),
     ]
 }
 
@@ -137,12 +109,7 @@ fn processes(snapshot: &Snapshot, only: &impl Fn(NamespaceId) -> bool) -> Things
     snapshot
         .processes()
         .filter(|process| process.joined().iter().any(only))
-        .map(|process| {
-            (
-                format!("process {:>7}", process.pid().0),
-                process_facts(process),
-            )
-        })
+        .map(|process| (format!("process {:>7}", process.pid().0), process_facts(process)))
         .collect()
 }
 
@@ -156,14 +123,8 @@ fn process_facts(process: Process<'_>) -> Vec<Fact> {
         ("capabilities", known(process.effective_capabilities())),
         ("pids", known(process.pids())),
         ("cgroup", known(process.cgroup())),
-        (
-            "namespaces",
-            list(process.joined().iter().map(|id| id.to_string())),
-        ),
-        (
-            "threads",
-            list(process.threads().iter().map(|thread| format!("{thread:?}"))),
-        ),
+        ("namespaces", list(process.joined().iter().map(|id| id.to_string()))),
+        ("threads", list(process.threads().iter().map(|thread| format!("{thread:?}")))),
     ]
 }
 
@@ -191,24 +152,14 @@ mod tests {
     }
 
     fn snapshot(namespaces: Vec<NamespaceFacts>, processes: Vec<ProcessFacts>) -> Snapshot {
-        Snapshot::assemble(Facts {
-            namespaces,
-            processes,
-            ..Facts::default()
-        })
+        Snapshot::assemble(Facts { namespaces, processes, ..Facts::default() })
     }
 
     #[test]
     fn what_agrees_is_silent() {
         let net = NamespaceFacts::new(id("net:[7]"));
-        let with_id = NamespaceFacts {
-            unique_id: Some(99),
-            ..net.clone()
-        };
-        let other_id = NamespaceFacts {
-            unique_id: Some(98),
-            ..net.clone()
-        };
+        let with_id = NamespaceFacts { unique_id: Some(99), ..net.clone() };
+        let other_id = NamespaceFacts { unique_id: Some(98), ..net.clone() };
         let (one, two, three) = (
             snapshot(vec![net], vec![]),
             snapshot(vec![with_id], vec![]),
@@ -226,11 +177,7 @@ mod tests {
     #[test]
     fn every_difference_is_a_line() {
         let held = |fd| NamespaceFacts {
-            holders: vec![Holder::Fd {
-                pid: Pid(3),
-                tid: None,
-                fd,
-            }],
+            holders: vec![Holder::Fd { pid: Pid(3), tid: None, fd }],
             ..NamespaceFacts::new(id("net:[7]"))
         };
         let process = |ppid| ProcessFacts {
@@ -238,25 +185,13 @@ mod tests {
             namespaces: Joined::of([id("uts:[5]")]),
             ..ProcessFacts::new(Pid(3))
         };
-        let one = snapshot(
-            vec![held(4), NamespaceFacts::new(id("ipc:[1]"))],
-            vec![process(1)],
-        );
+        let one = snapshot(vec![held(4), NamespaceFacts::new(id("ipc:[1]"))], vec![process(1)]);
         let two = snapshot(vec![held(5)], vec![process(2)]);
         let lines = differences(&one, &two, |_| true);
         assert_eq!(lines.len(), 3, "{lines:?}");
         assert_eq!(lines[0], "ipc:[1]: missing in the other");
-        assert!(
-            lines[1].starts_with("net:[7]: holders is [Fd {"),
-            "{lines:?}"
-        );
-        assert_eq!(
-            lines[2],
-            "process       3: parent is Pid(1), but Pid(2) in the other"
-        );
-        assert_eq!(
-            differences(&two, &one, |id| id.inode() == 1),
-            ["ipc:[1]: only in the other"]
-        );
+        assert!(lines[1].starts_with("net:[7]: holders is [Fd {"), "{lines:?}");
+        assert_eq!(lines[2], "process       3: parent is Pid(1), but Pid(2) in the other");
+        assert_eq!(differences(&two, &one, |id| id.inode() == 1), ["ipc:[1]: only in the other"]);
     }
 }

@@ -56,10 +56,7 @@ impl Drop for Dir {
     fn drop(&mut self) {
         // The directory itself may be a mount point, several times over.
         let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
-        for mount_point in mount_points(&mounts)
-            .rev()
-            .filter(|path| path.starts_with(&self.path))
-        {
+        for mount_point in mount_points(&mounts).rev().filter(|path| path.starts_with(&self.path)) {
             _ = rustix::mount::unmount(&mount_point, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
         }
         let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();

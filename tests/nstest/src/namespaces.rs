@@ -39,11 +39,7 @@ pub fn linked(link: impl AsRef<Path>) -> NamespaceId {
     };
     match NamespaceId::from_link(text.as_os_str().as_bytes()) {
         Some(id) => id,
-        None => panic!(
-            "{} is a link to {}, no namespace",
-            link.display(),
-            text.display()
-        ),
+        None => panic!("{} is a link to {}, no namespace", link.display(), text.display()),
     }
 }
 
@@ -58,11 +54,7 @@ pub fn assert_same_namespaces(
     expected: impl IntoIterator<Item = NamespaceId>,
 ) {
     let differences = set_differences(found, expected);
-    assert!(
-        differences.is_empty(),
-        "namespaces differ:\n  {}",
-        differences.join("\n  ")
-    );
+    assert!(differences.is_empty(), "namespaces differ:\n  {}", differences.join("\n  "));
 }
 
 fn set_differences(
@@ -71,12 +63,8 @@ fn set_differences(
 ) -> Vec<String> {
     let found: std::collections::BTreeSet<_> = found.into_iter().collect();
     let expected: std::collections::BTreeSet<_> = expected.into_iter().collect();
-    let missing = expected
-        .difference(&found)
-        .map(|id| format!("missing: {id}"));
-    let surplus = found
-        .difference(&expected)
-        .map(|id| format!("not expected: {id}"));
+    let missing = expected.difference(&found).map(|id| format!("missing: {id}"));
+    let surplus = found.difference(&expected).map(|id| format!("not expected: {id}"));
     missing.chain(surplus).collect()
 }
 

@@ -105,10 +105,7 @@ macro_rules! need {
 #[track_caller]
 pub fn is_met(name: &str) -> bool {
     static MET: [OnceLock<bool>; NEEDS.len()] = [const { OnceLock::new() }; NEEDS.len()];
-    let known = NEEDS
-        .iter()
-        .zip(&MET)
-        .find(|((known, _), _)| *known == name);
+    let known = NEEDS.iter().zip(&MET).find(|((known, _), _)| *known == name);
     let Some(((_, probe), met)) = known else {
         panic!("there is no need named {name:?}");
     };

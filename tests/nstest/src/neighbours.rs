@@ -76,13 +76,8 @@ impl Neighbours {
         let stacks: Vec<Stack> = (0..THREADS).map(|_| Stack::new()).collect();
         let (life, keep) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         let life = rustix::io::fcntl_dupfd_cloexec(life, LIFE)?;
-        let mut neighbours = Neighbours {
-            shared,
-            life: Some(keep),
-            mains: Vec::new(),
-            paths,
-            closed: false,
-        };
+        let mut neighbours =
+            Neighbours { shared, life: Some(keep), mains: Vec::new(), paths, closed: false };
         let privileged = rustix::process::geteuid().is_root();
         for number in 0..count {
             let world = World {
@@ -128,10 +123,7 @@ impl Neighbours {
         assert!(self.shared.is_quiet(), "the neighbours do not come to rest");
         for (pid, number) in self.mains.iter().zip(0..) {
             let status = rustix::process::waitpid(Some(*pid), WaitOptions::NOHANG);
-            assert!(
-                matches!(status, Ok(None)),
-                "neighbour {number} has ended: {status:?}"
-            );
+            assert!(matches!(status, Ok(None)), "neighbour {number} has ended: {status:?}");
         }
         self.shared.take()
     }

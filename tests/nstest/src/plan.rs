@@ -118,33 +118,15 @@ impl Plan {
         }
         let mut kept: Vec<RawFd> = only_for_child.iter().map(AsRawFd::as_raw_fd).collect();
         kept.sort_unstable();
-        let plan = Plan {
-            actors,
-            report,
-            life,
-            null,
-            kept,
-            cpus,
-            one_cpu,
-        };
-        let ends = Ends {
-            report: report_in,
-            life: life_out,
-            cradle,
-            go,
-            outputs,
-            only_for_child,
-        };
+        let plan = Plan { actors, report, life, null, kept, cpus, one_cpu };
+        let ends = Ends { report: report_in, life: life_out, cradle, go, outputs, only_for_child };
         Ok((plan, ends))
     }
 
     /// The fds that only this actor needs.
     pub(crate) fn fds_of(actor: &Actor) -> impl Iterator<Item = RawFd> {
         let outputs = actor.steps.iter().filter_map(|step| match step {
-            Step::Run {
-                output: Some((stdout, stderr)),
-                ..
-            } => Some([*stdout, *stderr]),
+            Step::Run { output: Some((stdout, stderr)), .. } => Some([*stdout, *stderr]),
             _ => None,
         });
         actor.go.into_iter().chain(outputs.flatten())
@@ -205,9 +187,6 @@ fn check_labels(actors: &[Actor]) {
     let mut seen = BTreeSet::new();
     for actor in actors.iter().filter(|actor| actor.kind != Kind::Errand) {
         let label = &actor.label;
-        assert!(
-            seen.insert(label),
-            "two processes or threads have the label {label:?}"
-        );
+        assert!(seen.insert(label), "two processes or threads have the label {label:?}");
     }
 }

@@ -23,14 +23,8 @@ pub(crate) enum What {
     Ran,
 }
 
-const ALL: [What; 6] = [
-    What::Born,
-    What::Quiet,
-    What::Ending,
-    What::Failed,
-    What::Noted,
-    What::Ran,
-];
+const ALL: [What; 6] =
+    [What::Born, What::Quiet, What::Ending, What::Failed, What::Noted, What::Ran];
 
 /// One message.
 #[derive(Clone, Copy, Debug)]
@@ -45,23 +39,13 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(what: What, actor: usize, step: usize, value: i32) -> Report {
-        Report {
-            what,
-            actor,
-            step,
-            value,
-            text: [0; TEXT],
-        }
+        Report { what, actor, step, value, text: [0; TEXT] }
     }
 
     pub(crate) fn to_bytes(self) -> [u8; SIZE] {
         let mut bytes = [0; SIZE];
-        let numbers = [
-            self.what as u32,
-            self.actor as u32,
-            self.step as u32,
-            self.value.cast_unsigned(),
-        ];
+        let numbers =
+            [self.what as u32, self.actor as u32, self.step as u32, self.value.cast_unsigned()];
         let numbers = numbers.into_iter().flat_map(u32::to_ne_bytes);
         for (place, byte) in bytes.iter_mut().zip(numbers.chain(self.text)) {
             *place = byte;
@@ -86,10 +70,7 @@ impl Report {
 
     /// The text up to the first NUL byte.
     pub(crate) fn text(&self) -> &[u8] {
-        self.text
-            .split(|byte| *byte == 0)
-            .next()
-            .unwrap_or_default()
+        self.text.split(|byte| *byte == 0).next().unwrap_or_default()
     }
 }
 

@@ -97,17 +97,12 @@ impl Script {
 
     /// Moves on into the namespace that this fd refers to, see setns(2).
     pub fn setns(self, fd: i32, ns_type: NamespaceType) -> Script {
-        self.step(Step::Setns {
-            fd,
-            flags: Flags(ns_type.clone_flag()),
-        })
+        self.step(Step::Setns { fd, flags: Flags(ns_type.clone_flag()) })
     }
 
     /// Moves into the namespace at this path, such as `/proc/812/ns/net`.
     pub fn enter(self, path: impl AsRef<Path>, ns_type: NamespaceType) -> Script {
-        self.open(path, PASSING)
-            .setns(PASSING, ns_type)
-            .close(PASSING)
+        self.open(path, PASSING).setns(PASSING, ns_type).close(PASSING)
     }
 
     /// Has some steps carried out in a new namespace of this type, by a process that then ends.
@@ -166,10 +161,7 @@ impl Script {
 
     /// Notes the namespace that a link refers to, such as `/proc/thread-self/ns/time_for_children`.
     pub fn note_link(self, label: &str, link: impl AsRef<Path>) -> Script {
-        self.step(Step::Note {
-            label: label.into(),
-            link: c_path(link),
-        })
+        self.step(Step::Note { label: label.into(), link: c_path(link) })
     }
 
     /// Starts a child process that carries out its own script.
@@ -189,15 +181,8 @@ impl Script {
 
     fn part(mut self, label: &str, kind: Kind, script: Script, copies: usize) -> Script {
         let part = self.parts.len();
-        self.parts.push(Part {
-            label: label.into(),
-            kind,
-            script,
-        });
-        self.step(Step::Start {
-            actor: part,
-            copies,
-        })
+        self.parts.push(Part { label: label.into(), kind, script });
+        self.step(Step::Start { actor: part, copies })
     }
 
     /// Waits for a child process that has ended, whichever it is, so that it is no zombie any more.

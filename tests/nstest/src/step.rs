@@ -40,19 +40,14 @@ impl Flags {
     pub(crate) const FILES: Flags = Flags(libc::CLONE_FILES.cast_unsigned());
 
     pub(crate) fn of(types: NamespaceTypes) -> Flags {
-        Flags(
-            types
-                .iter()
-                .fold(0, |flags, ns_type| flags | ns_type.clone_flag()),
-        )
+        Flags(types.iter().fold(0, |flags, ns_type| flags | ns_type.clone_flag()))
     }
 }
 
 impl fmt::Debug for Flags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let types = NamespaceType::ALL
-            .into_iter()
-            .filter(|ns_type| self.0 & ns_type.clone_flag() != 0);
+        let types =
+            NamespaceType::ALL.into_iter().filter(|ns_type| self.0 & ns_type.clone_flag() != 0);
         match self.0 == Flags::FILES.0 {
             true => f.write_str("fd table"),
             false => fmt::Display::fmt(&NamespaceTypes::of(types), f),

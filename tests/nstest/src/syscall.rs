@@ -30,9 +30,5 @@ pub(crate) fn checked(returned: c_long) -> Result<c_long> {
 }
 
 pub(crate) fn last_error() -> Errno {
-    Errno(
-        std::io::Error::last_os_error()
-            .raw_os_error()
-            .unwrap_or(libc::EIO),
-    )
+    Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO))
 }

@@ -32,11 +32,7 @@ pub fn tool(name: &str) -> Command {
 /// `target/debug`, where the running test is `target/debug/deps/test-…`.
 fn beside_the_test() -> PathBuf {
     match std::env::current_exe() {
-        Ok(test) => test
-            .ancestors()
-            .nth(2)
-            .map(Path::to_owned)
-            .unwrap_or_default(),
+        Ok(test) => test.ancestors().nth(2).map(Path::to_owned).unwrap_or_default(),
         Err(error) => panic!("cannot tell where the running test is: {error}"),
     }
 }

@@ -11,9 +11,7 @@ use lxkns_species::Pid as ProcessId;
 /// A line of /proc/PID/status, without its name.
 fn status(pid: ProcessId, field: &str) -> String {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(field)?.strip_prefix(":\t"));
+    let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(":\t"));
     line.unwrap().to_string()
 }
 
@@ -49,34 +47,16 @@ fn a_child_without_steps_is_just_there() {
 fn a_child_has_no_fds_but_its_own() {
     // Neither what the test has open ...
     let _open = std::fs::File::open("/proc/self/ns/net").unwrap();
-    let script = Script::new()
-        .open_namespace(Uts, 7)
-        .open_path("/", 8)
-        .open("/", 9)
-        .close(9);
+    let script = Script::new().open_namespace(Uts, 7).open_path("/", 8).open("/", 9).close(9);
     let child = script.spawn().unwrap();
     let fds = fds(child.pid());
-    assert!(
-        fds.contains(&format!("7 {}", own_namespace(Uts))),
-        "{fds:?}"
-    );
+    assert!(fds.contains(&format!("7 {}", own_namespace(Uts))), "{fds:?}");
     assert!(fds.contains(&"8 /".to_string()), "{fds:?}");
     assert!(!fds.iter().any(|fd| fd.starts_with("9 ")), "{fds:?}");
     // ... nor anything else than /dev/null and two pipes.
-    let others: Vec<_> = fds
-        .iter()
-        .filter(|fd| !fd.starts_with(['7', '8']))
-        .collect();
-    assert_eq!(
-        others.iter().filter(|fd| fd.contains("/dev/null")).count(),
-        4,
-        "{fds:?}"
-    );
-    assert_eq!(
-        others.iter().filter(|fd| fd.contains("pipe:")).count(),
-        2,
-        "{fds:?}"
-    );
+    let others: Vec<_> = fds.iter().filter(|fd| !fd.starts_with(['7', '8'])).collect();
+    assert_eq!(others.iter().filter(|fd| fd.contains("/dev/null")).count(), 4, "{fds:?}");
+    assert_eq!(others.iter().filter(|fd| fd.contains("pipe:")).count(), 2, "{fds:?}");
     assert_eq!(others.len(), 6, "{fds:?}");
 }
 
@@ -86,13 +66,7 @@ fn a_failing_step_is_named() {
         .fork("inner", Script::new().name("x").open("/does/not/exist", 5))
         .spawn()
         .unwrap_err();
-    let Error::Step {
-        actor,
-        number,
-        source,
-        ..
-    } = &error
-    else {
+    let Error::Step { actor, number, source, .. } = &error else {
         panic!("{error}");
     };
     assert_eq!((actor.as_str(), *number), ("inner", 1));
@@ -102,40 +76,23 @@ fn a_failing_step_is_named() {
 
 #[test]
 fn a_failing_unshare_names_the_types() {
-    let error = Script::new()
-        .thread("other", Script::new())
-        .unshare([User, Uts])
-        .spawn()
-        .unwrap_err();
+    let error =
+        Script::new().thread("other", Script::new()).unshare([User, Uts]).spawn().unwrap_err();
     let text = error.to_string();
-    assert!(
-        text.starts_with("main failed at step 1, Unshare(user,uts): Invalid arg"),
-        "{text}"
-    );
+    assert!(text.starts_with("main failed at step 1, Unshare(user,uts): Invalid arg"), "{text}");
 }
 
 #[test]
 #[should_panic(expected = "two processes or threads have the label \"a\"")]
 fn labels_are_unique() {
-    _ = Script::new()
-        .fork("a", Script::new())
-        .thread("a", Script::new())
-        .spawn();
+    _ = Script::new().fork("a", Script::new()).thread("a", Script::new()).spawn();
 }
 
 #[test]
 fn a_pause_waits_for_the_test() {
     let mut child = Script::new()
         .name("before")
-        .fork(
-            "other",
-            Script::new()
-                .name("one")
-                .pause()
-                .name("two")
-                .pause()
-                .name("three"),
-        )
+        .fork("other", Script::new().name("one").pause().name("two").pause().name("three"))
         .pause()
         .name("after")
         .spawn()
@@ -161,10 +118,8 @@ fn a_failure_after_a_pause_is_told() {
 
 #[test]
 fn copies_are_all_known() {
-    let child = Script::new()
-        .forks("copy", 20, Script::new().fork("leaf", Script::new()))
-        .spawn()
-        .unwrap();
+    let child =
+        Script::new().forks("copy", 20, Script::new().fork("leaf", Script::new())).spawn().unwrap();
     let mut pids = [child.pids_of("copy"), child.pids_of("leaf")].concat();
     assert_eq!(child.pids_of("copy").len(), 20);
     for (copy, leaf) in child.pids_of("copy").iter().zip(child.pids_of("leaf")) {
@@ -175,11 +130,7 @@ fn copies_are_all_known() {
     pids.dedup();
     assert_eq!(pids.len(), 40);
     child.finish();
-    assert!(
-        !pids
-            .iter()
-            .any(|pid| Path::new(&format!("/proc/{pid}")).exists())
-    );
+    assert!(!pids.iter().any(|pid| Path::new(&format!("/proc/{pid}")).exists()));
 }
 
 #[test]
@@ -201,32 +152,20 @@ fn pids_are_the_tests_own_three_pid_namespaces_deep() {
         };
         let all = status(pid, "NSpid");
         // The first ones may be those of namespaces above the test's.
-        assert!(
-            all.ends_with(&expected),
-            "{label}: {all:?} is not {expected:?}"
-        );
+        assert!(all.ends_with(&expected), "{label}: {all:?} is not {expected:?}");
     };
     check("main", "");
     let two = status(child.pid_of("two"), "NSpid");
-    assert!(
-        two.starts_with(&format!("{}\t", child.pid_of("two"))),
-        "{two}"
-    );
+    assert!(two.starts_with(&format!("{}\t", child.pid_of("two"))), "{two}");
     assert_eq!(two.split('\t').count(), 3);
     let three = status(child.pid_of("three"), "NSpid");
     assert_eq!(three.split('\t').count(), 4);
     check("one", "1");
     assert!(two.ends_with("\t1"), "{two}");
     assert!(three.ends_with("\t1"), "{three}");
-    assert_eq!(
-        status(child.pid_of("thread"), "Tgid"),
-        child.pid_of("three").to_string()
-    );
+    assert_eq!(status(child.pid_of("thread"), "Tgid"), child.pid_of("three").to_string());
     let pid_ns = |label| child.namespace_of(label, Pid);
-    assert_eq!(
-        linked(format!("/proc/{}/ns/pid_for_children", child.pid())),
-        pid_ns("one")
-    );
+    assert_eq!(linked(format!("/proc/{}/ns/pid_for_children", child.pid())), pid_ns("one"));
     assert_ne!(pid_ns("two"), pid_ns("three"));
 }
 
@@ -236,13 +175,7 @@ fn a_thread_has_namespaces_of_its_own() {
     let child = Script::new()
         .user_namespace()
         .unshare([Uts])
-        .thread(
-            "loner",
-            Script::new()
-                .name("loner")
-                .unshare([Net, Uts, Mnt])
-                .note("net", Net),
-        )
+        .thread("loner", Script::new().name("loner").unshare([Net, Uts, Mnt]).note("net", Net))
         .note("still", Net)
         .spawn()
         .unwrap();
@@ -253,10 +186,7 @@ fn a_thread_has_namespaces_of_its_own() {
     assert_eq!(child.noted("still"), own_namespace(Net));
     assert_eq!(child.noted("net"), child.namespace_of("loner", Net));
     for ns_type in [Net, Uts, Mnt] {
-        assert_ne!(
-            child.namespace_of("loner", ns_type),
-            child.namespace(ns_type)
-        );
+        assert_ne!(child.namespace_of("loner", ns_type), child.namespace(ns_type));
     }
     assert_eq!(child.namespace_of("loner", User), child.namespace(User));
 }
@@ -265,13 +195,7 @@ fn a_thread_has_namespaces_of_its_own() {
 fn a_thread_can_have_fds_of_its_own() {
     let child = Script::new()
         .open_namespace(Uts, 5)
-        .thread(
-            "loner",
-            Script::new()
-                .unshare_fd_table()
-                .close(5)
-                .open_namespace(Ipc, 6),
-        )
+        .thread("loner", Script::new().unshare_fd_table().close(5).open_namespace(Ipc, 6))
         .thread("sharer", Script::new().open_namespace(Net, 7))
         .spawn()
         .unwrap();
@@ -289,16 +213,9 @@ fn a_main_thread_can_end_before_the_others() {
     need!(userns);
     let threads = Script::new()
         .thread("one", Script::new().unshare([Net]))
-        .thread(
-            "two",
-            Script::new().unshare_fd_table().open_namespace(Uts, 5),
-        )
+        .thread("two", Script::new().unshare_fd_table().open_namespace(Uts, 5))
         .exit_thread();
-    let child = Script::new()
-        .user_namespace()
-        .fork("headless", threads)
-        .spawn()
-        .unwrap();
+    let child = Script::new().user_namespace().fork("headless", threads).spawn().unwrap();
     let headless = child.pid_of("headless");
     assert_eq!(status(headless, "State"), "Z (zombie)");
     assert_eq!(status(headless, "Threads"), "3");
@@ -311,12 +228,8 @@ fn a_main_thread_can_end_before_the_others() {
 
 #[test]
 fn a_zombie_stays_until_reaped() {
-    let mut child = Script::new()
-        .fork("zombie", Script::new().exit())
-        .pause()
-        .reap()
-        .spawn()
-        .unwrap();
+    let mut child =
+        Script::new().fork("zombie", Script::new().exit()).pause().reap().spawn().unwrap();
     let zombie = child.pid_of("zombie");
     assert_eq!(status(zombie, "State"), "Z (zombie)");
     child.proceed().unwrap();
@@ -325,11 +238,7 @@ fn a_zombie_stays_until_reaped() {
 
 #[test]
 fn a_first_process_can_end_while_its_children_go_on() {
-    let child = Script::new()
-        .fork("orphan", Script::new())
-        .exit()
-        .spawn()
-        .unwrap();
+    let child = Script::new().fork("orphan", Script::new()).exit().spawn().unwrap();
     let orphan = child.pid_of("orphan");
     assert_eq!(status(child.pid(), "State"), "Z (zombie)");
     assert_ne!(status(orphan, "PPid"), child.pid().to_string());
@@ -338,11 +247,7 @@ fn a_first_process_can_end_while_its_children_go_on() {
 #[test]
 fn children_are_pending_until_the_first_fork() {
     need!(userns, timens);
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Time])
-        .spawn()
-        .unwrap();
+    let child = Script::new().user_namespace().unshare([Time]).spawn().unwrap();
     assert_eq!(child.namespace(Time), own_namespace(Time));
     let pending = linked(format!("/proc/{}/ns/time_for_children", child.pid()));
     assert_ne!(pending, own_namespace(Time));
@@ -371,10 +276,7 @@ fn children_do_not_outlive_a_killed_test() {
         .output()
         .unwrap()
         .status;
-    assert_eq!(
-        std::os::unix::process::ExitStatusExt::signal(&status),
-        Some(9)
-    );
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
     for pid in std::fs::read_to_string(&pids).unwrap().split(' ') {
         let lives = || {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

@@ -21,24 +21,13 @@ fn a_socket_is_left_behind() {
 fn a_tun_is_left_behind() {
     need!(root, tun);
     let child = Script::new()
-        .in_new(Net, |script| {
-            script
-                .note("net", Net)
-                .tun("nstest0", 3)
-                .open_namespace(Net, 4)
-        })
+        .in_new(Net, |script| script.note("net", Net).tun("nstest0", 3).open_namespace(Net, 4))
         .spawn()
         .unwrap();
     let link = std::fs::read_link(format!("/proc/{}/fd/3", child.pid())).unwrap();
     assert_eq!(link.to_str().unwrap(), "/dev/net/tun");
-    assert_eq!(
-        linked(format!("/proc/{}/fd/4", child.pid())),
-        child.noted("net")
-    );
-    let visitor = Script::new()
-        .enter(format!("/proc/{}/fd/4", child.pid()), Net)
-        .spawn()
-        .unwrap();
+    assert_eq!(linked(format!("/proc/{}/fd/4", child.pid())), child.noted("net"));
+    let visitor = Script::new().enter(format!("/proc/{}/fd/4", child.pid()), Net).spawn().unwrap();
     let devices = std::fs::read_to_string(format!("/proc/{}/net/dev", visitor.pid())).unwrap();
     assert!(devices.contains("nstest0"), "{devices}");
 }
@@ -53,16 +42,9 @@ fn an_fd_is_in_flight() {
         .spawn()
         .unwrap();
     let links = [3, 4].map(|fd| {
-        std::fs::read_link(format!("/proc/{}/fd/{fd}", child.pid()))
-            .unwrap()
-            .into_os_string()
+        std::fs::read_link(format!("/proc/{}/fd/{fd}", child.pid())).unwrap().into_os_string()
     });
-    assert!(
-        links
-            .iter()
-            .all(|link| link.to_str().unwrap().starts_with("socket:[")),
-        "{links:?}"
-    );
+    assert!(links.iter().all(|link| link.to_str().unwrap().starts_with("socket:[")), "{links:?}");
     assert_ne!(child.noted("net"), own_namespace(Net));
 }
 
@@ -73,10 +55,7 @@ fn users_are_mapped_as_asked() {
     let check = |map: IdMap, uid_map: &[[u32; 3]]| {
         let child = Script::new().user_namespace_with(map).spawn().unwrap();
         let text = std::fs::read_to_string(format!("/proc/{}/uid_map", child.pid())).unwrap();
-        let numbers: Vec<u32> = text
-            .split_whitespace()
-            .map(|word| word.parse().unwrap())
-            .collect();
+        let numbers: Vec<u32> = text.split_whitespace().map(|word| word.parse().unwrap()).collect();
         assert_eq!(numbers, uid_map.concat(), "{map:?}");
         assert_ne!(child.namespace(User), own_namespace(User));
     };
@@ -90,17 +69,9 @@ fn users_are_mapped_as_asked() {
 #[test]
 fn a_user_is_left_for_good() {
     need!(root);
-    let child = Script::new()
-        .become_user(65534, 65534)
-        .note("uts", Uts)
-        .spawn()
-        .unwrap();
+    let child = Script::new().become_user(65534, 65534).note("uts", Uts).spawn().unwrap();
     let status = std::fs::read_to_string(format!("/proc/{}/status", child.pid())).unwrap();
-    for line in [
-        "Uid:\t65534\t65534\t65534\t65534",
-        "Groups:\t ",
-        "CapPrm:\t0000000000000000",
-    ] {
+    for line in ["Uid:\t65534\t65534\t65534\t65534", "Groups:\t ", "CapPrm:\t0000000000000000"] {
         assert!(status.contains(line), "{status}");
     }
     // What the user could not do if the process were not dumpable.
@@ -112,23 +83,11 @@ fn a_program_runs_where_the_child_is() {
     need!(userns, sh);
     let dir = Dir::new().unwrap();
     let mut command = std::process::Command::new("sh");
-    command
-        .args([
-            "-c",
-            "readlink /proc/self/ns/uts; echo $X $$ >&2; cat; exit 3",
-        ])
-        .env("X", "y z");
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Uts, Pid])
-        .run("shell", &command)
-        .spawn()
-        .unwrap();
+    command.args(["-c", "readlink /proc/self/ns/uts; echo $X $$ >&2; cat; exit 3"]).env("X", "y z");
+    let child =
+        Script::new().user_namespace().unshare([Uts, Pid]).run("shell", &command).spawn().unwrap();
     let output = child.output("shell");
-    assert_eq!(
-        String::from_utf8_lossy(&output.stdout).trim(),
-        child.namespace(Uts).to_string()
-    );
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), child.namespace(Uts).to_string());
     assert_eq!(String::from_utf8_lossy(&output.stderr), "y z 1\n");
     assert_eq!(output.status.code(), Some(3));
     drop(dir);
@@ -136,10 +95,8 @@ fn a_program_runs_where_the_child_is() {
 
 #[test]
 fn a_program_that_cannot_run_is_a_failure() {
-    let error = Script::new()
-        .run("x", &std::process::Command::new("/does/not/exist"))
-        .spawn()
-        .unwrap_err();
+    let error =
+        Script::new().run("x", &std::process::Command::new("/does/not/exist")).spawn().unwrap_err();
     assert!(error.to_string().contains("/does/not/exist"), "{error}");
 }
 
@@ -160,10 +117,7 @@ fn a_process_visits_another_ones_namespaces() {
         .fork("home", Script::new())
         .fork(
             "away",
-            Script::new()
-                .unshare([Net, Uts])
-                .setns(3, Net)
-                .enter("/proc/thread-self/fd/4", Uts),
+            Script::new().unshare([Net, Uts]).setns(3, Net).enter("/proc/thread-self/fd/4", Uts),
         )
         .spawn()
         .unwrap();

@@ -31,20 +31,13 @@ fn a_directory_is_removed_with_all_mounts_below() {
     let child = Script::new()
         .mkdir(&place)
         .mount("tmpfs", &place, "")
-        .in_new(Net, |script| {
-            script
-                .note("net", Net)
-                .bind_namespace(Net, place.join("net"))
-        })
+        .in_new(Net, |script| script.note("net", Net).bind_namespace(Net, place.join("net")))
         .spawn()
         .unwrap();
     assert_eq!(child.namespace(Net), own_namespace(Net));
     let found = mounts(lxkns_species::Pid(std::process::id()), &dir);
     assert_eq!(found.len(), 2, "{found:?}");
-    assert!(
-        found[1].contains(&format!(" {} ", child.noted("net"))),
-        "{found:?}"
-    );
+    assert!(found[1].contains(&format!(" {} ", child.noted("net"))), "{found:?}");
     drop(child);
     drop(dir);
     assert!(!path.exists());
@@ -62,16 +55,9 @@ fn mounts_stay_in_their_namespace() {
         .spawn()
         .unwrap();
     assert_eq!(mounts(child.pid(), &dir).len(), 3);
-    assert_eq!(
-        mounts(lxkns_species::Pid(std::process::id()), &dir).len(),
-        0
-    );
+    assert_eq!(mounts(lxkns_species::Pid(std::process::id()), &dir).len(), 0);
     let text = format!("{} {}/net ", child.namespace(Net), dir.path().display());
-    assert!(
-        mounts(child.pid(), &dir)[1].contains(&text),
-        "{:?}",
-        mounts(child.pid(), &dir)
-    );
+    assert!(mounts(child.pid(), &dir)[1].contains(&text), "{:?}", mounts(child.pid(), &dir));
 }
 
 #[test]
@@ -81,9 +67,7 @@ fn what_is_unmounted_lazily_can_still_be_held() {
     let net = dir.join("net");
     let mut child = contained()
         .mount("tmpfs", &dir, "")
-        .in_new(Net, |script| {
-            script.note("net", Net).bind_namespace(Net, &net)
-        })
+        .in_new(Net, |script| script.note("net", Net).bind_namespace(Net, &net))
         .open(&net, 3)
         .open_path(&net, 4)
         .open_tree(&net, 5)
@@ -99,10 +83,7 @@ fn what_is_unmounted_lazily_can_still_be_held() {
     assert_eq!(link(&child, 3), net);
     child.proceed().unwrap();
     assert_eq!(mounts(child.pid(), &dir).len(), 1);
-    assert_eq!(
-        [3, 4, 5].map(|fd| link(&child, fd)),
-        [3; 3].map(|_| Path::new("/").to_owned())
-    );
+    assert_eq!([3, 4, 5].map(|fd| link(&child, fd)), [3; 3].map(|_| Path::new("/").to_owned()));
     child.proceed().unwrap();
     assert_eq!(child.namespace(Net), child.noted("net"));
 }
@@ -126,10 +107,7 @@ fn files_of_all_kinds_are_made() {
     assert!(dir.join("dir").is_dir());
     assert_eq!(std::fs::read(dir.join("file")).unwrap(), b"content");
     assert!(dir.join("fifo").metadata().unwrap().file_type().is_fifo());
-    assert_eq!(
-        std::fs::read_link(dir.join("link")).unwrap(),
-        Path::new("nowhere")
-    );
+    assert_eq!(std::fs::read_link(dir.join("link")).unwrap(), Path::new("nowhere"));
     assert!(!dir.join("gone").exists());
 }
 
@@ -163,33 +141,15 @@ fn mount_namespaces_can_be_held_by_mounts_in_mount_namespaces() {
         .unwrap();
     let found = mounts(child.pid(), &dir);
     assert_eq!(found.len(), 2, "{found:?}");
-    assert!(
-        found[1].contains(&format!(" {} ", child.noted("middle"))),
-        "{found:?}"
-    );
+    assert!(found[1].contains(&format!(" {} ", child.noted("middle"))), "{found:?}");
     assert!(found[1].contains("/middle "), "{found:?}");
     let held = format!("/proc/{}/root{}/middle", child.pid(), dir.path().display());
     let user = format!("/proc/{}/ns/user", child.pid());
-    let in_middle = Script::new()
-        .open(held, 3)
-        .enter(user, User)
-        .setns(3, Mnt)
-        .spawn()
-        .unwrap();
+    let in_middle = Script::new().open(held, 3).enter(user, User).setns(3, Mnt).spawn().unwrap();
     assert_eq!(in_middle.namespace(Mnt), child.noted("middle"));
     let found = mounts(in_middle.pid(), &dir);
-    assert!(
-        found
-            .iter()
-            .any(|line| line.contains(&child.noted("inner").to_string())),
-        "{found:?}"
-    );
-    assert!(
-        !found
-            .iter()
-            .any(|line| line.contains(&child.noted("net").to_string())),
-        "{found:?}"
-    );
+    assert!(found.iter().any(|line| line.contains(&child.noted("inner").to_string())), "{found:?}");
+    assert!(!found.iter().any(|line| line.contains(&child.noted("net").to_string())), "{found:?}");
 }
 
 #[test]
@@ -212,13 +172,7 @@ fn a_child_can_have_another_root_and_proc() {
         .spawn()
         .unwrap();
     let first = child.pid_of("first");
-    assert_eq!(
-        std::fs::read_link(format!("/proc/{first}/root")).unwrap(),
-        dir.path()
-    );
-    assert_eq!(
-        linked(format!("/proc/{first}/fd/3")),
-        child.namespace_of("first", Pid)
-    );
+    assert_eq!(std::fs::read_link(format!("/proc/{first}/root")).unwrap(), dir.path());
+    assert_eq!(linked(format!("/proc/{first}/fd/3")), child.namespace_of("first", Pid));
     assert_eq!(child.noted("uts"), child.namespace_of("first", Uts));
 }

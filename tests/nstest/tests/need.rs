@@ -21,13 +21,7 @@ fn unknown_needs_are_refused() {
 
 fn run_gated(variable: &str, value: &std::ffi::OsStr) -> Output {
     Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--ignored",
-            "--exact",
-            "never_passes_the_gate",
-            "--test-threads=1",
-            "--nocapture",
-        ])
+        .args(["--ignored", "--exact", "never_passes_the_gate", "--test-threads=1", "--nocapture"])
         .env_remove("LXKNS_SKIPS")
         .env_remove("LXKNS_REQUIRE")
         .env(variable, value)
@@ -43,16 +37,10 @@ fn a_skip_is_recorded() {
         let output = run_gated("LXKNS_SKIPS", skips.as_os_str());
         assert!(output.status.success());
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            stderr.contains("skipped: never_passes_the_gate needs never\n"),
-            "{stderr}"
-        );
+        assert!(stderr.contains("skipped: never_passes_the_gate needs never\n"), "{stderr}");
         let lines = std::fs::read_to_string(&skips).unwrap();
         assert_eq!(lines.lines().count(), times);
-        assert!(
-            lines.lines().all(|line| line.ends_with("\tnever")),
-            "{lines}"
-        );
+        assert!(lines.lines().all(|line| line.ends_with("\tnever")), "{lines}");
     }
 }
 

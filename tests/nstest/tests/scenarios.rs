@@ -28,12 +28,8 @@ fn is_mounted(pid: lxkns_species::Pid, parts: &[&str]) -> bool {
 #[test]
 fn a_user_namespace_with_processes_only_below() {
     need!(userns);
-    let child = Script::new()
-        .user_namespace()
-        .note("middle", User)
-        .user_namespace()
-        .spawn()
-        .unwrap();
+    let child =
+        Script::new().user_namespace().note("middle", User).user_namespace().spawn().unwrap();
     assert_ne!(child.noted("middle"), own_namespace(User));
     assert_ne!(child.noted("middle"), child.namespace(User));
 }
@@ -76,19 +72,10 @@ fn a_bind_mount_in_a_mount_namespace_with_its_own_proc() {
         .unshare([Mnt])
         .mount("proc", "/proc", "")
         .mount("tmpfs", &dir, "")
-        .in_new(Net, |net| {
-            net.note("net", Net).bind_namespace(Net, dir.join("net"))
-        });
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Pid])
-        .fork("inside", inside)
-        .spawn()
-        .unwrap();
-    assert!(is_mounted(
-        child.pid_of("inside"),
-        &[&child.noted("net").to_string(), "/net "]
-    ));
+        .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, dir.join("net")));
+    let child =
+        Script::new().user_namespace().unshare([Pid]).fork("inside", inside).spawn().unwrap();
+    assert!(is_mounted(child.pid_of("inside"), &[&child.noted("net").to_string(), "/net "]));
     assert!(!is_mounted(child.pid(), &[&child.noted("net").to_string()]));
 }
 
@@ -132,10 +119,7 @@ fn a_covered_bind_mount_and_a_planted_fifo() {
         .spawn()
         .unwrap();
     let path = path.to_str().unwrap();
-    assert!(is_mounted(
-        child.pid(),
-        &[&child.noted("net").to_string(), path]
-    ));
+    assert!(is_mounted(child.pid(), &[&child.noted("net").to_string(), path]));
     assert!(is_mounted(child.pid(), &["/fifo ", path]));
 }
 
@@ -171,10 +155,7 @@ fn user_and_mount_namespaces_without_a_process() {
     need!(userns);
     let child = Script::new()
         .in_new(User, |user| {
-            user.note("user", User)
-                .unshare([Mnt])
-                .open_namespace(User, 3)
-                .open_namespace(Mnt, 4)
+            user.note("user", User).unshare([Mnt]).open_namespace(User, 3).open_namespace(Mnt, 4)
         })
         .spawn()
         .unwrap();
@@ -193,12 +174,7 @@ fn leaders_and_visitors() {
         .unshare([Net])
         .open_namespace(Net, 3)
         .fork("service", worker)
-        .fork(
-            "stranger",
-            Script::new()
-                .unshare([Net])
-                .fork("visitor", Script::new().setns(3, Net)),
-        )
+        .fork("stranger", Script::new().unshare([Net]).fork("visitor", Script::new().setns(3, Net)))
         .spawn()
         .unwrap();
     assert_eq!(child.namespace_of("elder", Net), own_namespace(Net));
@@ -213,10 +189,7 @@ fn a_zombie_with_namespaces_of_its_own() {
     need!(userns);
     let child = Script::new()
         .user_namespace()
-        .fork(
-            "zombie",
-            Script::new().unshare([Net, Uts]).note("net", Net).exit(),
-        )
+        .fork("zombie", Script::new().unshare([Net, Uts]).note("net", Net).exit())
         .spawn()
         .unwrap();
     let zombie = child.pid_of("zombie");
@@ -243,10 +216,7 @@ fn a_program_for_an_ordinary_user_with_a_proc_that_hides() {
     let (pids, uid) = output.trim().split_once('\n').unwrap();
     assert_eq!(uid, "1000");
     assert!(!pids.split(' ').any(|pid| pid == "1"), "{pids}");
-    assert!(
-        pids.split(' ').any(|pid| pid == child.pid().to_string()),
-        "{pids}"
-    );
+    assert!(pids.split(' ').any(|pid| pid == child.pid().to_string()), "{pids}");
 }
 
 #[test]
@@ -254,8 +224,7 @@ fn a_program_for_root_in_its_own_user_namespace_with_a_foreign_proc() {
     need!(userns, sh);
     let dir = Dir::new().unwrap();
     let mut look = Command::new("sh");
-    look.args(["-c", "cd \"$DIR\" && echo *[0-9]; id -u"])
-        .env("DIR", dir.path());
+    look.args(["-c", "cd \"$DIR\" && echo *[0-9]; id -u"]).env("DIR", dir.path());
     // The procfs of a PID namespace below, looked at from above.
     let below = Script::new().mount("proc", &dir, "");
     let child = Script::new()
@@ -268,10 +237,7 @@ fn a_program_for_root_in_its_own_user_namespace_with_a_foreign_proc() {
     let output = String::from_utf8_lossy(&child.output("look").stdout).into_owned();
     assert_eq!(output, "1\n0\n");
     let first = format!("/proc/{}/root{}/1", child.pid(), dir.path().display());
-    assert_eq!(
-        linked(format!("{first}/ns/pid")),
-        child.namespace_of("below", Pid)
-    );
+    assert_eq!(linked(format!("{first}/ns/pid")), child.namespace_of("below", Pid));
 }
 
 #[test]
@@ -284,24 +250,15 @@ fn creators_of_user_namespaces() {
         .spawn()
         .unwrap();
     let uids = |label: &str| read(format!("/proc/{}/uid_map", child.pid_of(label)));
-    assert_eq!(
-        uids("guest").split_whitespace().collect::<Vec<_>>(),
-        ["1000", "1000", "1"]
-    );
-    assert_eq!(
-        uids("king").split_whitespace().collect::<Vec<_>>(),
-        ["0", "1000", "1"]
-    );
+    assert_eq!(uids("guest").split_whitespace().collect::<Vec<_>>(), ["1000", "1000", "1"]);
+    assert_eq!(uids("king").split_whitespace().collect::<Vec<_>>(), ["0", "1000", "1"]);
 }
 
 #[test]
 fn a_storm_of_forks() {
     need!(userns);
-    let child = Script::new()
-        .user_namespace()
-        .fork("storm", Script::new().churn([Uts]))
-        .spawn()
-        .unwrap();
+    let child =
+        Script::new().user_namespace().fork("storm", Script::new().churn([Uts])).spawn().unwrap();
     // It keeps on although nobody is waited for: page faults of the children that it has reaped.
     let faults = || -> u64 {
         let stat = read(format!("/proc/{}/stat", child.pid_of("storm")));
@@ -322,20 +279,11 @@ fn a_storm_of_forks() {
 #[test]
 fn many_processes_in_many_namespaces() {
     need!(userns);
-    let group = Script::new()
-        .unshare([Uts])
-        .forks("member", 3, Script::new());
-    let child = Script::new()
-        .user_namespace()
-        .forks("leader", 100, group)
-        .spawn()
-        .unwrap();
+    let group = Script::new().unshare([Uts]).forks("member", 3, Script::new());
+    let child = Script::new().user_namespace().forks("leader", 100, group).spawn().unwrap();
     assert_eq!(child.pids_of("member").len(), 300);
-    let mut namespaces: Vec<_> = child
-        .pids_of("member")
-        .iter()
-        .map(|pid| namespace_of(*pid, Uts))
-        .collect();
+    let mut namespaces: Vec<_> =
+        child.pids_of("member").iter().map(|pid| namespace_of(*pid, Uts)).collect();
     namespaces.sort();
     namespaces.dedup();
     assert_eq!(namespaces.len(), 100);

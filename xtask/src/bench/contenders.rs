@@ -68,10 +68,7 @@ pub(super) struct Contenders {
 impl Contenders {
     pub(super) fn find() -> Result<Contenders> {
         let own = std::env::current_exe()?;
-        let tools = own
-            .parent()
-            .context("this program lies nowhere")?
-            .to_owned();
+        let tools = own.parent().context("this program lies nowhere")?.to_owned();
         ensure!(is_built(&tools), "the tools are not beside this program");
         let threads = thread::available_parallelism()?.get().min(MOST_THREADS);
         let version = output_of(Command::new("lsns").arg("--version"));
@@ -110,10 +107,7 @@ impl Contenders {
         &self,
         contenders: impl IntoIterator<Item = Contender>,
     ) -> Vec<(Contender, Command)> {
-        contenders
-            .into_iter()
-            .map(|contender| (contender, self.command(contender)))
-            .collect()
+        contenders.into_iter().map(|contender| (contender, self.command(contender))).collect()
     }
 
     fn command(&self, contender: Contender) -> Command {
@@ -134,9 +128,7 @@ impl Contenders {
             Contender::FloorAlone | Contender::Floor | Contender::Lsns => {}
             Contender::LsnsJson => _ = command.arg("--json"),
             Contender::Relations(way) => {
-                command
-                    .args(["snapshot", "--skip", SKIPPED])
-                    .args(way.arguments());
+                command.args(["snapshot", "--skip", SKIPPED]).args(way.arguments());
             }
             Contender::Everything(way) => _ = command.arg("snapshot").args(way.arguments()),
             Contender::Lsallns(way) => _ = command.args(way.arguments()),
@@ -146,9 +138,7 @@ impl Contenders {
 }
 
 fn is_built(folder: &Path) -> bool {
-    ["lxkns", "lsallns"]
-        .iter()
-        .all(|tool| folder.join(tool).is_file())
+    ["lxkns", "lsallns"].iter().all(|tool| folder.join(tool).is_file())
 }
 
 impl std::fmt::Display for Contender {

@@ -17,16 +17,8 @@ use rustix::fs::{CWD, Dir, Mode, OFlags, openat, readlinkat_raw};
 use rustix::io::{Errno, read};
 use rustix::path::DecInt;
 
-const LINKS: [&CStr; 8] = [
-    c"ns/cgroup",
-    c"ns/ipc",
-    c"ns/mnt",
-    c"ns/net",
-    c"ns/pid",
-    c"ns/time",
-    c"ns/user",
-    c"ns/uts",
-];
+const LINKS: [&CStr; 8] =
+    [c"ns/cgroup", c"ns/ipc", c"ns/mnt", c"ns/net", c"ns/pid", c"ns/time", c"ns/user", c"ns/uts"];
 
 /// To open and close a process's directory, to open, read and close `stat`, and the links.
 const CALLS: usize = 2 + 3 + LINKS.len();
@@ -39,12 +31,7 @@ const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CL
 /// Reads all processes and says what that took.
 pub(super) fn run(threads: NonZeroUsize) -> Result<()> {
     let start = Instant::now();
-    let proc = openat(
-        CWD,
-        c"/proc",
-        OFlags::RDONLY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )?;
+    let proc = openat(CWD, c"/proc", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let pids = pids(&proc)?;
     let next = AtomicUsize::new(0);
     let work = || {
@@ -75,13 +62,7 @@ pub(super) fn run(threads: NonZeroUsize) -> Result<()> {
 fn pids(proc: &OwnedFd) -> Result<Vec<u32>> {
     let mut pids = Vec::new();
     for entry in Dir::read_from(proc)? {
-        pids.extend(
-            entry?
-                .file_name()
-                .to_str()
-                .ok()
-                .and_then(|name| name.parse::<u32>().ok()),
-        );
+        pids.extend(entry?.file_name().to_str().ok().and_then(|name| name.parse::<u32>().ok()));
     }
     Ok(pids)
 }
@@ -113,11 +94,7 @@ fn look_at(proc: BorrowedFd<'_>, pid: u32) -> Result<u64, Errno> {
 fn number(text: &[u8]) -> u64 {
     text.iter()
         .take_while(|byte| byte.is_ascii_digit())
-        .fold(0u64, |number, digit| {
-            number
-                .wrapping_mul(10)
-                .wrapping_add(u64::from(digit - b'0'))
-        })
+        .fold(0u64, |number, digit| number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0')))
 }
 
 #[cfg(test)]

@@ -22,24 +22,14 @@ pub(super) struct Stages {
 }
 
 pub(super) fn print(stages: &Stages) {
-    let Stages {
-        idle, tenth, full, ..
-    } = stages;
+    let Stages { idle, tenth, full, .. } = stages;
     println!("\nGoals, by time and by CPU time:\n");
     println!("| goal | time | CPU | to be reached |");
     println!("|---|--:|--:|--:|");
 
     let floors = |contender| full.ratio(contender, Floor);
-    row(
-        "relations, /proc: × the floor",
-        floors(Relations(Way::Proc)),
-        "1.5 at most",
-    );
-    row(
-        "relations, BPF: × the floor",
-        floors(Relations(Way::Bpf)),
-        "1 at most",
-    );
+    row("relations, /proc: × the floor", floors(Relations(Way::Proc)), "1.5 at most");
+    row("relations, BPF: × the floor", floors(Relations(Way::Bpf)), "1 at most");
     let faster = |slow, contender| full.ratio(slow, contender);
     row(
         "everything, /proc: lsns --json takes ×",
@@ -51,11 +41,7 @@ pub(super) fn print(stages: &Stages) {
         faster(LsnsJson, Everything(Way::Bpf)),
         "8 at least",
     );
-    row(
-        "lsallns, BPF: lsns takes ×",
-        faster(Lsns, Lsallns(Way::Bpf)),
-        "15 at least",
-    );
+    row("lsallns, BPF: lsns takes ×", faster(Lsns, Lsallns(Way::Bpf)), "15 at least");
     for contender in [Relations(Way::Proc), Everything(Way::Proc)] {
         let growth = |of: fn(&Stage, Contender) -> Option<f64>| {
             Some(of(full, contender)? / of(tenth, contender)?)
@@ -72,9 +58,7 @@ pub(super) fn print(stages: &Stages) {
             let more = of(&stages.with, contender)? - of(&stages.without, contender)?;
             Some(more / stages.processless.max(1) as f64)
         };
-        let micros = each(Stage::wall)
-            .zip(each(Stage::cpu))
-            .map(|(wall, cpu)| Ratio { wall, cpu });
+        let micros = each(Stage::wall).zip(each(Stage::cpu)).map(|(wall, cpu)| Ratio { wall, cpu });
         let what = format!("{contender}: µs per process-less mount namespace");
         row(&what, micros, "100 at most");
     }

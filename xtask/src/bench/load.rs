@@ -39,10 +39,7 @@ impl Load {
         let script = script
             .forks("group", groups, group.forks("member", members - 1, member))
             .forks("lone", processes - groups * members, lone);
-        Ok(Load {
-            _processes: Some(script.spawn()?),
-            _mounts: None,
-        })
+        Ok(Load { _processes: Some(script.spawn()?), _mounts: None })
     }
 
     /// So many mount namespaces that are only bind-mounted, and in each of them a bind mount of a
@@ -62,9 +59,6 @@ impl Load {
                 .close(PASSING);
         }
         script.spawn()?.finish();
-        Ok(Load {
-            _processes: None,
-            _mounts: Some(dir),
-        })
+        Ok(Load { _processes: None, _mounts: Some(dir) })
     }
 }

@@ -37,12 +37,7 @@ impl FromStr for Sample {
 
     fn from_str(text: &str) -> Result<Sample> {
         let mut numbers = text.split_whitespace().map(str::parse::<u64>);
-        let mut next = || {
-            numbers
-                .next()
-                .context("a number is missing")?
-                .map_err(Error::from)
-        };
+        let mut next = || numbers.next().context("a number is missing")?.map_err(Error::from);
         Ok(Sample {
             wall: Duration::from_nanos(next()?),
             cpu: Duration::from_nanos(next()?),
@@ -57,10 +52,7 @@ impl FromStr for Sample {
 pub(super) fn of(command: &Command) -> Result<Sample> {
     const TRIES: usize = 5;
     let mut measuring = Command::new(std::env::current_exe()?);
-    measuring
-        .args(["bench", "measure", "--"])
-        .arg(command.get_program())
-        .args(command.get_args());
+    measuring.args(["bench", "measure", "--"]).arg(command.get_program()).args(command.get_args());
     let mut output = output_of(&mut measuring);
     for _ in 1..TRIES {
         if output.is_ok() {

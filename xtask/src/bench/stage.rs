@@ -29,12 +29,7 @@ pub(super) struct Ratio {
 
 impl Stage {
     pub(super) fn new(name: &'static str) -> Stage {
-        Stage {
-            name,
-            processes: Vec::new(),
-            samples: BTreeMap::new(),
-            calls: BTreeMap::new(),
-        }
+        Stage { name, processes: Vec::new(), samples: BTreeMap::new(), calls: BTreeMap::new() }
     }
 
     /// Lets everybody run once.
@@ -104,10 +99,7 @@ impl Stage {
         };
         let wall = rounds()?.map(|(a, b)| a.wall.as_secs_f64() / b.wall.as_secs_f64());
         let cpu = rounds()?.map(|(a, b)| a.cpu.as_secs_f64() / b.cpu.as_secs_f64());
-        Some(Ratio {
-            wall: median(wall.collect())?,
-            cpu: median(cpu.collect())?,
-        })
+        Some(Ratio { wall: median(wall.collect())?, cpu: median(cpu.collect())? })
     }
 
     /// Prints a table in Markdown.

@@ -33,11 +33,7 @@ fn total(table: &str) -> Option<u64> {
     let heading = table.lines().find(|line| line.starts_with("% time"))?;
     let end = heading.find("calls")? + "calls".len();
     let line = table.lines().find(|line| line.ends_with(" total"))?;
-    line.get(..end)?
-        .split_whitespace()
-        .next_back()?
-        .parse()
-        .ok()
+    line.get(..end)?.split_whitespace().next_back()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -56,14 +52,8 @@ mod tests {
             )
         };
         let check = |line: &str, expected| assert_eq!(total(&table(line)), expected, "{line}");
-        check(
-            "100.00    0.000100           2       144        19 total",
-            Some(144),
-        );
-        check(
-            "100.00    0.000100           2   1670144           total",
-            Some(1_670_144),
-        );
+        check("100.00    0.000100           2       144        19 total", Some(144));
+        check("100.00    0.000100           2   1670144           total", Some(1_670_144));
         check("", None);
     }
 }

@@ -26,9 +26,7 @@ pub(super) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
         command.build();
         for subcommand in command.get_subcommands().filter(|one| !one.is_hide_set()) {
             let file = format!("{}-{}.1", tool.name(), subcommand.get_name());
-            let program = Tool::ALL
-                .into_iter()
-                .find(|tool| tool.name() == subcommand.get_name());
+            let program = Tool::ALL.into_iter().find(|tool| tool.name() == subcommand.get_name());
             let content = match program {
                 Some(program) => format!(".so man1/{}.1\n", program.name()),
                 None => page(subcommand)?,
@@ -66,10 +64,7 @@ fn page(command: &Command) -> io::Result<String> {
     let mut section = Roff::default();
     section.control("SH", ["DESCRIPTION"]);
     let about = command.get_about().map(ToString::to_string);
-    paragraphs(
-        &mut section,
-        about.map(|about| about + ".").as_deref().into_iter(),
-    );
+    paragraphs(&mut section, about.map(|about| about + ".").as_deref().into_iter());
     paragraphs(&mut section, more.into_iter());
     section.to_writer(&mut out)?;
 
@@ -80,11 +75,7 @@ fn page(command: &Command) -> io::Result<String> {
 
     let mut rest = Roff::default();
     rest.control("SH", ["EXIT STATUS"]);
-    let exit = if exit.is_empty() {
-        vec![EXIT_CODES]
-    } else {
-        exit
-    };
+    let exit = if exit.is_empty() { vec![EXIT_CODES] } else { exit };
     paragraphs(&mut rest, exit.into_iter());
     if let Some(example) = command.get_before_help() {
         rest.control("SH", ["EXAMPLE"]);
@@ -161,10 +152,8 @@ mod tests {
     #[test]
     fn a_page_has_the_expected_sections() {
         let page = of("nscaps.1");
-        let sections: Vec<&str> = page
-            .lines()
-            .filter_map(|line| line.strip_prefix(".SH "))
-            .collect();
+        let sections: Vec<&str> =
+            page.lines().filter_map(|line| line.strip_prefix(".SH ")).collect();
         assert_eq!(sections[..3], ["NAME", "SYNOPSIS", "DESCRIPTION"]);
         for section in ["OPTIONS", "\"EXIT STATUS\"", "EXAMPLE", "\"SEE ALSO\""] {
             assert!(sections.contains(&section), "{sections:?}");

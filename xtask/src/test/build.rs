@@ -70,15 +70,8 @@ pub(crate) fn build(workspace: &Workspace, selection: Selection<'_>) -> Result<B
         .stderr(Stdio::inherit())
         .output()
         .context("cannot start cargo build")?;
-    ensure!(
-        output.status.success(),
-        "cargo build failed ({})",
-        output.status
-    );
-    let built = read_messages(
-        &String::from_utf8_lossy(&output.stdout),
-        &workspace.packages()?,
-    )?;
+    ensure!(output.status.success(), "cargo build failed ({})", output.status);
+    let built = read_messages(&String::from_utf8_lossy(&output.stdout), &workspace.packages()?)?;
     ensure!(!built.tests.is_empty(), "cargo build has built no tests");
     Ok(built)
 }
@@ -95,10 +88,7 @@ fn read_messages(messages: &str, packages: &[Package]) -> Result<Built> {
             continue;
         };
         let manifest = Path::new(text("/manifest_path").context("an artifact without a manifest")?);
-        let folder = manifest
-            .parent()
-            .context("a manifest without a folder")?
-            .to_owned();
+        let folder = manifest.parent().context("a manifest without a folder")?.to_owned();
         let target = text("/target/name").context("an artifact without a target")?;
         let kind = text("/target/kind/0").context("a target without a kind")?;
         let package = packages
@@ -110,11 +100,7 @@ fn read_messages(messages: &str, packages: &[Package]) -> Result<Built> {
                 "lib" => package.name.clone(),
                 _ => format!("{}::{target}", package.name),
             };
-            built.tests.push(TestBinary {
-                name,
-                path: executable.into(),
-                folder,
-            });
+            built.tests.push(TestBinary { name, path: executable.into(), folder });
         } else if kind == "bin" {
             built.tools.push(executable.into());
         } else if kind == "example" {

@@ -16,11 +16,7 @@ pub(crate) enum Verdict {
 
 /// The names in the output of `--list`.
 pub(crate) fn listed(output: &str) -> BTreeSet<String> {
-    output
-        .lines()
-        .filter_map(|line| line.strip_suffix(": test"))
-        .map(str::to_owned)
-        .collect()
+    output.lines().filter_map(|line| line.strip_suffix(": test")).map(str::to_owned).collect()
 }
 
 /// The verdicts on the `names` in the output of a run.
@@ -38,10 +34,7 @@ pub(crate) fn doctest_verdicts(output: &str) -> BTreeMap<String, Verdict> {
 pub(crate) fn slow(output: &str) -> Vec<&str> {
     output
         .lines()
-        .filter_map(|line| {
-            line.strip_prefix("test ")?
-                .split_once(" has been running for over ")
-        })
+        .filter_map(|line| line.strip_prefix("test ")?.split_once(" has been running for over "))
         .map(|(name, _)| name)
         .collect()
 }
@@ -72,11 +65,8 @@ fn read(output: &str, is_known: impl Fn(&str) -> bool) -> BTreeMap<String, Verdi
     verdicts
 }
 
-const VERDICTS: [(&str, Verdict); 3] = [
-    ("ok", Verdict::Ok),
-    ("FAILED", Verdict::Failed),
-    ("ignored", Verdict::Ignored),
-];
+const VERDICTS: [(&str, Verdict); 3] =
+    [("ok", Verdict::Ok), ("FAILED", Verdict::Failed), ("ignored", Verdict::Ignored)];
 
 /// The known test that a line announces the verdict on, and what follows.
 fn announced_in(line: &str, is_known: impl Fn(&str) -> bool) -> Option<(&str, &str)> {
@@ -129,10 +119,7 @@ test d::hangs has been running for over 60 seconds
         let names = names.map(str::to_owned).into();
         let verdicts = verdicts(RUN, &names);
         assert_eq!(
-            verdicts
-                .iter()
-                .map(|(name, verdict)| (name.as_str(), *verdict))
-                .collect::<Vec<_>>(),
+            verdicts.iter().map(|(name, verdict)| (name.as_str(), *verdict)).collect::<Vec<_>>(),
             [
                 ("a::after_noise", Verdict::Ok),
                 ("a::around_noise", Verdict::Ok),

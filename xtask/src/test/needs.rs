@@ -17,11 +17,7 @@ struct Need {
 }
 
 const fn need(name: &'static str, since: (u64, u64), for_anybody: bool) -> Need {
-    Need {
-        name,
-        since,
-        for_anybody,
-    }
+    Need { name, since, for_anybody }
 }
 
 /// For Debian's kernels in the virtual machines of `cargo xtask vm`. Needs that are not here may be skipped anywhere.
@@ -59,11 +55,7 @@ pub(crate) fn since(release: &str) -> String {
 pub(crate) fn without_privileges(required: &str) -> String {
     required
         .split(',')
-        .filter(|name| {
-            NEEDS
-                .iter()
-                .any(|need| need.name == *name && need.for_anybody)
-        })
+        .filter(|name| NEEDS.iter().any(|need| need.name == *name && need.for_anybody))
         .collect::<Vec<_>>()
         .join(",")
 }

@@ -73,11 +73,7 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            passed,
-            failed,
-            skipped,
-        } = self;
+        let Self { passed, failed, skipped } = self;
         write!(f, "{passed} passed, {failed} failed, {skipped} skipped")
     }
 }
@@ -166,10 +162,7 @@ mod tests {
             result(Outcome::Failed(None)),
             result(Outcome::Skipped("root".to_owned())),
         ];
-        assert_eq!(
-            Counts::of(&results).to_string(),
-            "2 passed, 1 failed, 1 skipped"
-        );
+        assert_eq!(Counts::of(&results).to_string(), "2 passed, 1 failed, 1 skipped");
     }
 
     #[test]
@@ -193,10 +186,7 @@ mod tests {
         });
         assert_eq!(
             skips,
-            [
-                "skipped as nobody on 6.1: t: listns",
-                "skipped as nobody on here, 5.10: t: root"
-            ]
+            ["skipped as nobody on 6.1: t: listns", "skipped as nobody on here, 5.10: t: root"]
         );
     }
 

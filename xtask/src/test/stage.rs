@@ -35,10 +35,7 @@ impl Stage {
     /// Lays out the stage below the folder for temporary files.
     pub(crate) fn set_up(workspace: &Workspace, built: &Built) -> Result<Self> {
         let root = std::env::temp_dir().join(format!("lxkns-test-{}", std::process::id()));
-        let mut stage = Self {
-            root,
-            tests: Vec::new(),
-        };
+        let mut stage = Self { root, tests: Vec::new() };
         for folder in [
             stage.root.clone(),
             stage.bin_dir(),
@@ -55,10 +52,7 @@ impl Stage {
             put(example, &stage.examples_dir())?;
         }
         for member in ["crates", "tests", "xtask"] {
-            copy_tree(
-                &workspace.root().join(member),
-                &stage.sources().join(member),
-            )?;
+            copy_tree(&workspace.root().join(member), &stage.sources().join(member))?;
         }
         for test in &built.tests {
             let staged = stage.stage_test(workspace, test)?;
@@ -122,19 +116,13 @@ fn new_folder(path: &Path) -> Result<()> {
 
 /// Puts an executable into a folder: linked where that is possible, as test binaries are large.
 fn put(executable: &Path, folder: &Path) -> Result<PathBuf> {
-    let name = executable
-        .file_name()
-        .context("an executable without a name")?;
+    let name = executable.file_name().context("an executable without a name")?;
     let to = folder.join(name);
     fs::hard_link(executable, &to)
         .or_else(|_: io::Error| fs::copy(executable, &to).map(|_| ()))
         .and_then(|()| fs::set_permissions(&to, Permissions::from_mode(0o755)))
         .with_context(|| {
-            format!(
-                "cannot put {} into {}",
-                executable.display(),
-                folder.display()
-            )
+            format!("cannot put {} into {}", executable.display(), folder.display())
         })?;
     Ok(to)
 }

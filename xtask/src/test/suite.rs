@@ -51,14 +51,9 @@ impl Suite {
 
         let listing = run_limited(command().arg("--list"), &output, self.limit)
             .with_context(|| format!("cannot start {name}"))?;
-        let End::Exited(status) = listing else {
-            bail!("{name} hangs when asked for its tests")
-        };
+        let End::Exited(status) = listing else { bail!("{name} hangs when asked for its tests") };
         if !status.success() {
-            bail!(
-                "{name} does not list its tests ({status}): {}",
-                output.stderr()?
-            );
+            bail!("{name} does not list its tests ({status}): {}", output.stderr()?);
         }
         let names = libtest::listed(&output.stdout()?);
         if names.is_empty() {
@@ -71,18 +66,13 @@ impl Suite {
         let end = run_limited(
             // With a single thread libtest runs the tests on its main thread, where they have no
             // name of their own that a skip could be reported with.
-            command()
-                .arg(format!("--test-threads={}", threads()))
-                .env(SKIPS, &skips),
+            command().arg(format!("--test-threads={}", threads())).env(SKIPS, &skips),
             &output,
             self.limit,
         )?;
         let stdout = output.stdout()?;
         let outcomes = judge(&names, &stdout, &read(&skips)?, end);
-        if outcomes
-            .values()
-            .any(|outcome| matches!(outcome, Outcome::Failed(_)))
-        {
+        if outcomes.values().any(|outcome| matches!(outcome, Outcome::Failed(_))) {
             println!("---- {name} as {identity} ----");
             for line in stdout.lines().filter(|line| !libtest::is_pass(line)) {
                 println!("{line}");
@@ -140,10 +130,8 @@ fn judge(
     end: End,
 ) -> BTreeMap<String, Outcome> {
     let verdicts = libtest::verdicts(output, names);
-    let skipped: BTreeMap<&str, &str> = skips
-        .lines()
-        .filter_map(|line| line.split_once('\t'))
-        .collect();
+    let skipped: BTreeMap<&str, &str> =
+        skips.lines().filter_map(|line| line.split_once('\t')).collect();
     let slow = libtest::slow(output);
     let mut outcomes: BTreeMap<String, Outcome> = names
         .iter()
@@ -179,9 +167,7 @@ fn judge(
             );
         }
     }
-    let failed = outcomes
-        .values()
-        .any(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let failed = outcomes.values().any(|outcome| matches!(outcome, Outcome::Failed(_)));
     match end {
         End::Exited(status) if !status.success() && !failed => {
             let reason = format!("failed without a failed test ({status})");
@@ -219,11 +205,7 @@ mod tests {
     #[test]
     fn a_skip_is_no_pass() {
         assert_eq!(
-            judged(
-                "test a ... ok\ntest b ... ok\n",
-                "b\tneeds root\n",
-                exited(0)
-            ),
+            judged("test a ... ok\ntest b ... ok\n", "b\tneeds root\n", exited(0)),
             [
                 ("a".to_owned(), Outcome::Passed),
                 ("b".to_owned(), Outcome::Skipped("needs root".to_owned())),
@@ -233,21 +215,14 @@ mod tests {
 
     #[test]
     fn a_failure_stays_one_even_after_a_skip() {
-        let outcomes = judged(
-            "test a ... ok\ntest b ... FAILED\n",
-            "b\tneeds root\n",
-            exited(101),
-        );
+        let outcomes = judged("test a ... ok\ntest b ... FAILED\n", "b\tneeds root\n", exited(101));
         assert_eq!(outcomes[1], ("b".to_owned(), Outcome::Failed(None)));
     }
 
     #[test]
     fn what_another_test_runs_has_no_outcome_of_its_own() {
         let output = "test a ... ok\ntest b ... ignored, run by a\n";
-        assert_eq!(
-            judged(output, "", exited(0)),
-            [("a".to_owned(), Outcome::Passed)]
-        );
+        assert_eq!(judged(output, "", exited(0)), [("a".to_owned(), Outcome::Passed)]);
     }
 
     #[test]
@@ -275,21 +250,12 @@ mod tests {
     #[test]
     fn a_binary_that_fails_on_its_own_is_a_failure() {
         let outcomes = judged("test a ... ok\ntest b ... ok\n", "", exited(1));
-        assert_eq!(
-            outcomes[0].1,
-            failed("failed without a failed test (exit status: 1)")
-        );
+        assert_eq!(outcomes[0].1, failed("failed without a failed test (exit status: 1)"));
     }
 
     #[test]
     fn a_skip_of_nobody_is_a_failure() {
         let outcomes = judged("test a ... ok\ntest b ... ok\n", "main\troot\n", exited(0));
-        assert_eq!(
-            outcomes[2],
-            (
-                "main".to_owned(),
-                failed("skipped for root, but is no test")
-            )
-        );
+        assert_eq!(outcomes[2], ("main".to_owned(), failed("skipped for root, but is no test")));
     }
 }

@@ -68,10 +68,7 @@ fn string(rest: &str, opening: usize) -> usize {
 
 /// The length of the raw string that `rest` starts with, 0 when it does not start with one.
 fn raw_string(rest: &str) -> usize {
-    let prefix = rest
-        .strip_prefix('b')
-        .or_else(|| rest.strip_prefix('c'))
-        .unwrap_or(rest);
+    let prefix = rest.strip_prefix('b').or_else(|| rest.strip_prefix('c')).unwrap_or(rest);
     let Some(after_r) = prefix.strip_prefix('r') else {
         return 0;
     };
@@ -82,8 +79,7 @@ fn raw_string(rest: &str) -> usize {
     };
     let closing = format!("\"{}", "#".repeat(hashes));
     let opening = rest.len() - text.len();
-    text.find(&closing)
-        .map_or(rest.len(), |at| opening + at + closing.len())
+    text.find(&closing).map_or(rest.len(), |at| opening + at + closing.len())
 }
 
 /// The length of the character literal that `rest` starts with, 0 for a lifetime.
@@ -92,9 +88,7 @@ fn character(rest: &str) -> usize {
     match (chars.next(), chars.next()) {
         (Some((_, '\\')), Some((after, escaped))) => {
             let from = after + escaped.len_utf8();
-            rest.get(from..)
-                .and_then(|tail| tail.find('\''))
-                .map_or(0, |at| from + at + 1)
+            rest.get(from..).and_then(|tail| tail.find('\'')).map_or(0, |at| from + at + 1)
         }
         (Some(_), Some((at, '\''))) => at + 1,
         _ => 0,
@@ -126,10 +120,7 @@ mod tests {
         check("a // unsafe\nb", "a          \nb");
         check("a /* x /* y */ z\n */ b", "a               \n    b");
         check(r#"f("un\"safe", x)"#, "f(          , x)");
-        check(
-            "f(b\"x\", br#\"y\"z\"#, r\"\\\")",
-            "f(    ,          ,     )",
-        );
+        check("f(b\"x\", br#\"y\"z\"#, r\"\\\")", "f(    ,          ,     )");
         check(
             r"match '\'' { '\u{41}' => 'x', '\\' => 'ä' }",
             r"match      {          =>    ,      =>     }",
@@ -139,10 +130,7 @@ mod tests {
 
     #[test]
     fn lifetimes_and_names_stay() {
-        check(
-            "fn f<'a>(x: &'a str, bar: r#type)",
-            "fn f<'a>(x: &'a str, bar: r#type)",
-        );
+        check("fn f<'a>(x: &'a str, bar: r#type)", "fn f<'a>(x: &'a str, bar: r#type)");
         check("for (r, b) in c", "for (r, b) in c");
     }
 

@@ -38,12 +38,7 @@ pub(crate) fn console_lines(page: &str) -> Vec<(usize, &str)> {
             Event::Text(_) if in_console => {
                 let first = line_of(page, range.start);
                 let block = page.get(range).unwrap_or_default();
-                lines.extend(
-                    block
-                        .lines()
-                        .enumerate()
-                        .map(|(at, line)| (first + at, line)),
-                );
+                lines.extend(block.lines().enumerate().map(|(at, line)| (first + at, line)));
             }
             _ => {}
         }
@@ -63,9 +58,6 @@ $ cargo xtask polish
 $ cargo xtask polish
 ```
 ";
-    let found: Vec<_> = check(Path::new("a.md"), text)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
+    let found: Vec<_> = check(Path::new("a.md"), text).iter().map(ToString::to_string).collect();
     assert_eq!(found, ["a.md:4: error: no such chore: cargo xtask polish"]);
 }

@@ -31,25 +31,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lxkns-species", &[]),
     ("lxkns-ops", &["lxkns-species"]),
     ("lxkns-model", &["lxkns-species"]),
-    (
-        "lxkns-discover",
-        &["lxkns-model", "lxkns-ops", "lxkns-species"],
-    ),
+    ("lxkns-discover", &["lxkns-model", "lxkns-ops", "lxkns-species"]),
     ("lxkns-pidmap", &["lxkns-model", "lxkns-species"]),
-    (
-        "lxkns-cli",
-        &[
-            "lxkns-discover",
-            "lxkns-model",
-            "lxkns-ops",
-            "lxkns-pidmap",
-            "lxkns-species",
-        ],
-    ),
-    (
-        "lxkns-nstest",
-        &["lxkns-model", "lxkns-ops", "lxkns-species"],
-    ),
+    ("lxkns-cli", &["lxkns-discover", "lxkns-model", "lxkns-ops", "lxkns-pidmap", "lxkns-species"]),
+    ("lxkns-nstest", &["lxkns-model", "lxkns-ops", "lxkns-species"]),
     (
         "lxkns-fuzz",
         &[
@@ -72,10 +57,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "lxkns-species",
         ],
     ),
-    (
-        "xtask",
-        &["lxkns-cli", "lxkns-model", "lxkns-nstest", "lxkns-species"],
-    ),
+    ("xtask", &["lxkns-cli", "lxkns-model", "lxkns-nstest", "lxkns-species"]),
 ];
 
 /// The support for tests, that tests of any crate which touches the system may use.
@@ -88,16 +70,7 @@ pub(crate) const PURE: &[&str] = &["lxkns-species", "lxkns-model", "lxkns-pidmap
 const FOREIGN: &[(&str, &[&str])] = &[
     ("libc", &["lxkns-ops", "lxkns-nstest"]),
     ("linux-raw-sys", &["lxkns-ops", "lxkns-nstest"]),
-    (
-        "rustix",
-        &[
-            "lxkns-ops",
-            "lxkns-discover",
-            "lxkns-nstest",
-            "lxkns-it",
-            "xtask",
-        ],
-    ),
+    ("rustix", &["lxkns-ops", "lxkns-discover", "lxkns-nstest", "lxkns-it", "xtask"]),
     ("tracing", &["lxkns-ops", "lxkns-discover", "lxkns-cli"]),
     ("anyhow", &["lxkns-cli", "xtask"]),
     ("clap", &["lxkns-cli", "xtask"]),
@@ -142,11 +115,8 @@ pub(super) fn members(metadata: &Value) -> Result<Vec<Member>> {
 /// Checks the dependencies of one member.
 pub(super) fn check(path: &Path, manifest: &str, member: &Member) -> Vec<Finding> {
     let Some((_, arrows)) = ARROWS.iter().find(|(name, _)| *name == member.name) else {
-        let what = format!(
-            "{} has no place in the layers; give it one in {}",
-            member.name,
-            file!()
-        );
+        let what =
+            format!("{} has no place in the layers; give it one in {}", member.name, file!());
         return vec![Finding::new(path, 1, what)];
     };
     let is_pure = PURE.contains(&member.name.as_str());
@@ -156,10 +126,8 @@ pub(super) fn check(path: &Path, manifest: &str, member: &Member) -> Vec<Finding
         .filter(|dependency| {
             let name = dependency.name.as_str();
             let is_member = ARROWS.iter().any(|(member, _)| *member == name);
-            let users = FOREIGN
-                .iter()
-                .find(|(foreign, _)| *foreign == name)
-                .map(|(_, users)| users);
+            let users =
+                FOREIGN.iter().find(|(foreign, _)| *foreign == name).map(|(_, users)| users);
             let allowed = match users {
                 _ if is_member => arrows.contains(&name),
                 Some(users) => users.contains(&member.name.as_str()),
@@ -178,14 +146,9 @@ pub(super) fn check(path: &Path, manifest: &str, member: &Member) -> Vec<Finding
 
 /// The line of a manifest that starts with a key, 1 when there is none.
 pub(super) fn line_of_key(manifest: &str, key: &str) -> usize {
-    let is_key = |line: &str| {
-        line.strip_prefix(key)
-            .is_some_and(|rest| rest.starts_with(['.', ' ', '=']))
-    };
-    manifest
-        .lines()
-        .position(is_key)
-        .map_or(1, |index| index + 1)
+    let is_key =
+        |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.starts_with(['.', ' ', '=']));
+    manifest.lines().position(is_key).map_or(1, |index| index + 1)
 }
 
 #[cfg(test)]
@@ -217,11 +180,7 @@ mod tests {
 
     #[test]
     fn dependencies_follow_the_arrows() {
-        let dependencies = [
-            ("lxkns-ops", false),
-            ("lxkns-model", false),
-            ("serde", false),
-        ];
+        let dependencies = [("lxkns-ops", false), ("lxkns-model", false), ("serde", false)];
         assert_eq!(of("lxkns-discover", &dependencies), [""; 0]);
         assert_eq!(
             of("lxkns-pidmap", &dependencies),
@@ -231,10 +190,7 @@ mod tests {
 
     #[test]
     fn tests_may_use_the_test_support_unless_the_crate_is_pure() {
-        assert_eq!(
-            of("lxkns-ops", &[("lxkns-nstest", true), ("rustix", true)]),
-            [""; 0]
-        );
+        assert_eq!(of("lxkns-ops", &[("lxkns-nstest", true), ("rustix", true)]), [""; 0]);
         assert_eq!(
             of("lxkns-model", &[("lxkns-nstest", true), ("rustix", true)]),
             [

@@ -17,10 +17,8 @@ const BOOK: &str = "docs";
 const SUMMARY: &str = "docs/SUMMARY.md";
 
 /// What the repository's files are called on the web.
-const ON_THE_WEB: [&str; 2] = [
-    "https://github.com/lxkns/lxkns/blob/main/",
-    "https://github.com/lxkns/lxkns/tree/main/",
-];
+const ON_THE_WEB: [&str; 2] =
+    ["https://github.com/lxkns/lxkns/blob/main/", "https://github.com/lxkns/lxkns/tree/main/"];
 
 /// What of a Markdown file matters to others.
 #[derive(Debug, Default)]
@@ -103,9 +101,7 @@ fn wrong(
         Some((file, anchor)) => (file, Some(anchor)),
         None => (link, None),
     };
-    let on_the_web = ON_THE_WEB
-        .iter()
-        .find_map(|prefix| file.strip_prefix(prefix));
+    let on_the_web = ON_THE_WEB.iter().find_map(|prefix| file.strip_prefix(prefix));
     let target = if let Some(file) = on_the_web {
         PathBuf::from(file)
     } else if file.contains(':') {
@@ -171,15 +167,10 @@ mod tests {
 
     #[track_caller]
     fn check_pages(pages: &[(&str, &str)], expected: &[&str]) {
-        let pages: BTreeMap<PathBuf, Page> = pages
-            .iter()
-            .map(|(path, text)| (PathBuf::from(path), Page::read(text)))
-            .collect();
+        let pages: BTreeMap<PathBuf, Page> =
+            pages.iter().map(|(path, text)| (PathBuf::from(path), Page::read(text))).collect();
         let there = |path: &Path| pages.contains_key(path) || path == Path::new("xtask/x.rs");
-        let found: Vec<_> = check(&pages, there)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let found: Vec<_> = check(&pages, there).iter().map(ToString::to_string).collect();
         assert_eq!(found, expected);
     }
 
@@ -217,11 +208,7 @@ mod tests {
         let text = "[](../xtask/x.rs)\n[](https://github.com/lxkns/lxkns/blob/main/xtask/x.rs)\n\
                     [](https://github.com/lxkns/lxkns/tree/main/gone)\n";
         check_pages(
-            &[
-                ("docs/SUMMARY.md", "[](a.md)"),
-                ("docs/a.md", text),
-                ("docs/b.md", ""),
-            ],
+            &[("docs/SUMMARY.md", "[](a.md)"), ("docs/a.md", text), ("docs/b.md", "")],
             &[
                 "docs/a.md:1: error: a link out of the book; link to the repository on the web: \
                  ../xtask/x.rs",

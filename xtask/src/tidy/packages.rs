@@ -20,13 +20,7 @@ pub(super) fn check(path: &Path, package: &Value, exists: impl Fn(&Path) -> bool
     }
     let mut findings = Vec::new();
     let mut complain = |what: String| findings.push(Finding::new(path, 1, what));
-    for key in [
-        "description",
-        "license",
-        "repository",
-        "readme",
-        "rust_version",
-    ] {
+    for key in ["description", "license", "repository", "readme", "rust_version"] {
         let text = package.get(key).and_then(Value::as_str);
         if text.is_none_or(str::is_empty) {
             complain(format!("published without `{key}`"));
@@ -60,22 +54,16 @@ mod tests {
             "readme": "README.md", "rust_version": "1.88", "keywords": ["a"], "categories": ["a"],
         });
         let found = |package: &Value| -> Vec<_> {
-            check(Path::new("Cargo.toml"), package, |file| {
-                file != Path::new("LICENSE-MIT")
-            })
-            .iter()
-            .map(|finding| finding.what.clone())
-            .collect()
+            check(Path::new("Cargo.toml"), package, |file| file != Path::new("LICENSE-MIT"))
+                .iter()
+                .map(|finding| finding.what.clone())
+                .collect()
         };
         let licence = "published without LICENSE-MIT";
         assert_eq!(found(&package), [licence]);
         package["readme"] = Value::Null;
         package["keywords"] = json!([1, 2, 3, 4, 5, 6]);
-        let expected = [
-            "published without `readme`",
-            "more than 5 `keywords`",
-            licence,
-        ];
+        let expected = ["published without `readme`", "more than 5 `keywords`", licence];
         assert_eq!(found(&package), expected);
         package["publish"] = json!([]);
         assert_eq!(found(&package), [""; 0]);

@@ -10,18 +10,10 @@ const LONG: usize = 400;
 const TOO_LONG: usize = 600;
 
 /// Where `unsafe` may stand: around the system calls, and in the helper that tests fork with.
-const UNSAFE: &[&str] = &[
-    "crates/ops/src/sys/",
-    "crates/ops/src/sys.rs",
-    "tests/nstest/",
-];
+const UNSAFE: &[&str] = &["crates/ops/src/sys/", "crates/ops/src/sys.rs", "tests/nstest/"];
 
 /// The crates that never touch the system, and the modules of std that do.
-const PURE: &[&str] = &[
-    "crates/species/src/",
-    "crates/model/src/",
-    "crates/pidmap/src/",
-];
+const PURE: &[&str] = &["crates/species/src/", "crates/model/src/", "crates/pidmap/src/"];
 const SYSTEM: &[&str] = &["fs", "net", "process"];
 
 /// What may stand in no file: the text, which has to start at a word's start, and why.
@@ -44,9 +36,7 @@ pub(super) fn check(path: &Path, source: &str) -> Vec<Finding> {
         findings.extend(
             code.match_indices(text)
                 .filter(|(at, _)| {
-                    let before = code
-                        .get(..*at)
-                        .and_then(|before| before.chars().next_back());
+                    let before = code.get(..*at).and_then(|before| before.chars().next_back());
                     !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
                 })
                 .map(|(at, _)| Finding::new(path, line_of(&code, at), format!("`{text}`: {why}"))),
@@ -58,11 +48,7 @@ pub(super) fn check(path: &Path, source: &str) -> Vec<Finding> {
 fn length(path: &Path, source: &str) -> Option<Finding> {
     let lines = source.lines().count();
     if lines > TOO_LONG {
-        Some(Finding::new(
-            path,
-            lines,
-            format!("{lines} lines: split it by subject"),
-        ))
+        Some(Finding::new(path, lines, format!("{lines} lines: split it by subject")))
     } else if lines > LONG {
         Some(Finding::new(path, lines, format!("{lines} lines: one subject?")).warning())
     } else {
@@ -72,18 +58,11 @@ fn length(path: &Path, source: &str) -> Option<Finding> {
 
 /// A test is ignored only if another one runs it, and says so.
 fn ignored(path: &Path, source: &str) -> Vec<Finding> {
-    let attributes = source
-        .lines()
-        .enumerate()
-        .map(|(at, line)| (at + 1, line.trim()));
+    let attributes = source.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
     attributes
         .filter(|(_, line)| line.starts_with("#[ignore") && !line.contains("\"run by "))
         .map(|(at, _)| {
-            Finding::new(
-                path,
-                at,
-                "`#[ignore`: an ignored test is a test that nobody runs",
-            )
+            Finding::new(path, at, "`#[ignore`: an ignored test is a test that nobody runs")
         })
         .collect()
 }
@@ -95,39 +74,24 @@ fn opening(path: &Path, source: &str) -> Option<Finding> {
         .find(|line| !line.trim().is_empty() && !line.starts_with("// SPDX-"))
         .unwrap_or_default();
     let is_module = path.components().any(|part| part.as_os_str() == "src");
-    (is_module && !first.starts_with("//!")).then(|| {
-        Finding::new(
-            path,
-            1,
-            "a module opens with a paragraph `//!` on what it is",
-        )
-    })
+    (is_module && !first.starts_with("//!"))
+        .then(|| Finding::new(path, 1, "a module opens with a paragraph `//!` on what it is"))
 }
 
 fn unsafe_code(path: &Path, code: &str) -> Vec<Finding> {
-    if UNSAFE
-        .iter()
-        .any(|allowed| path.to_string_lossy().starts_with(allowed))
-    {
+    if UNSAFE.iter().any(|allowed| path.to_string_lossy().starts_with(allowed)) {
         return Vec::new();
     }
     words(code, "unsafe")
         .map(|at| {
-            Finding::new(
-                path,
-                line_of(code, at),
-                "`unsafe` belongs into ops::sys and nstest only",
-            )
+            Finding::new(path, line_of(code, at), "`unsafe` belongs into ops::sys and nstest only")
         })
         .collect()
 }
 
 /// The crates without I/O do not even name the parts of std that do some.
 fn system(path: &Path, code: &str) -> Vec<Finding> {
-    if !PURE
-        .iter()
-        .any(|pure| path.to_string_lossy().starts_with(pure))
-    {
+    if !PURE.iter().any(|pure| path.to_string_lossy().starts_with(pure)) {
         return Vec::new();
     }
     let mut findings = Vec::new();
@@ -136,9 +100,7 @@ fn system(path: &Path, code: &str) -> Vec<Finding> {
             continue;
         };
         // Either a single path, or the names of a group: `use std::{fmt, fs}`.
-        let group = tail
-            .strip_prefix('{')
-            .map(|group| group.split('}').next().unwrap_or(group));
+        let group = tail.strip_prefix('{').map(|group| group.split('}').next().unwrap_or(group));
         let names = match group {
             Some(group) => group.split(',').map(first_name).collect(),
             None => vec![first_name(tail)],
@@ -153,9 +115,7 @@ fn system(path: &Path, code: &str) -> Vec<Finding> {
 
 fn first_name(text: &str) -> &str {
     let text = text.trim_start();
-    text.split(|c: char| !c.is_alphanumeric() && c != '_')
-        .next()
-        .unwrap_or(text)
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -165,10 +125,8 @@ mod tests {
     #[track_caller]
     fn check_file(path: &str, source: &str, expected: &[(usize, &str)]) {
         let findings = check(Path::new(path), source);
-        let found: Vec<_> = findings
-            .iter()
-            .map(|finding| (finding.line, finding.what.as_str()))
-            .collect();
+        let found: Vec<_> =
+            findings.iter().map(|finding| (finding.line, finding.what.as_str())).collect();
         assert_eq!(found, expected);
     }
 
@@ -222,11 +180,7 @@ mod tests {
         let finding = (1, "a module opens with a paragraph `//!` on what it is");
         check_file("crates/cli/src/lib.rs", "use x;\n//! late\n", &[finding]);
         check_file("crates/cli/src/lib.rs", "\n//! in time\n", &[]);
-        check_file(
-            "crates/cli/src/lib.rs",
-            "// SPDX-License-Identifier: MIT\n//! x\n",
-            &[],
-        );
+        check_file("crates/cli/src/lib.rs", "// SPDX-License-Identifier: MIT\n//! x\n", &[]);
         check_file("tests/it/tests/s1.rs", "use x;\n", &[]);
     }
 
@@ -234,16 +188,8 @@ mod tests {
     fn length_is_bounded() {
         let of = |lines: usize| format!("//! x\n{}", "\n".repeat(lines - 1));
         check_file("crates/cli/src/lib.rs", &of(400), &[]);
-        check_file(
-            "crates/cli/src/lib.rs",
-            &of(401),
-            &[(401, "401 lines: one subject?")],
-        );
-        check_file(
-            "crates/cli/src/lib.rs",
-            &of(601),
-            &[(601, "601 lines: split it by subject")],
-        );
+        check_file("crates/cli/src/lib.rs", &of(401), &[(401, "401 lines: one subject?")]);
+        check_file("crates/cli/src/lib.rs", &of(601), &[(601, "601 lines: split it by subject")]);
         assert!(length(Path::new("x.rs"), &of(600)).unwrap().warning);
         assert!(!length(Path::new("x.rs"), &of(601)).unwrap().warning);
     }

@@ -9,9 +9,7 @@ use super::layers::{Member, line_of_key};
 
 /// The version in the root manifest, where no other line starts like it.
 pub(super) fn of_workspace(manifest: &str) -> Option<&str> {
-    manifest
-        .lines()
-        .find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'))
+    manifest.lines().find_map(|line| line.strip_prefix("version = \"")?.strip_suffix('"'))
 }
 
 /// Checks one member against the version of the workspace.
@@ -21,10 +19,7 @@ pub(super) fn check(path: &Path, manifest: &str, member: &Member, version: &str)
         return findings;
     }
     if member.version != version {
-        let what = format!(
-            "version {} instead of the workspace's {version}",
-            member.version
-        );
+        let what = format!("version {} instead of the workspace's {version}", member.version);
         findings.push(Finding::new(path, line_of_key(manifest, "version"), what));
     }
     let wanted = format!("^{version}");
@@ -36,11 +31,7 @@ pub(super) fn check(path: &Path, manifest: &str, member: &Member, version: &str)
                 "{} is asked for as `{}` instead of `{wanted}`",
                 dependency.name, dependency.requirement
             );
-            findings.push(Finding::new(
-                path,
-                line_of_key(manifest, &dependency.name),
-                what,
-            ));
+            findings.push(Finding::new(path, line_of_key(manifest, &dependency.name), what));
         }
     }
     findings
@@ -63,10 +54,7 @@ mod tests {
             manifest: "Cargo.toml".into(),
             version: "0.1.0".to_owned(),
             published: true,
-            dependencies: vec![
-                dependency("lxkns-species", "^0.2.0"),
-                dependency("serde", "^1"),
-            ],
+            dependencies: vec![dependency("lxkns-species", "^0.2.0"), dependency("serde", "^1")],
         };
         let manifest =
             "[package]\nversion = \"0.1.0\"\n[dependencies]\nlxkns-species = \"0.2.0\"\n";

@@ -95,31 +95,16 @@ fn set_up_and_run(tests: bool) -> Result<()> {
 fn switch_root() -> Result<()> {
     let root = Path::new("/new-root");
     fs::create_dir(root)?;
-    mount(
-        "root",
-        root,
-        "tmpfs",
-        MountFlags::empty(),
-        c"mode=755,size=90%",
-    )?;
+    mount("root", root, "tmpfs", MountFlags::empty(), c"mode=755,size=90%")?;
     move_tree(Path::new(HOME), &root.join(HOME.trim_start_matches('/')))?;
     for folder in ["dev", "etc", "mnt", "proc", "root", "run", "sys", "var"] {
         fs::create_dir(root.join(folder))?;
     }
     fs::create_dir(root.join("tmp"))?;
     fs::set_permissions(root.join("tmp"), Permissions::from_mode(0o1777))?;
-    fs::write(
-        root.join("etc/passwd"),
-        "root:x:0:0::/:\nnobody:x:65534:65534::/:\n",
-    )?;
+    fs::write(root.join("etc/passwd"), "root:x:0:0::/:\nnobody:x:65534:65534::/:\n")?;
     fs::write(root.join("etc/group"), "root:x:0:\nnogroup:x:65534:\n")?;
-    mount(
-        "dev",
-        root.join("dev"),
-        "devtmpfs",
-        MountFlags::empty(),
-        None,
-    )?;
+    mount("dev", root.join("dev"), "devtmpfs", MountFlags::empty(), None)?;
     chdir(root)?;
     mount_move(".", "/")?;
     chroot(".")?;
@@ -130,13 +115,7 @@ fn switch_root() -> Result<()> {
     mount("cgroup2", "/sys/fs/cgroup", "cgroup2", quiet, None)?;
     symlink("/proc/self/fd", "/dev/fd")?;
     fs::create_dir("/dev/shm")?;
-    mount(
-        "shm",
-        "/dev/shm",
-        "tmpfs",
-        MountFlags::NOSUID | MountFlags::NODEV,
-        c"mode=1777",
-    )?;
+    mount("shm", "/dev/shm", "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=1777")?;
     sethostname(b"lxkns")?;
     Ok(())
 }
@@ -147,11 +126,7 @@ fn load_modules() -> Result<()> {
     let folder = Path::new(MODULES).join(release());
     for entry in fs::read_dir(&folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
-        let flags = if path.extension().is_some_and(|e| e == "xz") {
-            COMPRESSED
-        } else {
-            0
-        };
+        let flags = if path.extension().is_some_and(|e| e == "xz") { COMPRESSED } else { 0 };
         finit_module(File::open(&path)?, c"", flags).with_context(|| path.display().to_string())?;
     }
     Ok(())
@@ -180,10 +155,7 @@ fn move_tree(from: &Path, to: &Path) -> Result<()> {
 
 /// Does the work and sends the results out.
 pub(crate) fn run(work: &Work) -> Result<()> {
-    let mut results = OpenOptions::new()
-        .write(true)
-        .open(RESULTS)
-        .context(RESULTS)?;
+    let mut results = OpenOptions::new().write(true).open(RESULTS).context(RESULTS)?;
     if work.torture {
         let outcome = torture_test(&work.how)?;
         results.write_all(record::write(&[outcome]).as_bytes())?;
@@ -242,9 +214,7 @@ fn run_tests(results: &mut File) -> Result<()> {
     for (name, path, folder) in plan()? {
         for identity in [Identity::Own, Identity::Nobody] {
             let mut report = Report::default();
-            run_one(&mut report, &name, identity, || {
-                suite.run(&name, &path, &folder, identity)
-            });
+            run_one(&mut report, &name, identity, || suite.run(&name, &path, &folder, identity));
             results.write_all(record::write(report.results()).as_bytes())?;
         }
     }

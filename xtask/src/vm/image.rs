@@ -28,11 +28,7 @@ pub(super) fn build(
     initramfs: &Path,
 ) -> Result<()> {
     let packages = [TESTED, NEEDED].concat();
-    let Built {
-        tests,
-        tools,
-        examples,
-    } = build::build(workspace, Selection::Static(&packages))?;
+    let Built { tests, tools, examples } = build::build(workspace, Selection::Static(&packages))?;
     let tests = tests
         .into_iter()
         .filter(|test| {
@@ -40,14 +36,7 @@ pub(super) fn build(
             TESTED.contains(&package)
         })
         .collect();
-    let stage = Stage::set_up(
-        workspace,
-        &Built {
-            tests,
-            tools,
-            examples,
-        },
-    )?;
+    let stage = Stage::set_up(workspace, &Built { tests, tools, examples })?;
     pack(&stage, kernels, initramfs)
         .with_context(|| format!("cannot write {}", initramfs.display()))
 }
@@ -71,10 +60,7 @@ fn pack(stage: &Stage, kernels: &[(Kernel, Files)], initramfs: &Path) -> Result<
         let folder = format!("{}/{}", inside_root(MODULES), kernel.full_release());
         archive.folder(&folder)?;
         for module in &files.modules {
-            let name = module
-                .file_name()
-                .context("a module without a name")?
-                .to_string_lossy();
+            let name = module.file_name().context("a module without a name")?.to_string_lossy();
             archive.file(&format!("{folder}/{name}"), 0o644, &fs::read(module)?)?;
         }
     }

@@ -24,10 +24,8 @@ pub(super) enum Part {
 }
 
 /// The modules that tests need: tun devices, which can hold a network namespace, and file servers.
-pub(super) const MODULES: [Part; 2] = [
-    Part::Module("drivers/net/tun.ko"),
-    Part::Module("fs/fuse/fuse.ko"),
-];
+pub(super) const MODULES: [Part; 2] =
+    [Part::Module("drivers/net/tun.ko"), Part::Module("fs/fuse/fuse.ko")];
 
 /// What is left of a package's name behind its kind; other flavours are for other machines.
 const FLAVOUR: &str = "-cloud-amd64";
@@ -45,14 +43,8 @@ impl Kernel {
             Part::Image => "linux-binary-",
             Part::Module(_) => "linux-modules-",
         };
-        let of = |prefix: &str| {
-            self.packages
-                .iter()
-                .find(|package| package.starts_with(prefix))
-        };
-        of(prefix)
-            .or_else(|| of("linux-image-"))
-            .map(String::as_str)
+        let of = |prefix: &str| self.packages.iter().find(|package| package.starts_with(prefix));
+        of(prefix).or_else(|| of("linux-image-")).map(String::as_str)
     }
 }
 
@@ -67,10 +59,8 @@ impl Part {
 
     /// Finds the part in what `dpkg-deb --contents` says of its package.
     pub(super) fn find_in(self, listing: &str) -> Option<&str> {
-        listing
-            .lines()
-            .filter_map(|line| line.split_whitespace().last())
-            .find(|member| match self {
+        listing.lines().filter_map(|line| line.split_whitespace().last()).find(
+            |member| match self {
                 Self::Image => {
                     member.starts_with("./boot/vmlinuz-")
                         || (member.starts_with("./usr/lib/modules/")
@@ -78,11 +68,10 @@ impl Part {
                 }
                 Self::Module(path) => {
                     let member = member.strip_suffix(".xz").unwrap_or(member);
-                    member
-                        .strip_suffix(path)
-                        .is_some_and(|folder| folder.ends_with('/'))
+                    member.strip_suffix(path).is_some_and(|folder| folder.ends_with('/'))
                 }
-            })
+            },
+        )
     }
 }
 
@@ -113,31 +102,20 @@ pub(super) fn newest<'a>(packages: impl IntoIterator<Item = &'a str>) -> Vec<Ker
 
 /// Reads `linux-image-6.1.0-50-cloud-amd64` and the like.
 fn release_of(package: &str) -> Option<&str> {
-    let rest = KINDS
-        .into_iter()
-        .find_map(|kind| package.strip_prefix(kind))?;
+    let rest = KINDS.into_iter().find_map(|kind| package.strip_prefix(kind))?;
     let release = rest.strip_suffix(FLAVOUR)?;
-    release
-        .starts_with(|c: char| c.is_ascii_digit())
-        .then_some(release)
+    release.starts_with(|c: char| c.is_ascii_digit()).then_some(release)
 }
 
 /// The numbers in a release, by which releases are ordered.
 pub(super) fn numbers(release: &str) -> Vec<u64> {
-    release
-        .split(|c: char| !c.is_ascii_digit())
-        .filter_map(|number| number.parse().ok())
-        .collect()
+    release.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
 }
 
 #[cfg(test)]
 impl Kernel {
     pub(super) fn of_series(series: &str) -> Self {
-        Self {
-            series: series.to_owned(),
-            release: series.to_owned(),
-            packages: Vec::new(),
-        }
+        Self { series: series.to_owned(), release: series.to_owned(), packages: Vec::new() }
     }
 }
 
@@ -164,26 +142,13 @@ mod tests {
         ]);
         let found: Vec<_> = kernels
             .iter()
-            .map(|k| {
-                (
-                    &*k.series,
-                    k.package_with(Part::Image),
-                    k.package_with(MODULES[0]),
-                )
-            })
+            .map(|k| (&*k.series, k.package_with(Part::Image), k.package_with(MODULES[0])))
             .collect();
         let old = Some("linux-image-5.10.0-32-cloud-amd64");
         let middle = Some("linux-image-6.12.117+deb13-cloud-amd64");
         let binary = Some("linux-binary-7.3.4+deb13-cloud-amd64");
         let modules = Some("linux-modules-7.3.4+deb13-cloud-amd64");
-        assert_eq!(
-            found,
-            [
-                ("5.10", old, old),
-                ("6.12", middle, middle),
-                ("7.3", binary, modules)
-            ]
-        );
+        assert_eq!(found, [("5.10", old, old), ("6.12", middle, middle), ("7.3", binary, modules)]);
         assert_eq!(kernels[0].full_release(), "5.10.0-32-cloud-amd64");
     }
 
@@ -194,20 +159,11 @@ mod tests {
                    -rw-r--r-- root/root 9 2026-07-02 13:50 ./boot/vmlinuz-6.1.0-50\n\
                    -rw-r--r-- root/root 9 2026-07-02 13:50 ./lib/modules/6.1/drivers/net/tun.ko\n";
         assert_eq!(Part::Image.find_in(old), Some("./boot/vmlinuz-6.1.0-50"));
-        assert_eq!(
-            MODULES[0].find_in(old),
-            Some("./lib/modules/6.1/drivers/net/tun.ko")
-        );
+        assert_eq!(MODULES[0].find_in(old), Some("./lib/modules/6.1/drivers/net/tun.ko"));
         let new = "-rw-r--r-- root/root 9 2026-11-15 22:30 ./usr/lib/modules/7.3.4/vmlinuz\n\
                    -rw-r--r-- root/root 9 2026-11-15 22:30 ./usr/lib/modules/7.3.4/drivers/net/tun.ko.xz\n";
-        assert_eq!(
-            Part::Image.find_in(new),
-            Some("./usr/lib/modules/7.3.4/vmlinuz")
-        );
-        assert_eq!(
-            MODULES[0].find_in(new),
-            Some("./usr/lib/modules/7.3.4/drivers/net/tun.ko.xz")
-        );
+        assert_eq!(Part::Image.find_in(new), Some("./usr/lib/modules/7.3.4/vmlinuz"));
+        assert_eq!(MODULES[0].find_in(new), Some("./usr/lib/modules/7.3.4/drivers/net/tun.ko.xz"));
         assert_eq!(Part::Image.find_in(""), None);
     }
 }

@@ -13,13 +13,8 @@ use anyhow::{Context, Result, ensure};
 use super::kernel::{self, Kernel, Part};
 
 /// The suites that have kernels, from old to new.
-const SUITES: &[&str] = &[
-    "bullseye",
-    "bookworm",
-    "bookworm-backports",
-    "trixie",
-    "trixie-backports",
-];
+const SUITES: &[&str] =
+    &["bullseye", "bookworm", "bookworm-backports", "trixie", "trixie-backports"];
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
@@ -52,10 +47,7 @@ impl Packages {
             .map(|suite| format!("deb [arch=amd64 signed-by={KEYRING}] {mirror} {suite} main\n"))
             .collect();
         fs::write(packages.sources(), sources)?;
-        let output = packages
-            .apt("apt-get")
-            .args(["--quiet", "update"])
-            .output()?;
+        let output = packages.apt("apt-get").args(["--quiet", "update"]).output()?;
         if !output.status.success() {
             // A suite that is gone, or no network at all: what is missing will be missed by name.
             let text = String::from_utf8_lossy(&output.stderr);
@@ -66,18 +58,9 @@ impl Packages {
 
     /// The newest kernel of each series, from old to new.
     pub(super) fn kernels(&self) -> Result<Vec<Kernel>> {
-        let output = self
-            .apt("apt-cache")
-            .args(["pkgnames", "linux-"])
-            .output()?;
-        ensure!(
-            output.status.success(),
-            "apt-cache pkgnames failed ({})",
-            output.status
-        );
-        Ok(kernel::newest(
-            String::from_utf8_lossy(&output.stdout).lines(),
-        ))
+        let output = self.apt("apt-cache").args(["pkgnames", "linux-"]).output()?;
+        ensure!(output.status.success(), "apt-cache pkgnames failed ({})", output.status);
+        Ok(kernel::newest(String::from_utf8_lossy(&output.stdout).lines()))
     }
 
     /// The files of a kernel, fetched and unpacked unless they are there already.
@@ -103,26 +86,13 @@ impl Packages {
         if let Some(file) = find(folder, part.file_name())? {
             return Ok(file);
         }
-        let package = kernel
-            .package_with(part)
-            .context("the index has no package with it")?;
+        let package = kernel.package_with(part).context("the index has no package with it")?;
         let deb = self.deb(package)?;
-        let listing = Command::new("dpkg-deb")
-            .arg("--contents")
-            .arg(&deb)
-            .output()?;
-        ensure!(
-            listing.status.success(),
-            "dpkg-deb failed ({})",
-            listing.status
-        );
+        let listing = Command::new("dpkg-deb").arg("--contents").arg(&deb).output()?;
+        ensure!(listing.status.success(), "dpkg-deb failed ({})", listing.status);
         let listing = String::from_utf8_lossy(&listing.stdout);
-        let member = part
-            .find_in(&listing)
-            .with_context(|| format!("{package} is without it"))?;
-        let name = Path::new(member)
-            .file_name()
-            .context("a member without a name")?;
+        let member = part.find_in(&listing).with_context(|| format!("{package} is without it"))?;
+        let name = Path::new(member).file_name().context("a member without a name")?;
         let file = folder.join(name);
         unpack(&deb, member, &file).with_context(|| format!("cannot unpack {package}"))?;
         Ok(file)
@@ -202,11 +172,8 @@ fn find(folder: &Path, prefix: &str) -> Result<Option<PathBuf>> {
 
 /// Writes a member of a package to a file.
 fn unpack(deb: &Path, member: &str, to: &Path) -> Result<()> {
-    let mut archive = Command::new("dpkg-deb")
-        .arg("--fsys-tarfile")
-        .arg(deb)
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut archive =
+        Command::new("dpkg-deb").arg("--fsys-tarfile").arg(deb).stdout(Stdio::piped()).spawn()?;
     let from = archive.stdout.take().context("no pipe to dpkg-deb")?;
     // Under its own name only when it is complete.
     let unfinished = to.with_file_name("unfinished");

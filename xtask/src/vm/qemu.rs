@@ -35,34 +35,15 @@ impl Accelerator {
     fn arguments(self) -> [&'static str; 6] {
         match self {
             Self::Kvm => ["-accel", "kvm", "-smp", "2", "-cpu", "host"],
-            Self::Tcg => [
-                "-accel",
-                "tcg,thread=single",
-                "-smp",
-                "1",
-                "-cpu",
-                "max,cx16=off",
-            ],
+            Self::Tcg => ["-accel", "tcg,thread=single", "-smp", "1", "-cpu", "max,cx16=off"],
         }
     }
 
     /// KVM where a machine truly boots in it, which a device that can be opened does not prove.
     pub(super) fn choose(machine: &Machine) -> Self {
-        let openable = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open("/dev/kvm")
-            .is_ok();
-        let boots = || {
-            machine
-                .boot(Self::Kvm, PROBE, PROBE_LIMIT)
-                .is_ok_and(|run| run.complete())
-        };
-        if openable && boots() {
-            Self::Kvm
-        } else {
-            Self::Tcg
-        }
+        let openable = OpenOptions::new().read(true).write(true).open("/dev/kvm").is_ok();
+        let boots = || machine.boot(Self::Kvm, PROBE, PROBE_LIMIT).is_ok_and(|run| run.complete());
+        if openable && boots() { Self::Kvm } else { Self::Tcg }
     }
 
     pub(super) fn name(self) -> &'static str {
@@ -140,12 +121,6 @@ impl Machine {
         )
         .with_context(|| format!("cannot start {QEMU}"))?;
         let results = String::from_utf8_lossy(&fs::read(&results)?).into_owned();
-        Ok(Run {
-            end,
-            complaint: output.stderr()?,
-            results,
-            console,
-            took: start.elapsed(),
-        })
+        Ok(Run { end, complaint: output.stderr()?, results, console, took: start.elapsed() })
     }
 }

@@ -10,13 +10,7 @@ const END: &str = "end";
 /// The lines for some results.
 pub(super) fn write(results: &[TestResult]) -> String {
     let mut lines = String::new();
-    for TestResult {
-        test,
-        identity,
-        outcome,
-        ..
-    } in results
-    {
+    for TestResult { test, identity, outcome, .. } in results {
         let (kind, detail) = match outcome {
             Outcome::Passed => ("passed", ""),
             Outcome::Failed(reason) => ("failed", reason.as_deref().unwrap_or_default()),
@@ -50,9 +44,8 @@ pub(super) fn read(text: &str, kernel: &str) -> (Vec<TestResult>, bool) {
 fn parse(line: &str, kernel: &str) -> Option<TestResult> {
     let mut fields = line.splitn(4, '\t');
     let identity = fields.next()?;
-    let identity = [Identity::Own, Identity::Nobody]
-        .into_iter()
-        .find(|each| each.to_string() == identity)?;
+    let identity =
+        [Identity::Own, Identity::Nobody].into_iter().find(|each| each.to_string() == identity)?;
     let (kind, test) = (fields.next()?, fields.next()?);
     let detail = fields.next().unwrap_or_default();
     let outcome = match kind {
@@ -61,12 +54,7 @@ fn parse(line: &str, kernel: &str) -> Option<TestResult> {
         "skipped" => Outcome::Skipped(detail.to_owned()),
         _ => return None,
     };
-    Some(TestResult {
-        test: test.to_owned(),
-        identity,
-        kernel: Some(kernel.to_owned()),
-        outcome,
-    })
+    Some(TestResult { test: test.to_owned(), identity, kernel: Some(kernel.to_owned()), outcome })
 }
 
 #[cfg(test)]

@@ -57,22 +57,10 @@ mod tests {
     #[test]
     fn command_line_then_environment_then_terminal() {
         let none = Wishes::default();
-        let no_color = Wishes {
-            no_color: true,
-            ..none
-        };
-        let force = Wishes {
-            clicolor_force: true,
-            ..none
-        };
-        let both = Wishes {
-            clicolor_force: true,
-            ..no_color
-        };
-        let off = Wishes {
-            clicolor_off: true,
-            ..none
-        };
+        let no_color = Wishes { no_color: true, ..none };
+        let force = Wishes { clicolor_force: true, ..none };
+        let both = Wishes { clicolor_force: true, ..no_color };
+        let off = Wishes { clicolor_off: true, ..none };
         let dumb = Wishes { dumb: true, ..none };
         for wishes in [none, no_color, force, both, off, dumb] {
             assert!(wanted(When::Always, wishes, false), "{wishes:?}");

@@ -157,10 +157,7 @@ mod tests {
         check("net:[4026532281]", NamespaceArg::Id(id));
         check("net:4026532281", NamespaceArg::Id(id));
         check("4026532281", NamespaceArg::Inode(4026532281));
-        check(
-            "net@812",
-            NamespaceArg::OfProcess(NamespaceType::Net, Pid(812)),
-        );
+        check("net@812", NamespaceArg::OfProcess(NamespaceType::Net, Pid(812)));
         for path in ["/proc/812/ns/net", "./x", "a/b:[1]"] {
             check(path, NamespaceArg::Path(path.into()));
         }

@@ -75,18 +75,10 @@ impl Show {
     ) -> io::Result<()> {
         let stdout = io::stdout();
         let colors = color::wanted(self.color, Wishes::of_environment(), stdout.is_terminal());
-        let palette = if colors {
-            Palette::of(self.theme())
-        } else {
-            Palette::PLAIN
-        };
+        let palette = if colors { Palette::of(self.theme()) } else { Palette::PLAIN };
         let width = terminal_size_of(&stdout).map(|(Width(columns), _)| usize::from(columns));
         let mut out = io::BufWriter::new(stdout.lock());
-        write(&mut Screen {
-            out: &mut out,
-            palette,
-            width: width.filter(|columns| *columns > 0),
-        })?;
+        write(&mut Screen { out: &mut out, palette, width: width.filter(|columns| *columns > 0) })?;
         out.flush()
     }
 

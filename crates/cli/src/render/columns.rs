@@ -54,11 +54,8 @@ pub(crate) fn write(
         let mut owed = 0;
         let cells = row.into_iter().zip(columns).zip(&widths).zip(&shown);
         for ((cell, column), width) in cells.filter(|(_, shown)| **shown).map(|(cell, _)| cell) {
-            let cell = if column.least.is_some() && limit.is_some() {
-                cell.cut_to(*width)
-            } else {
-                cell
-            };
+            let cell =
+                if column.least.is_some() && limit.is_some() { cell.cut_to(*width) } else { cell };
             let fill = width.saturating_sub(cell.width());
             let (before, after) = if column.right { (fill, 0) } else { (0, fill) };
             if !cell.is_empty() {
@@ -98,17 +95,9 @@ mod tests {
     use super::*;
 
     fn check(rows: &[[&str; 3]], headings: bool, limit: Option<usize>, expected: &str) {
-        let column = |heading, right, least| Column {
-            heading,
-            right,
-            least,
-            spare: right,
-        };
-        let columns = [
-            column("ID", false, None),
-            column("N", true, None),
-            column("TEXT", false, Some(4)),
-        ];
+        let column = |heading, right, least| Column { heading, right, least, spare: right };
+        let columns =
+            [column("ID", false, None), column("N", true, None), column("TEXT", false, Some(4))];
         let cell = |text: &&str| {
             let mut line = Line::default();
             line.plain(text);

@@ -7,12 +7,8 @@ pub(crate) fn columns(words: &[String], width: usize) -> Vec<String> {
     let fitting = ((width + GAP) / (widest + GAP)).max(1);
     let height = words.len().div_ceil(fitting).max(1);
     let row = |at| {
-        let words: Vec<String> = words
-            .iter()
-            .skip(at)
-            .step_by(height)
-            .map(|word| format!("{word:widest$}"))
-            .collect();
+        let words: Vec<String> =
+            words.iter().skip(at).step_by(height).map(|word| format!("{word:widest$}")).collect();
         words.join("  ").trim_end().to_owned()
     };
     (0..height.min(words.len())).map(row).collect()

@@ -17,10 +17,7 @@ pub(crate) struct Harmless<W> {
 
 impl<W: Write> Harmless<W> {
     pub(crate) fn new(out: W) -> Harmless<W> {
-        Harmless {
-            out,
-            partial: Vec::new(),
-        }
+        Harmless { out, partial: Vec::new() }
     }
 
     fn text(&mut self, text: &str) -> io::Result<()> {

@@ -53,8 +53,7 @@ impl Labels {
             NamespaceType::Uts => "💻 ",
         };
         let mut line = Line::default();
-        line.plain(icon)
-            .push(Role::Namespace(id.namespace_type()), id);
+        line.plain(icon).push(Role::Namespace(id.namespace_type()), id);
         line
     }
 
@@ -158,9 +157,7 @@ impl Labels {
             line.plain(before);
             match tid {
                 Some(tid) => line.append(self.thread(snapshot, pid, tid)),
-                None => line
-                    .plain("process ")
-                    .append(self.process_by_pid(snapshot, pid)),
+                None => line.plain("process ").append(self.process_by_pid(snapshot, pid)),
             };
         };
         match *holder {
@@ -171,20 +168,12 @@ impl Labels {
             Holder::Fd { pid, tid, fd } => of(&mut line, &format!("held by fd {fd} of "), pid, tid),
             Holder::Socket { pid, tid, .. } => of(&mut line, "held by a socket of ", pid, tid),
             Holder::Tun { pid, tid, .. } => of(&mut line, "held by a tun device of ", pid, tid),
-            Holder::BindMount {
-                mount_namespace,
-                ref path,
-            } => self.mounted(&mut line, "bind-mounted at ", path, mount_namespace, own),
-            Holder::ProcMount {
-                mount_namespace,
-                ref path,
-            } => self.mounted(
-                &mut line,
-                "shown by the procfs at ",
-                path,
-                mount_namespace,
-                own,
-            ),
+            Holder::BindMount { mount_namespace, ref path } => {
+                self.mounted(&mut line, "bind-mounted at ", path, mount_namespace, own)
+            }
+            Holder::ProcMount { mount_namespace, ref path } => {
+                self.mounted(&mut line, "shown by the procfs at ", path, mount_namespace, own)
+            }
             _ => {
                 line.push(Role::Unknown, "(holder unseen)");
             }
@@ -216,10 +205,7 @@ impl Labels {
 
     /// `thread "worker" (814) of process "server" (812)`.
     pub(crate) fn thread(self, snapshot: &Snapshot, pid: Pid, tid: Pid) -> Line {
-        let threads = snapshot
-            .process(pid)
-            .map(Process::threads)
-            .unwrap_or_default();
+        let threads = snapshot.process(pid).map(Process::threads).unwrap_or_default();
         let thread: Option<&ThreadFacts> = threads.iter().find(|thread| thread.tid == tid);
         let mut line = Line::default();
         line.plain("thread ")
@@ -283,16 +269,12 @@ fn precedence(holder: &Holder, own: Option<NamespaceId>) -> (u8, bool) {
     let elsewhere = |id: &Option<NamespaceId>| id.is_some() && *id != own;
     match holder {
         Holder::Thread { .. } => (0, false),
-        Holder::BindMount {
-            mount_namespace, ..
-        } => (1, elsewhere(mount_namespace)),
+        Holder::BindMount { mount_namespace, .. } => (1, elsewhere(mount_namespace)),
         Holder::Fd { .. } => (2, false),
         Holder::Socket { .. } => (3, false),
         Holder::Tun { .. } => (4, false),
         Holder::PendingChildren { .. } => (5, false),
-        Holder::ProcMount {
-            mount_namespace, ..
-        } => (6, elsewhere(mount_namespace)),
+        Holder::ProcMount { mount_namespace, .. } => (6, elsewhere(mount_namespace)),
         _ => (7, false),
     }
 }
@@ -300,14 +282,8 @@ fn precedence(holder: &Holder, own: Option<NamespaceId>) -> (u8, bool) {
 /// The last part of a program's path. What programs write over their first argument (`sshd: jo
 /// [priv]/x`) is no path and stays whole.
 fn basename(program: &[u8]) -> &[u8] {
-    let first_word = program
-        .split(|byte| *byte == b' ')
-        .next()
-        .unwrap_or(program);
-    let start = first_word
-        .iter()
-        .rposition(|byte| *byte == b'/')
-        .map_or(0, |slash| slash + 1);
+    let first_word = program.split(|byte| *byte == b' ').next().unwrap_or(program);
+    let start = first_word.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
     match program.get(start..) {
         Some(rest) if !rest.is_empty() => rest,
         _ => program,
@@ -344,10 +320,7 @@ mod tests {
         let id = "0123456789abcdef".repeat(4);
         let check = |text: &str, expected: &str| assert_eq!(shortened(text), expected);
         check(&format!("/docker/{id}/x"), "/docker/0123456789ab…/x");
-        check(
-            &format!("/docker-{id}.scope"),
-            "/docker-0123456789ab….scope",
-        );
+        check(&format!("/docker-{id}.scope"), "/docker-0123456789ab….scope");
         check(&format!("/{id}0"), &format!("/{id}0"));
         check("/système/abc", "/système/abc");
         check("", "");

@@ -75,11 +75,7 @@ impl Line {
         self.spans.retain_mut(|(_, text)| {
             let keep = fitting(text, left);
             // Nothing after the first cut.
-            left = if keep < text.len() {
-                0
-            } else {
-                left - text.width()
-            };
+            left = if keep < text.len() { 0 } else { left - text.width() };
             text.truncate(keep);
             keep > 0
         });
@@ -140,9 +136,7 @@ impl Line {
     }
 
     fn ends_in_blank(&self) -> bool {
-        self.spans
-            .last()
-            .is_some_and(|(_, text)| text.ends_with(' '))
+        self.spans.last().is_some_and(|(_, text)| text.ends_with(' '))
     }
 
     pub(crate) fn write(&self, out: &mut dyn io::Write, palette: &Palette) -> io::Result<()> {
@@ -201,10 +195,7 @@ mod tests {
     fn lines_are_wrapped_at_blanks() {
         let check = |spans: &[&str], width, expected: &[&str]| {
             let lines = line(spans).wrap_to(width);
-            let lines: Vec<_> = lines
-                .iter()
-                .map(|line| text(line).trim_end().to_owned())
-                .collect();
+            let lines: Vec<_> = lines.iter().map(|line| text(line).trim_end().to_owned()).collect();
             assert_eq!(lines, expected);
         };
         check(&["one two ", "three"], 80, &["one two three"]);
@@ -219,9 +210,7 @@ mod tests {
     #[test]
     fn what_belongs_together_is_not_wrapped() {
         let mut line = Line::default();
-        line.plain("process ")
-            .push(Role::Process, "\"a b\"")
-            .push(Role::Process, " (1)");
+        line.plain("process ").push(Role::Process, "\"a b\"").push(Role::Process, " (1)");
         line.push(Role::Unknown, "?").plain(" created");
         let lines: Vec<_> = line.wrap_to(9).iter().map(text).collect();
         assert_eq!(lines, ["process", "\"a b\" (1)?", "created"]);

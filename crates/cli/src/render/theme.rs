@@ -102,24 +102,15 @@ const PLAIN: Paint = Paint {
 };
 
 const fn fg(index: u8) -> Paint {
-    Paint {
-        fg: Some(Color::Indexed(index)),
-        ..PLAIN
-    }
+    Paint { fg: Some(Color::Indexed(index)), ..PLAIN }
 }
 
 const fn bold(paint: Paint) -> Paint {
-    Paint {
-        bold: true,
-        ..paint
-    }
+    Paint { bold: true, ..paint }
 }
 
 const fn italic(paint: Paint) -> Paint {
-    Paint {
-        italic: true,
-        ..paint
-    }
+    Paint { italic: true, ..paint }
 }
 
 impl Theme {
@@ -213,11 +204,7 @@ impl fmt::Display for Paint {
                 Some(format!("{name} = {value}"))
             }))
             .collect();
-        if fields.is_empty() {
-            f.write_str("{}")
-        } else {
-            write!(f, "{{ {} }}", fields.join(", "))
-        }
+        if fields.is_empty() { f.write_str("{}") } else { write!(f, "{{ {} }}", fields.join(", ")) }
     }
 }
 

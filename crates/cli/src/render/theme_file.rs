@@ -24,10 +24,7 @@ pub(crate) struct Fault {
 pub(crate) fn read(content: &str) -> Result<Theme, Fault> {
     let fault = |at: usize, text: String| {
         let before = content.get(..at).unwrap_or(content);
-        Fault {
-            line: before.matches('\n').count() + 1,
-            text,
-        }
+        Fault { line: before.matches('\n').count() + 1, text }
     };
     let table = DeTable::parse(content).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
@@ -67,11 +64,7 @@ fn paint(value: &Spanned<DeValue<'_>>) -> Result<Paint, (usize, String)> {
             "fg" | "bg" => {
                 let color = color(value.get_ref());
                 let color = color.ok_or_else(|| wrong("\"#rrggbb\" or a number from 0 to 255"))?;
-                let slot = if name == "fg" {
-                    &mut paint.fg
-                } else {
-                    &mut paint.bg
-                };
+                let slot = if name == "fg" { &mut paint.fg } else { &mut paint.bg };
                 *slot = Some(color);
                 continue;
             }
@@ -151,22 +144,14 @@ mod tests {
             assert_eq!(fault.line, line, "{fault:?}");
             assert!(fault.text.starts_with(expected), "{fault:?}");
         };
-        check(
-            "\n\nnett = {}",
-            3,
-            "unknown key \"nett\"; known are cgroup, ipc",
-        );
+        check("\n\nnett = {}", 3, "unknown key \"nett\"; known are cgroup, ipc");
         check("net = 7", 1, "net: expected something like");
         check("pid = {}\nnet = { fg = 256 }", 2, "net: fg must be");
         check("net = { fg = -1 }", 1, "net: fg must be");
         check("net = { bg = \"#12345\" }", 1, "net: bg must be");
         check("net = { bg = \"#+12345\" }", 1, "net: bg must be");
         check("[net]\nbold = 1", 2, "net: bold must be true or false");
-        check(
-            "[net]\n\nblink = true",
-            3,
-            "net: unknown attribute \"blink\"",
-        );
+        check("[net]\n\nblink = true", 3, "net: unknown attribute \"blink\"");
         check("\nnet = {", 2, "");
     }
 

@@ -57,18 +57,14 @@ const LEAST_WIDTH: usize = 24;
 impl TreeStyle {
     fn glyphs(self) -> Glyphs {
         match self {
-            TreeStyle::Line => Glyphs {
-                child: "├─ ",
-                last_child: "└─ ",
-                bar: "│  ",
-                property: "⋄─ ",
-            },
-            TreeStyle::Ascii => Glyphs {
-                child: "\\_ ",
-                last_child: "\\_ ",
-                bar: "|  ",
-                property: "o- ",
-            },
+            TreeStyle::Line => {
+                Glyphs {
+                    child: "├─ ", last_child: "└─ ", bar: "│  ", property: "⋄─ "
+                }
+            }
+            TreeStyle::Ascii => {
+                Glyphs { child: "\\_ ", last_child: "\\_ ", bar: "|  ", property: "o- " }
+            }
         }
     }
 }
@@ -91,10 +87,7 @@ pub(crate) fn write<F: Forest>(
 ) -> io::Result<()> {
     let glyphs = style.glyphs();
     let mut prefix = String::new();
-    let mut levels = vec![Level {
-        nodes: roots.into_iter(),
-        prefix: 0,
-    }];
+    let mut levels = vec![Level { nodes: roots.into_iter(), prefix: 0 }];
     while let Some(level) = levels.last_mut() {
         prefix.truncate(level.prefix);
         let Some(mut node) = level.nodes.next() else {
@@ -108,11 +101,7 @@ pub(crate) fn write<F: Forest>(
             _ => (glyphs.child, glyphs.bar),
         };
         let children = forest.enter(&mut node);
-        let below = if children.is_empty() {
-            BLANK
-        } else {
-            glyphs.bar
-        };
+        let below = if children.is_empty() { BLANK } else { glyphs.bar };
         let first = format!("{prefix}{connector}");
         prefix.push_str(guide);
         let next = format!("{prefix}{below}");
@@ -121,10 +110,7 @@ pub(crate) fn write<F: Forest>(
             let first = format!("{next}{}", glyphs.property);
             indented(screen, property, &first, &format!("{next}{BLANK}"))?;
         }
-        levels.push(Level {
-            nodes: children.into_iter(),
-            prefix: prefix.len(),
-        });
+        levels.push(Level { nodes: children.into_iter(), prefix: prefix.len() });
     }
     Ok(())
 }
@@ -181,11 +167,7 @@ pub(crate) fn write_json<F: Forest>(
         let fields = document.strip_suffix("\n}").unwrap_or(&document);
         let comma = if first { "" } else { "," };
         write!(out, "{comma}\n{:indent$}", "")?;
-        write!(
-            out,
-            "{}",
-            fields.replace('\n', &format!("\n{:indent$}", ""))
-        )?;
+        write!(out, "{}", fields.replace('\n', &format!("\n{:indent$}", "")))?;
         write!(out, ",\n{:1$}\"children\": [", "", indent + 2)?;
         levels.push(children.into_iter());
         first = true;
@@ -231,11 +213,7 @@ mod tests {
 
     fn check(roots: &[u32], style: TreeStyle, width: Option<usize>, expected: &str) {
         let mut out = Vec::new();
-        let mut screen = Screen {
-            out: &mut out,
-            palette: Palette::PLAIN,
-            width,
-        };
+        let mut screen = Screen { out: &mut out, palette: Palette::PLAIN, width };
         write(&mut Countdown, roots.to_vec(), style, &mut screen).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
@@ -303,11 +281,7 @@ node 2
                 (*node).into()
             }
         }
-        let mut screen = Screen {
-            out: &mut io::sink(),
-            palette: Palette::PLAIN,
-            width: None,
-        };
+        let mut screen = Screen { out: &mut io::sink(), palette: Palette::PLAIN, width: None };
         write(&mut Chain, vec![10_000], TreeStyle::Line, &mut screen).unwrap();
         write_json(&mut Chain, vec![10_000], &mut io::sink()).unwrap();
     }

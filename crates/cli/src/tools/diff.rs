@@ -84,19 +84,13 @@ impl Diff {
             None => now(&before)?,
         };
         let ignores = |what| self.ignore.contains(&what);
-        let ignore = Ignore {
-            holders: ignores(Ignorable::Holders),
-            leaders: ignores(Ignorable::Leaders),
-        };
+        let ignore =
+            Ignore { holders: ignores(Ignorable::Holders), leaders: ignores(Ignorable::Leaders) };
         let diff = Difference::between(&before, &after, ignore)?;
         if self.json {
             document::object(&DiffDoc::from(&diff))?;
         } else {
-            let writer = Writer {
-                before: &before,
-                after: &after,
-                labels: self.show.labels(),
-            };
+            let writer = Writer { before: &before, after: &after, labels: self.show.labels() };
             self.show.on_stdout(|screen| writer.write(&diff, screen))?;
         }
         warn_of(&diff);
@@ -178,20 +172,12 @@ impl<'s> Writer<'s> {
             match entry {
                 Entry::Went(it) => {
                     let line = self.labels.namespace(self.before, it);
-                    let sign = if may_hide(&diff.unseen_after, it) {
-                        "-? "
-                    } else {
-                        "- "
-                    };
+                    let sign = if may_hide(&diff.unseen_after, it) { "-? " } else { "- " };
                     indented(screen, line, sign, "  ")?;
                 }
                 Entry::Came(it) => {
                     let line = self.labels.namespace(self.after, it);
-                    let sign = if may_hide(&diff.unseen_before, it) {
-                        "+? "
-                    } else {
-                        "+ "
-                    };
+                    let sign = if may_hide(&diff.unseen_before, it) { "+? " } else { "+ " };
                     indented(screen, line, sign, "  ")?;
                 }
                 Entry::Changed(change) => self.change(change, diff, screen)?,
@@ -243,8 +229,7 @@ impl<'s> Writer<'s> {
 
     fn leader(&self, leader: Process<'_>) -> Line {
         let mut line = Line::default();
-        line.plain("led by process ")
-            .append(self.labels.process(leader));
+        line.plain("led by process ").append(self.labels.process(leader));
         line
     }
 

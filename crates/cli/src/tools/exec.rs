@@ -72,8 +72,7 @@ impl Run for Exec {
     }
 
     fn run(self) -> anyhow::Result<()> {
-        self.run_inside()
-            .map_err(|error| Exit::after(error, FAILED).into())
+        self.run_inside().map_err(|error| Exit::after(error, FAILED).into())
     }
 }
 
@@ -98,15 +97,10 @@ impl Exec {
             let line = nsenter::line(&targets, self.preserve_credentials, &self.command)?;
             return self.print(&line);
         }
-        let (program, arguments) = self
-            .command
-            .split_first()
-            .ok_or_else(|| Usage::new("which command?"))?;
-        let credentials = if self.preserve_credentials {
-            Credentials::Own
-        } else {
-            Credentials::Root
-        };
+        let (program, arguments) =
+            self.command.split_first().ok_or_else(|| Usage::new("which command?"))?;
+        let credentials =
+            if self.preserve_credentials { Credentials::Own } else { Credentials::Root };
         let named = targets.iter().map(|it| &it.namespace);
         let namespaces: Vec<&Namespace> = on_the_way.iter().chain(named).collect();
         for_good_as(credentials, &namespaces, |entered| {

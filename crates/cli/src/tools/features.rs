@@ -39,10 +39,7 @@ impl Run for Features {
     fn run(self) -> anyhow::Result<()> {
         let found = Found {
             features: Feature::ALL.map(|feature| (feature, feature.supported())),
-            tier: Tier::ALL
-                .into_iter()
-                .rfind(|tier| tier.is_supported())
-                .unwrap_or(Tier::Proc),
+            tier: Tier::ALL.into_iter().rfind(|tier| tier.is_supported()).unwrap_or(Tier::Proc),
             bpf: features::bpf(),
             privileges: features::privileges(),
         };
@@ -80,11 +77,8 @@ impl Found {
         table(screen, ["FEATURE", "SINCE", "HERE", "NEEDS"], rows)?;
         writeln!(screen.out)?;
         let rows = self.privileges.iter().map(|privilege| {
-            let (role, held) = if privilege.held {
-                (Role::Plain, "yes")
-            } else {
-                (Role::Unknown, "no")
-            };
+            let (role, held) =
+                if privilege.held { (Role::Plain, "yes") } else { (Role::Unknown, "no") };
             [
                 cell(Role::Plain, privilege.capability),
                 cell(role, held),
@@ -120,14 +114,7 @@ fn table<const N: usize>(
         spare: false,
     });
     let rows = rows.map(Vec::from).collect();
-    columns::write(
-        screen.out,
-        &screen.palette,
-        &columns,
-        rows,
-        true,
-        screen.width,
-    )
+    columns::write(screen.out, &screen.palette, &columns, rows, true, screen.width)
 }
 
 #[derive(Serialize)]

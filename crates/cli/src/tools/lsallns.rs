@@ -50,12 +50,7 @@ pub(crate) struct Lsallns {
     #[arg(long, conflicts_with = "json")]
     jsonl: bool,
 
-    #[arg(
-        short = 'i',
-        value_name = "FILE",
-        hide = true,
-        conflicts_with = "input"
-    )]
+    #[arg(short = 'i', value_name = "FILE", hide = true, conflicts_with = "input")]
     short_input: Option<std::path::PathBuf>,
 
     #[command(flatten)]
@@ -99,15 +94,8 @@ enum Col {
     Comment,
 }
 
-const DEFAULT: [Col; 7] = [
-    Col::Namespace,
-    Col::Type,
-    Col::Owner,
-    Col::Holders,
-    Col::Pid,
-    Col::Process,
-    Col::Comment,
-];
+const DEFAULT: [Col; 7] =
+    [Col::Namespace, Col::Type, Col::Owner, Col::Holders, Col::Pid, Col::Process, Col::Comment];
 
 impl Run for Lsallns {
     fn volume(&self) -> Volume {
@@ -125,8 +113,7 @@ impl Run for Lsallns {
         if self.json || self.jsonl {
             document::namespaces(&chosen, self.jsonl)?;
         } else {
-            self.show
-                .on_stdout(|screen| self.table(&snapshot, chosen, screen))?;
+            self.show.on_stdout(|screen| self.table(&snapshot, chosen, screen))?;
         }
         notes::tell(&snapshot, self.look.is_live(), self.volume());
         Ok(())
@@ -135,9 +122,8 @@ impl Run for Lsallns {
 
 impl Lsallns {
     fn options(&self) -> Options {
-        let mut options = Options::everything()
-            .types(self.filter.types())
-            .details(Details::Leaders);
+        let mut options =
+            Options::everything().types(self.filter.types()).details(Details::Leaders);
         if self.json || self.jsonl {
             return options;
         }
@@ -180,10 +166,7 @@ impl Lsallns {
         let labels = self.show.labels();
         // The id tells the type; who asks for columns gets them, though.
         let spare = |col: Col| col == Col::Type && self.output == DEFAULT;
-        let column = |col: &Col| Column {
-            spare: spare(*col),
-            ..col.column()
-        };
+        let column = |col: &Col| Column { spare: spare(*col), ..col.column() };
         let columns: Vec<Column> = self.output.iter().map(column).collect();
         let row = |namespace: Namespace<'_>| {
             let cell = |col: &Col| col.cell(snapshot, namespace, labels);
@@ -217,12 +200,7 @@ impl Col {
             Col::Creator => ("CREATOR", false, Some(10)),
             Col::Comment => ("COMMENT", false, Some(14)),
         };
-        Column {
-            heading,
-            right,
-            least,
-            spare: false,
-        }
+        Column { heading, right, least, spare: false }
     }
 
     /// What stands in the column: `-` where there is nothing, `?` where it is not known.
@@ -249,16 +227,13 @@ impl Col {
                 });
                 line.append(label::doubt(namespace))
             }
-            Col::Command => list(&mut line, leaders(), |leader, line| {
-                match leader.cmdline() {
-                    Some(cmdline) => {
-                        let arguments: Vec<_> =
-                            cmdline.arguments.iter().map(Text::as_bytes).collect();
-                        line.plain(quoted(&arguments.join(&b' ')));
-                    }
-                    None => {
-                        line.push(Role::Unknown, "?");
-                    }
+            Col::Command => list(&mut line, leaders(), |leader, line| match leader.cmdline() {
+                Some(cmdline) => {
+                    let arguments: Vec<_> = cmdline.arguments.iter().map(Text::as_bytes).collect();
+                    line.plain(quoted(&arguments.join(&b' ')));
+                }
+                None => {
+                    line.push(Role::Unknown, "?");
                 }
             }),
             Col::Cgroup => list(&mut line, leaders(), |leader, line| {
@@ -276,10 +251,8 @@ impl Col {
                 if leaders.is_empty() {
                     return line.append(labels.reason(snapshot, namespace)).clone();
                 }
-                let cgroups: Vec<Line> = leaders
-                    .into_iter()
-                    .filter_map(|leader| labels.cgroup(leader))
-                    .collect();
+                let cgroups: Vec<Line> =
+                    leaders.into_iter().filter_map(|leader| labels.cgroup(leader)).collect();
                 for (at, cgroup) in cgroups.into_iter().enumerate() {
                     line.plain(if at > 0 { "," } else { "" }).append(cgroup);
                 }

@@ -45,11 +45,8 @@ impl Run for Lspidns {
 
     fn run(self) -> anyhow::Result<()> {
         let snapshot = self.look.snapshot(self.options())?;
-        let mut forest = Pids {
-            snapshot: &snapshot,
-            labels: self.show.labels(),
-            owners: self.user,
-        };
+        let mut forest =
+            Pids { snapshot: &snapshot, labels: self.show.labels(), owners: self.user };
         let roots = forest.below(snapshot.roots(NamespaceType::Pid).collect(), None);
         if self.json {
             document::tree(&mut forest, roots)?;
@@ -65,9 +62,8 @@ impl Run for Lspidns {
 impl Lspidns {
     fn options(&self) -> Options {
         let mut types = NamespaceTypes::of([NamespaceType::Pid]);
-        let mut options = Options::everything()
-            .details(Details::Leaders)
-            .without(Part::Credentials);
+        let mut options =
+            Options::everything().details(Details::Leaders).without(Part::Credentials);
         if self.user {
             types.insert(NamespaceType::User);
         } else {
@@ -113,11 +109,7 @@ impl<'s> Pids<'s> {
             }
         }
         owned.sort_by_key(|(owner, _)| owner.id());
-        nodes.extend(
-            owned
-                .into_iter()
-                .map(|(owner, namespaces)| Node::Owner(owner, namespaces)),
-        );
+        nodes.extend(owned.into_iter().map(|(owner, namespaces)| Node::Owner(owner, namespaces)));
         nodes.extend(ownerless);
         nodes
     }
@@ -130,10 +122,9 @@ impl<'s> Forest for Pids<'s> {
     fn enter(&mut self, node: &mut Node<'s>) -> Vec<Node<'s>> {
         match node {
             Node::Pid(namespace) => self.below(namespace.children().collect(), namespace.owner()),
-            Node::Owner(_, namespaces) => std::mem::take(namespaces)
-                .into_iter()
-                .map(Node::Pid)
-                .collect(),
+            Node::Owner(_, namespaces) => {
+                std::mem::take(namespaces).into_iter().map(Node::Pid).collect()
+            }
             Node::Ownerless(namespace) => vec![Node::Pid(*namespace)],
         }
     }

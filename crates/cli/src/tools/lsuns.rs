@@ -49,11 +49,8 @@ impl Run for Lsuns {
 
     fn run(self) -> anyhow::Result<()> {
         let snapshot = self.look.snapshot(self.options())?;
-        let mut forest = Users {
-            snapshot: &snapshot,
-            labels: self.show.labels(),
-            owned: self.owned(),
-        };
+        let mut forest =
+            Users { snapshot: &snapshot, labels: self.show.labels(), owned: self.owned() };
         let roots = forest.roots();
         if self.json {
             document::tree(&mut forest, roots)?;
@@ -70,10 +67,8 @@ impl Lsuns {
     fn options(&self) -> Options {
         let mut types = self.owned();
         types.insert(NamespaceType::User);
-        let mut options = Options::everything()
-            .types(types)
-            .details(Details::Leaders)
-            .without(Part::Credentials);
+        let mut options =
+            Options::everything().types(types).details(Details::Leaders).without(Part::Credentials);
         if !self.show.needs_cmdline() {
             options = options.without(Part::Cmdline);
         }
@@ -86,9 +81,7 @@ impl Lsuns {
             return NamespaceTypes::NONE;
         }
         let wanted = self.filter.types().iter();
-        wanted
-            .filter(|wanted| *wanted != NamespaceType::User)
-            .collect()
+        wanted.filter(|wanted| *wanted != NamespaceType::User).collect()
     }
 }
 
@@ -163,15 +156,7 @@ impl<'s> Forest for Users<'s> {
             Owner::Known(namespace) => (*namespace).into(),
             Owner::Unknown => MaybeNamespace::UNKNOWN_USER,
         };
-        let owned = || {
-            self.possessions(node)
-                .into_iter()
-                .map(NamespaceDoc::from)
-                .collect()
-        };
-        OwnerDoc {
-            namespace,
-            owned: (!self.owned.is_empty()).then(owned),
-        }
+        let owned = || self.possessions(node).into_iter().map(NamespaceDoc::from).collect();
+        OwnerDoc { namespace, owned: (!self.owned.is_empty()).then(owned) }
     }
 }

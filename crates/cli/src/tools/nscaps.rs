@@ -127,11 +127,7 @@ impl Nscaps {
             types.insert(NamespaceType::Pid);
         }
         let options = Options::everything().types(types);
-        if self.show.needs_cmdline() {
-            options
-        } else {
-            options.without(Part::Cmdline)
-        }
+        if self.show.needs_cmdline() { options } else { options.without(Part::Cmdline) }
     }
 
     /// The process that was named, or this very one.

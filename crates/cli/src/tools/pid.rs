@@ -111,13 +111,7 @@ impl Whereabouts {
         if self.from.is_none() && self.to.is_none() {
             // Where a process has PIDs, there are processes. Only somebody who names a namespace
             // can have one in mind that is kept alive by something else.
-            for part in [
-                Part::Threads,
-                Part::Fds,
-                Part::Sockets,
-                Part::Mounts,
-                Part::Kernel,
-            ] {
+            for part in [Part::Threads, Part::Fds, Part::Sockets, Part::Mounts, Part::Kernel] {
                 options = options.without(part);
             }
         }
@@ -144,10 +138,7 @@ impl Whereabouts {
 /// The PIDs of a process, the last ones `?` if they could not be read.
 fn levels<'s>(map: &PidMap<'s>, process: Process<'s>) -> Vec<Level<'s>> {
     if let Some(levels) = map.levels(process) {
-        return levels
-            .into_iter()
-            .map(|(namespace, pid)| (namespace, Some(pid)))
-            .collect();
+        return levels.into_iter().map(|(namespace, pid)| (namespace, Some(pid))).collect();
     }
     // That one PID is sure, and where it is the last one.
     let outermost = map.pids(process).next().map(|(namespace, _)| namespace);
@@ -190,12 +181,7 @@ fn table(
     labels: Labels,
     screen: &mut Screen<'_>,
 ) -> std::io::Result<()> {
-    let column = |heading, right| Column {
-        heading,
-        right,
-        least: None,
-        spare: false,
-    };
+    let column = |heading, right| Column { heading, right, least: None, spare: false };
     let row = |(namespace, pid): Level<'_>| {
         let (mut number, mut place) = (Line::default(), Line::default());
         match pid {
@@ -220,10 +206,7 @@ fn table(
 
 impl From<Level<'_>> for LevelDoc {
     fn from((namespace, pid): Level<'_>) -> LevelDoc {
-        LevelDoc {
-            pid,
-            namespace: namespace.map(|namespace| namespace.id().to_string()),
-        }
+        LevelDoc { pid, namespace: namespace.map(|namespace| namespace.id().to_string()) }
     }
 }
 

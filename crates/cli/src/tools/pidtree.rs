@@ -83,7 +83,6 @@ impl Pidtree {
         if self.json {
             return document::tree(forest, roots);
         }
-        self.show
-            .on_stdout(|screen| tree::write(forest, roots, self.trees.style, screen))
+        self.show.on_stdout(|screen| tree::write(forest, roots, self.trees.style, screen))
     }
 }

@@ -74,10 +74,7 @@ impl Run for Why {
             document::object(&WhyDoc::from(&why))?;
             return Ok(());
         }
-        let namer = Namer {
-            snapshot: &snapshot,
-            labels: self.show.labels(),
-        };
+        let namer = Namer { snapshot: &snapshot, labels: self.show.labels() };
         self.show.on_stdout(|screen| {
             holders::write(&namer, &why, screen)?;
             plan::write(&namer, &why, screen)?;
@@ -96,15 +93,11 @@ impl Why {
         let types = NamespaceTypes::of([NamespaceType::Mnt]);
         let snapshot = self.look.snapshot(Options::everything().types(types))?;
         let mounted = mounted(&snapshot, path)?;
-        let namer = Namer {
-            snapshot: &snapshot,
-            labels: self.show.labels(),
-        };
+        let namer = Namer { snapshot: &snapshot, labels: self.show.labels() };
         if self.json {
             document::object(&mount::MountedDoc::of(&namer, &mounted))?;
         } else {
-            self.show
-                .on_stdout(|screen| mount::write(&namer, &mounted, screen))?;
+            self.show.on_stdout(|screen| mount::write(&namer, &mounted, screen))?;
         }
         notes::tell(&snapshot, true, self.volume());
         Ok(())

@@ -82,12 +82,9 @@ fn what_is_ignored_is_no_difference() {
             .unwrap()
             .push(json!({"kind": "fd", "pid": 300, "fd": 7}));
     });
-    for (arguments, code) in [
-        ("", 1),
-        ("--ignore leaders", 1),
-        ("--ignore holders", 0),
-        ("--ignore holders,leaders", 0),
-    ] {
+    for (arguments, code) in
+        [("", 1), ("--ignore leaders", 1), ("--ignore holders", 0), ("--ignore holders,leaders", 0)]
+    {
         let outcome = diff(&before(), &handed_over, arguments);
         assert_eq!(outcome.code, Some(code), "{arguments}");
     }
@@ -103,33 +100,18 @@ fn trouble_has_a_code_of_its_own() {
     let other_boot = changed(&fixtures::containers(), |document| {
         document["host"]["boot-id"] = json!("5h0e");
     });
-    check(
-        diff(&before(), &other_boot, ""),
-        "error: the snapshots are of two boots, b007 and 5h0e",
-    );
-    check(
-        diff(b"{", &before(), ""),
-        "error: standard input is no snapshot",
-    );
+    check(diff(&before(), &other_boot, ""), "error: the snapshots are of two boots, b007 and 5h0e");
+    check(diff(b"{", &before(), ""), "error: standard input is no snapshot");
     check(diff(&before(), b"", ""), "error: \"");
-    check(
-        run_with_stdin("lxkns diff /no/such/file", b""),
-        "error: cannot read",
-    );
-    check(
-        run_with_stdin("lxkns diff - -", b""),
-        "error: only one snapshot",
-    );
+    check(run_with_stdin("lxkns diff /no/such/file", b""), "error: cannot read");
+    check(run_with_stdin("lxkns diff - -", b""), "error: only one snapshot");
     check(run_with_stdin("lxkns diff", b""), "error: ");
 }
 
 #[test]
 fn what_cannot_be_compared_is_said() {
     let without_fds = changed(&fixtures::containers(), |document| {
-        document["options"]["parts"]
-            .as_array_mut()
-            .unwrap()
-            .retain(|part| part != "fds");
+        document["options"]["parts"].as_array_mut().unwrap().retain(|part| part != "fds");
         document["host"]["boot-id"].take();
     });
     let outcome = diff(&before(), &without_fds, "");
@@ -142,10 +124,7 @@ fn what_cannot_be_compared_is_said() {
 #[test]
 fn seeing_less_is_said() {
     let as_user = changed(&fixtures::containers(), |document| {
-        document["namespaces"]
-            .as_array_mut()
-            .unwrap()
-            .retain(|it| it["id"] != "net:[4026532401]");
+        document["namespaces"].as_array_mut().unwrap().retain(|it| it["id"] != "net:[4026532401]");
         document["gaps"] = json!([{"what": "fds", "why": "permission denied", "count": 3,
             "examples": []}]);
     });
@@ -167,17 +146,9 @@ fn what_may_only_not_have_been_seen_is_marked() {
             json!([{"what": "process-namespaces", "why": "permission denied", "count": 312}]);
     });
     let went = diff(&before(), &less, "");
-    assert!(
-        went.stdout.starts_with("-? net:[4026532405]"),
-        "{}",
-        went.stdout
-    );
+    assert!(went.stdout.starts_with("-? net:[4026532405]"), "{}", went.stdout);
     let came = diff(&less, &before(), "");
-    assert!(
-        came.stdout.starts_with("+? net:[4026532405]"),
-        "{}",
-        came.stdout
-    );
+    assert!(came.stdout.starts_with("+? net:[4026532405]"), "{}", came.stdout);
 }
 
 #[test]

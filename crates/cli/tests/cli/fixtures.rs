@@ -53,17 +53,11 @@ fn namespace(text: &str) -> NamespaceFacts {
 }
 
 fn owned(text: &str, owner: &str) -> NamespaceFacts {
-    NamespaceFacts {
-        owner: Some(id(owner)),
-        ..namespace(text)
-    }
+    NamespaceFacts { owner: Some(id(owner)), ..namespace(text) }
 }
 
 fn nested(text: &str, parent: &str, owner: &str) -> NamespaceFacts {
-    NamespaceFacts {
-        parent: Relation::Known(id(parent)),
-        ..owned(text, owner)
-    }
+    NamespaceFacts { parent: Relation::Known(id(parent)), ..owned(text, owner) }
 }
 
 fn user(text: &str, parent: &str, creator: u32, name: &str) -> NamespaceFacts {

@@ -15,10 +15,7 @@ fn transcript(snapshot: &Snapshot, lines: &[String]) -> String {
         for c in outcome.stdout.chars() {
             let colour = c == '\u{1b}' && line.contains("--color");
             let tab = c == '\t' && line.contains("--tab");
-            assert!(
-                c == '\n' || colour || tab || !c.is_control(),
-                "{line}: {c:?}"
-            );
+            assert!(c == '\n' || colour || tab || !c.is_control(), "{line}: {c:?}");
         }
         let printed = outcome.stdout.replace('\u{1b}', "␛");
         transcript += &format!("$ {line}\n{printed}\n");
@@ -72,16 +69,8 @@ fn pidtree() {
 fn nscaps() {
     let questions = [
         ("small", fixtures::small(), "-p 810 net:[4026532180]"),
-        (
-            "containers",
-            fixtures::containers(),
-            "-p 301 net:4026532303",
-        ),
-        (
-            "restricted",
-            fixtures::restricted(),
-            "-p 811 net:[4026532603]",
-        ),
+        ("containers", fixtures::containers(), "-p 301 net:4026532303"),
+        ("restricted", fixtures::restricted(), "-p 811 net:[4026532603]"),
         ("hostile", fixtures::hostile(), "-p 811 user:[4026531837]"),
     ];
     for (fixture, snapshot, question) in questions {
@@ -143,9 +132,7 @@ fn both_formats_are_shown() {
         let shown = crate::tool::run_with_stdin("lspidns --input -", &lxkns);
         assert_eq!(shown.code, Some(0), "{fixture}: {}", shown.stderr);
         let trees = |text: &str| -> Vec<String> {
-            let ids = text
-                .lines()
-                .map(|line| line.split(']').next().unwrap_or(line).to_owned());
+            let ids = text.lines().map(|line| line.split(']').next().unwrap_or(line).to_owned());
             ids.collect()
         };
         assert_eq!(trees(&shown.stdout), trees(&native), "{fixture}");

@@ -22,17 +22,9 @@ fn each_tool_explains_itself() {
     for tool in tools {
         for (flag, length) in [("-h", "short"), ("--help", "long")] {
             let outcome = run(&format!("{tool} {flag}"));
-            assert_eq!(
-                (outcome.code, outcome.stderr.as_str()),
-                (Some(0), ""),
-                "{tool}"
-            );
+            assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{tool}");
             assert!(outcome.stdout.starts_with("Example: "), "{tool}");
-            let widest = outcome
-                .stdout
-                .lines()
-                .map(|line| line.chars().count())
-                .max();
+            let widest = outcome.stdout.lines().map(|line| line.chars().count()).max();
             assert!(widest <= Some(100), "{tool}");
             let name = format!("help-{}-{length}", tool.replace(' ', "-"));
             insta::assert_snapshot!(name, outcome.stdout);
@@ -43,9 +35,7 @@ fn each_tool_explains_itself() {
 #[test]
 fn each_tool_knows_its_version() {
     let version = env!("CARGO_PKG_VERSION");
-    for tool in [
-        "lxkns", "lsallns", "lsuns", "lspidns", "pidtree", "nscaps", "dumpns",
-    ] {
+    for tool in ["lxkns", "lsallns", "lsuns", "lspidns", "pidtree", "nscaps", "dumpns"] {
         let outcome = run(&format!("{tool} --version"));
         assert_eq!(outcome.stdout, format!("{tool} {version}\n"));
     }

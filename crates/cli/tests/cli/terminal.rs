@@ -19,12 +19,7 @@ fn on_terminal(snapshot: &Snapshot, line: &str, environment: &[(&str, &str)]) ->
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
-    let size = Winsize {
-        ws_col: COLUMNS,
-        ws_row: 24,
-        ws_xpixel: 0,
-        ws_ypixel: 0,
-    };
+    let size = Winsize { ws_col: COLUMNS, ws_row: 24, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&master, size).unwrap();
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let terminal = File::from(ioctl_tiocgptpeer(&master, flags).unwrap());
@@ -41,12 +36,7 @@ fn on_terminal(snapshot: &Snapshot, line: &str, environment: &[(&str, &str)]) ->
             .stderr(terminal);
         command.spawn().unwrap()
     };
-    child
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(&document(snapshot))
-        .unwrap();
+    child.stdin.take().unwrap().write_all(&document(snapshot)).unwrap();
     let mut written = Vec::new();
     let mut buffer = [0; 4096];
     // Once nobody has the terminal open, reading fails.
@@ -117,10 +107,7 @@ fn a_human_is_told_what_is_missing() {
             "note: the owner of 2 namespaces could not be told (permission denied): net:[4026531833], …",
         ]
     );
-    assert_eq!(
-        notes("lsuns", fixtures::hostile()),
-        ["note: a\\x1b[1mgap: 1 missing (w\\x0ahy)"]
-    );
+    assert_eq!(notes("lsuns", fixtures::hostile()), ["note: a\\x1b[1mgap: 1 missing (w\\x0ahy)"]);
     assert_eq!(notes("lsuns -q", fixtures::restricted()), [""; 0]);
     assert_eq!(notes("lsuns", fixtures::small()), [""; 0]);
 }

@@ -26,26 +26,15 @@ fn check(line: &str, outcome: &Outcome, code: i32, parts: &[&str]) {
 #[test]
 fn nonsense_on_the_command_line() {
     let check = |line: &str, parts: &[&str]| check(line, &run(line), 2, parts);
-    for tool in [
-        "lxkns", "lsallns", "lsuns", "lspidns", "pidtree", "nscaps", "dumpns",
-    ] {
+    for tool in ["lxkns", "lsallns", "lsuns", "lspidns", "pidtree", "nscaps", "dumpns"] {
         let help = format!("see '{tool} --help'");
         check(&format!("{tool} --nonsense"), &["'--nonsense'", &help]);
-        check(
-            &format!("{tool} --tier best"),
-            &["'best'", "proc, mounts, ids, listns", &help],
-        );
+        check(&format!("{tool} --tier best"), &["'best'", "proc, mounts, ids, listns", &help]);
     }
-    check(
-        "lsuns --colour",
-        &["'--colour'", "'--color'", "see 'lsuns --help'"],
-    );
+    check("lsuns --colour", &["'--colour'", "'--color'", "see 'lsuns --help'"]);
     check("lxkns net:x", &["malformed namespace \"net:x\""]);
     check("lxkns lsuns --nonsense", &["see 'lxkns lsuns --help'"]);
-    check(
-        "lxkns nonsense",
-        &["no command \"nonsense\"", "see 'lxkns --help'"],
-    );
+    check("lxkns nonsense", &["no command \"nonsense\"", "see 'lxkns --help'"]);
     check("lsuns --color=sometimes", &["'sometimes'"]);
     check("lsuns -f mount", &["'mount'", "mnt/m"]);
     check("lsuns --skip all", &["'all'", "processes"]);
@@ -92,11 +81,7 @@ fn arguments_that_are_not_utf8() {
         "lxkns --tier",
     ] {
         let mut words = line.split_whitespace();
-        let output = command(words.next().unwrap())
-            .args(words)
-            .arg(nonsense)
-            .output()
-            .unwrap();
+        let output = command(words.next().unwrap()).args(words).arg(nonsense).output().unwrap();
         let stderr = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{line}: {stderr}");
         assert!(stderr.starts_with("error: "), "{line}: {stderr}");
@@ -112,20 +97,12 @@ fn malformed_namespaces() {
             let line = format!("{tool} {text}");
             check(&line, &run(&line), 2, parts);
         };
-        check(
-            "net:",
-            &["malformed namespace \"net:\"", "net:[4026531840]"],
-        );
+        check("net:", &["malformed namespace \"net:\"", "net:[4026531840]"]);
         check("net:[x]", &["malformed namespace \"net:[x]\""]);
         check("foo:[1]", &["unknown namespace type \"foo\""]);
     }
     let line = "pidtree -p 1 -n net:[1]";
-    check(
-        line,
-        &run(line),
-        2,
-        &["--ns", "pid:[4026531836]", "net:[1]"],
-    );
+    check(line, &run(line), 2, &["--ns", "pid:[4026531836]", "net:[1]"]);
 }
 
 #[test]
@@ -133,19 +110,13 @@ fn things_that_are_not_there() {
     let snapshot = fixtures::containers();
     let check = |line: &str, parts: &[&str]| check(line, &run_on(&snapshot, line), 1, parts);
     for tool in ["nscaps -p 1", "lsallns"] {
-        check(
-            &format!("{tool} net:[1]"),
-            &["no namespace net:[1]", "lsallns"],
-        );
+        check(&format!("{tool} net:[1]"), &["no namespace net:[1]", "lsallns"]);
         check(&format!("{tool} 1"), &["no namespace 1", "lsallns"]);
         check(&format!("{tool} net@4711"), &["no process 4711"]);
     }
     check("lsallns -p 4711", &["no process 4711"]);
     check("pidtree -p 4711", &["no process 4711"]);
-    check(
-        "pidtree -p 301 -n pid:[4026532202]",
-        &["no process 301 in pid:[4026532202]"],
-    );
+    check("pidtree -p 301 -n pid:[4026532202]", &["no process 301 in pid:[4026532202]"]);
     check("pidtree -p 1 -n pid:[7]", &["no namespace pid:[7]"]);
     check("nscaps -p 4711 net@1", &["no process 4711"]);
 }
@@ -163,12 +134,7 @@ fn a_namespace_of_another_type_than_needed() {
         check(line, &run_on(&snapshot, line), 2, &parts);
     }
     let line = "pidtree -p 1 -n net@1";
-    check(
-        line,
-        &run_on(&snapshot, line),
-        2,
-        &["--ns", "net@1 is none"],
-    );
+    check(line, &run_on(&snapshot, line), 2, &["--ns", "net@1 is none"]);
 }
 
 #[test]
@@ -178,11 +144,7 @@ fn what_cannot_be_read_of_a_process() {
     let check = |line: &str, parts: &[&str]| said(line, &run_on(&snapshot, line), 1, parts);
     let denied = "(permission denied)";
     check("lsallns -p 1", &["the namespaces of process 1", denied]);
-    for line in [
-        "lsallns net@700",
-        "lxkns why net@700",
-        "nscaps -p 811 net@700",
-    ] {
+    for line in ["lsallns net@700", "lxkns why net@700", "nscaps -p 811 net@700"] {
         check(line, &["the net namespace of process 700", denied]);
     }
     // That process could be read.
@@ -193,10 +155,7 @@ fn what_cannot_be_read_of_a_process() {
 
     let mut facts = Facts::default();
     facts.scope.types = NamespaceTypes::of([NamespaceType::Net]);
-    facts.processes = vec![ProcessFacts {
-        state: Some('Z'),
-        ..ProcessFacts::new(Pid(7))
-    }];
+    facts.processes = vec![ProcessFacts { state: Some('Z'), ..ProcessFacts::new(Pid(7)) }];
     let snapshot = Snapshot::assemble(facts);
     let check = |line: &str, parts: &[&str]| said(line, &run_on(&snapshot, line), 1, parts);
     check("lsallns -p 7", &["process 7", "has ended"]);
@@ -216,22 +175,12 @@ fn contradictions() {
     check("lspidns --proc-root /proc", &["--input", "--proc-root"]);
     check("dumpns --filter net", &["--input", "--filter"]);
     check("lxkns snapshot --filter net", &["--input", "--filter"]);
-    check(
-        "nscaps -p 1 /proc/1/ns/net",
-        &["\"/proc/1/ns/net\"", "snapshot"],
-    );
+    check("nscaps -p 1 /proc/1/ns/net", &["\"/proc/1/ns/net\"", "snapshot"]);
 }
 
 #[test]
 fn broken_snapshots() {
-    for tool in [
-        "lsallns",
-        "lsuns",
-        "lspidns",
-        "pidtree",
-        "dumpns",
-        "lxkns snapshot",
-    ] {
+    for tool in ["lsallns", "lsuns", "lspidns", "pidtree", "dumpns", "lxkns snapshot"] {
         let line = format!("{tool} --input -");
         for broken in ["", "{", "[]", "{\"a\": 1}"] {
             let outcome = run_with_stdin(&line, broken.as_bytes());
@@ -241,12 +190,7 @@ fn broken_snapshots() {
         let parts = ["cannot read standard input", "lxkns.snapshot/99", "newer"];
         check(&line, &run_with_stdin(&line, newer), 1, &parts);
         let line = format!("{tool} --input /nonexistent.json");
-        check(
-            &line,
-            &run(&line),
-            1,
-            &["\"/nonexistent.json\"", "No such file"],
-        );
+        check(&line, &run(&line), 1, &["\"/nonexistent.json\"", "No such file"]);
         let line = format!("{tool} --input /");
         check(&line, &run(&line), 1, &["\"/\"", "Is a directory"]);
     }
@@ -254,22 +198,9 @@ fn broken_snapshots() {
 
 #[test]
 fn no_proc() {
-    for tool in [
-        "lsallns",
-        "lsuns",
-        "lspidns",
-        "pidtree",
-        "nscaps 1",
-        "dumpns",
-        "lxkns snapshot",
-    ] {
+    for tool in ["lsallns", "lsuns", "lspidns", "pidtree", "nscaps 1", "dumpns", "lxkns snapshot"] {
         let line = format!("{tool} --proc-root /nonexistent");
-        check(
-            &line,
-            &run(&line),
-            1,
-            &["/nonexistent", "--proc-root", "No such file"],
-        );
+        check(&line, &run(&line), 1, &["/nonexistent", "--proc-root", "No such file"]);
     }
     for nonsense in ["/proc/self", "/proc/self/task", "/tmp/.."] {
         let line = format!("lsallns --proc-root {nonsense}");
@@ -279,11 +210,7 @@ fn no_proc() {
 
 #[test]
 fn arguments_cannot_write_to_the_terminal() {
-    for line in [
-        "lsuns --\u{1b}[2J",
-        "lsallns net:\u{9b}31m",
-        "lsuns --input /\u{1b}[31m",
-    ] {
+    for line in ["lsuns --\u{1b}[2J", "lsallns net:\u{9b}31m", "lsuns --input /\u{1b}[31m"] {
         let stderr = run(line).stderr;
         let harmless = |c: char| c == '\n' || !c.is_control();
         assert!(stderr.chars().all(harmless), "{stderr:?}");
@@ -300,23 +227,10 @@ fn faulty_themes_are_warned_of() {
     let line = format!("lsuns --color --theme {}", path.display());
     let outcome = run_on(&snapshot, &line);
     assert_eq!(outcome.code, Some(0));
-    assert_eq!(
-        outcome.stdout,
-        run_on(&snapshot, "lsuns --color --theme=dark").stdout
-    );
+    assert_eq!(outcome.stdout, run_on(&snapshot, "lsuns --color --theme=dark").stdout);
     assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
-    for part in [
-        "warning: ",
-        "theme.toml\"",
-        "line 3",
-        "\"nett\"",
-        "dark theme",
-    ] {
-        assert!(
-            outcome.stderr.contains(part),
-            "{} has no {part:?}",
-            outcome.stderr
-        );
+    for part in ["warning: ", "theme.toml\"", "line 3", "\"nett\"", "dark theme"] {
+        assert!(outcome.stderr.contains(part), "{} has no {part:?}", outcome.stderr);
     }
     let quiet = run_on(&snapshot, &format!("{line} --quiet"));
     assert_eq!((quiet.code, quiet.stderr.as_str()), (Some(0), ""));
@@ -336,10 +250,7 @@ fn themes_come_from_the_configuration() {
         String::from_utf8(output.stdout).unwrap()
     };
     let theme = dump(&["--dump-theme"]);
-    assert!(
-        theme.contains("net = { underline = true, fg = \"#010203\" }\n"),
-        "{theme}"
-    );
+    assert!(theme.contains("net = { underline = true, fg = \"#010203\" }\n"), "{theme}");
     assert_eq!(theme, dump(&["--dump"]));
     // What was dumped is a theme file, and the same theme.
     fs::write(&path, &theme).unwrap();

@@ -11,11 +11,7 @@ fn transcript(snapshot: &Snapshot, lines: &[&str]) -> String {
     for line in lines {
         let line = format!("lxkns why {line}");
         let outcome = run_on(snapshot, &line);
-        assert_eq!(
-            (outcome.code, outcome.stderr.as_str()),
-            (Some(0), ""),
-            "{line}"
-        );
+        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{line}");
         for c in outcome.stdout.chars() {
             let colour = c == '\u{1b}' && line.contains("--color");
             assert!(c == '\n' || colour || !c.is_control(), "{line}: {c:?}");
@@ -50,23 +46,13 @@ fn containers() {
         "user:[4026531837]",
         "pid:[4026531836]",
     ];
-    insta::assert_snapshot!(
-        "why-containers",
-        transcript(&fixtures::containers(), &lines)
-    );
+    insta::assert_snapshot!("why-containers", transcript(&fixtures::containers(), &lines));
 }
 
 #[test]
 fn what_may_be_missing_is_part_of_the_answer() {
-    let lines = [
-        "net:[4026532603]",
-        "user:[4026532600]",
-        "user:[4026532600] --json",
-    ];
-    insta::assert_snapshot!(
-        "why-restricted",
-        transcript(&fixtures::restricted(), &lines)
-    );
+    let lines = ["net:[4026532603]", "user:[4026532600]", "user:[4026532600] --json"];
+    insta::assert_snapshot!("why-restricted", transcript(&fixtures::restricted(), &lines));
 }
 
 #[test]
@@ -79,10 +65,6 @@ fn foreign_text_is_escaped() {
 fn what_is_not_there_is_an_error() {
     let outcome = run_on(&fixtures::small(), "lxkns why net:[7]");
     assert_eq!(outcome.code, Some(1));
-    assert!(
-        outcome
-            .stderr
-            .starts_with("error: there is no namespace net:[7]")
-    );
+    assert!(outcome.stderr.starts_with("error: there is no namespace net:[7]"));
     assert_eq!(outcome.stdout, "");
 }

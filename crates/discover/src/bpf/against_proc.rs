@@ -53,9 +53,7 @@ impl Seen {
 
     /// Whether two looks saw the same of what is compared.
     fn same(&self, other: &Seen) -> bool {
-        [1, 6, 17, 19]
-            .iter()
-            .all(|&field| self.stat[field] == other.stat[field])
+        [1, 6, 17, 19].iter().all(|&field| self.stat[field] == other.stat[field])
             && self.is_dead() == other.is_dead()
             && self.status == other.status
             && self.comm == other.comm
@@ -81,17 +79,11 @@ fn see(directory: &Path, pid: u32, tid: u32) -> Option<Seen> {
     };
     let links = NamespaceType::ALL.into_iter().flat_map(|ns_type| {
         let children = ns_type.proc_file_for_children();
-        [
-            link(Some(ns_type.proc_file()), ns_type, false),
-            link(children, ns_type, true),
-        ]
+        [link(Some(ns_type.proc_file()), ns_type, false), link(children, ns_type, true)]
     });
     let answers = NamespaceType::ALL.into_iter().filter_map(|ns_type| {
         let namespace = Namespace::at_path(directory.join(ns_type.proc_file())).ok()?;
-        let owner = namespace
-            .owner()
-            .ok()
-            .filter(|_| !ns_type.is_hierarchical())?;
+        let owner = namespace.owner().ok().filter(|_| !ns_type.is_hierarchical())?;
         let mounts = mounts::info(&namespace).ok().map(|info| info.mounts);
         Some((ns_type, owner.id(), namespace.unique_id().ok(), mounts))
     });
@@ -127,18 +119,14 @@ fn see_all() -> BTreeMap<u32, Seen> {
         let threads = numbered(&path.join("task")).into_iter();
         threads.map(move |(tid, path)| (tid, see(&path, pid, tid)))
     });
-    threads
-        .filter_map(|(tid, seen)| Some((tid, seen?)))
-        .collect()
+    threads.filter_map(|(tid, seen)| Some((tid, seen?))).collect()
 }
 
 /// What is not as `/proc` says; `level` is that of our own PID namespace.
 fn differences(task: &Task, seen: &Seen, level: usize) -> Vec<&'static str> {
     let uid = seen.status["Uid"].split_whitespace().nth(1);
-    let pids: Vec<u32> = seen.status["NSpid"]
-        .split_whitespace()
-        .map(|pid| pid.parse().unwrap())
-        .collect();
+    let pids: Vec<u32> =
+        seen.status["NSpid"].split_whitespace().map(|pid| pid.parse().unwrap()).collect();
     let same_pids = match task.nested_pids() {
         Some(nested) => nested == pids,
         None => level + pids.len() > super::task_program::LEVELS,
@@ -166,25 +154,13 @@ fn differences(task: &Task, seen: &Seen, level: usize) -> Vec<&'static str> {
         ("threads", task.threads.to_string() == seen.stat[17]),
         ("start", task.start_ticks.to_string() == seen.stat[19]),
         ("death", (task.exit_state != 0) == seen.is_dead()),
-        (
-            "comm",
-            task.comm() == seen.comm || task.flags & PF_KTHREAD != 0,
-        ),
+        ("comm", task.comm() == seen.comm || task.flags & PF_KTHREAD != 0),
         ("uid", Some(&*task.effective_uid.to_string()) == uid),
         ("capabilities", effective == seen.status["CapEff"]),
         ("nested PIDs", same_pids),
-        (
-            "files",
-            seen.is_dead() || seen.shares_files != Some(task.own_files),
-        ),
-        (
-            "namespaces",
-            !task.settled || seen.links.iter().all(same_namespace),
-        ),
-        (
-            "answers of namespaces",
-            !task.settled || seen.answers.iter().all(same_answers),
-        ),
+        ("files", seen.is_dead() || seen.shares_files != Some(task.own_files)),
+        ("namespaces", !task.settled || seen.links.iter().all(same_namespace)),
+        ("answers of namespaces", !task.settled || seen.answers.iter().all(same_answers)),
     ];
     let differ = checks.into_iter().filter(|(_, same)| !same);
     differ.map(|(what, _)| what).collect()
@@ -250,9 +226,7 @@ fn threads_with_namespaces_of_their_own_are_reported() {
         let (stay_deviating, deviating_ends) = std::sync::mpsc::channel::<()>();
         let ready_too = ready.clone();
         scope.spawn(move || {
-            ready_too
-                .send(("ordinary", rustix::thread::gettid()))
-                .unwrap();
+            ready_too.send(("ordinary", rustix::thread::gettid())).unwrap();
             ordinary_ends.recv().unwrap_err();
         });
         scope.spawn(move || {
@@ -336,20 +310,11 @@ fn all_sockets_are_found() {
     };
     let _one_at_least = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let (before, files, after) = (sockets(), iterator.read().unwrap(), sockets());
-    let steady: Vec<_> = before
-        .iter()
-        .filter(|socket| after.contains(socket))
-        .collect();
+    let steady: Vec<_> = before.iter().filter(|socket| after.contains(socket)).collect();
     assert!(!steady.is_empty());
     for (pid, fd) in steady {
-        let found = files
-            .iter()
-            .find(|file| (file.tid, file.fd) == (Pid(*pid), *fd));
-        let Some(OpenFile {
-            kind: OpenFileKind::Socket(Some(net)),
-            ..
-        }) = found
-        else {
+        let found = files.iter().find(|file| (file.tid, file.fd) == (Pid(*pid), *fd));
+        let Some(OpenFile { kind: OpenFileKind::Socket(Some(net)), .. }) = found else {
             panic!("descriptor {fd} of {pid}: {found:?}");
         };
         assert_eq!(net.namespace_type(), NamespaceType::Net);

@@ -44,11 +44,7 @@ pub(crate) enum BtfError {
     NoMember(&'static str, &'static str),
     /// A member is there, but not of the size expected.
     #[error("member {member} of struct {structure} has {size} bytes")]
-    Size {
-        structure: &'static str,
-        member: &'static str,
-        size: u32,
-    },
+    Size { structure: &'static str, member: &'static str, size: u32 },
 }
 
 use BtfError::Inconsistent;
@@ -135,12 +131,8 @@ impl<'a> Btf<'a> {
             .map(|name| Wanted::new(STRUCT, name))
             .chain(functions.iter().map(|name| Wanted::new(FUNCTION, name)))
             .collect();
-        let mut btf = Btf {
-            types,
-            names,
-            landmarks: Vec::new(),
-            found: Vec::with_capacity(wanted.len()),
-        };
+        let mut btf =
+            Btf { types, names, landmarks: Vec::new(), found: Vec::with_capacity(wanted.len()) };
         let (mut offset, mut index) = (0, 0);
         while offset < types.len() && !wanted.is_empty() {
             if index % STRIDE == 0 {
@@ -211,9 +203,7 @@ impl<'a> Btf<'a> {
     }
 
     fn found(&self, kind: u32, name: &str) -> Option<&Found> {
-        self.found
-            .iter()
-            .find(|found| found.kind == kind && found.name == name)
+        self.found.iter().find(|found| found.kind == kind && found.name == name)
     }
 
     /// The offset in bits, and the type, of a member. Bit fields are not found.
@@ -348,8 +338,7 @@ fn sections(bytes: &[u8]) -> Result<(&[u8], &[u8])> {
     let body = bytes.get(word(bytes, 4)? as usize..).ok_or(Inconsistent)?;
     let section = |at| {
         let rest = body.get(word(bytes, at)? as usize..).ok_or(Inconsistent)?;
-        rest.get(..word(bytes, at + 4)? as usize)
-            .ok_or(Inconsistent)
+        rest.get(..word(bytes, at + 4)? as usize).ok_or(Inconsistent)
     };
     Ok((section(8)?, section(16)?))
 }
@@ -362,9 +351,7 @@ fn word(bytes: &[u8], offset: usize) -> Result<u32> {
 
 /// Whether the first of these names is this one.
 fn is(names: &[u8], name: &[u8]) -> bool {
-    names
-        .strip_prefix(name)
-        .is_some_and(|rest| rest.first() == Some(&0))
+    names.strip_prefix(name).is_some_and(|rest| rest.first() == Some(&0))
 }
 
 /// A name to be found, and its first bytes with the end of a short one: nearly every other name of

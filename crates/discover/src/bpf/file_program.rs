@@ -129,9 +129,7 @@ pub(super) fn assemble(program: &mut Program<'_>, level: u16) -> Result<()> {
     program.asm.jump(write);
 
     program.asm.place(namespace);
-    program
-        .asm
-        .store_value(Word, R10, slot!(kind), NAMESPACE as i32);
+    program.asm.store_value(Word, R10, slot!(kind), NAMESPACE as i32);
     program.fetch(Double, INODE, INODE, "inode", "i_private")?;
     let inode = program.offset(Word, "ns_common", "inum")?;
     copy(program, INODE, inode, slot!(inode), 4);
@@ -147,9 +145,7 @@ pub(super) fn assemble(program: &mut Program<'_>, level: u16) -> Result<()> {
     program.asm.jump(write);
 
     program.asm.place(socket);
-    program
-        .asm
-        .store_value(Word, R10, slot!(kind), SOCKET as i32);
+    program.asm.store_value(Word, R10, slot!(kind), SOCKET as i32);
     program.fetch(Double, R1, FILE, "file", "private_data")?;
     let sock = program.offset(Double, "socket", "sk")?;
     let net = program.offset(Double, "sock", "__sk_common.skc_net.net")?;

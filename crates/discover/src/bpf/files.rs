@@ -55,8 +55,7 @@ impl FileIterator {
     pub(crate) fn read(&self) -> Result<Vec<OpenFile>, Unavailable> {
         let started = Instant::now();
         let mut files = Vec::new();
-        self.iterator
-            .read(size_of::<Record>(), |record| files.push(file(record)))?;
+        self.iterator.read(size_of::<Record>(), |record| files.push(file(record)))?;
         debug!(files = files.len(), elapsed = ?started.elapsed(), "open files read through BPF");
         Ok(files)
     }

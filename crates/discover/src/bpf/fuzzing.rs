@@ -7,9 +7,8 @@ use super::{file_program, files, iterator, scan_bytes, task_program};
 /// BTF: whatever is in it, both programs can be assembled or not, and are never absurdly long.
 pub(crate) fn type_information(bytes: &[u8]) {
     let Ok(btf) = scan_bytes(bytes) else { return };
-    let task = iterator::instructions_for(&btf, Some(1), |program| {
-        task_program::assemble(program, true)
-    });
+    let task =
+        iterator::instructions_for(&btf, Some(1), |program| task_program::assemble(program, true));
     let file = iterator::instructions_for(&btf, None, |program| file_program::assemble(program, 0));
     for program in [task, file].into_iter().flatten() {
         // The verifier takes 4,096 at most from anybody.

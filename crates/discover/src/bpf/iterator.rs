@@ -48,11 +48,7 @@ impl Program<'_> {
     ) -> Result<i16, BtfError> {
         let found = self.btf.member(structure, member)?;
         if found.size != expected {
-            return Err(BtfError::Size {
-                structure,
-                member,
-                size: found.size,
-            });
+            return Err(BtfError::Size { structure, member, size: found.size });
         }
         Ok(found.offset)
     }
@@ -147,11 +143,7 @@ impl KernelIterator {
             buffer.copy_within(filled - rest..filled, 0);
             filled = rest;
         }
-        if filled == 0 {
-            Ok(())
-        } else {
-            Err(Unavailable::Incomplete)
-        }
+        if filled == 0 { Ok(()) } else { Err(Unavailable::Incomplete) }
     }
 }
 

@@ -244,10 +244,7 @@ fn identity(program: &mut Program<'_>) -> Result<()> {
 
 /// What it waits for: a 32-bit member since Linux 5.14, before that a long of another name.
 fn state(program: &mut Program<'_>) -> Result<()> {
-    if program
-        .fetch(Word, R1, TASK, "task_struct", "__state")
-        .is_err()
-    {
+    if program.fetch(Word, R1, TASK, "task_struct", "__state").is_err() {
         program.fetch(Double, R1, TASK, "task_struct", "state")?;
     }
     program.asm.store(Word, R10, slot!(state), R1);
@@ -283,12 +280,7 @@ fn credentials(program: &mut Program<'_>) -> Result<()> {
     program.fetch(Double, R1, R6, "cred", "user_ns")?;
     let inode = inode(program, "user_namespace")?;
     program.asm.load(Word, R1, R1, inode);
-    program.asm.store(
-        Word,
-        R10,
-        slot!(namespaces, NamespaceType::User.index()),
-        R1,
-    );
+    program.asm.store(Word, R10, slot!(namespaces, NamespaceType::User.index()), R1);
     Ok(())
 }
 

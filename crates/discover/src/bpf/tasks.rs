@@ -103,10 +103,7 @@ impl Task {
 
     /// The name, as in /proc/PID/comm except for kernel threads.
     pub(crate) fn comm(&self) -> &[u8] {
-        self.comm
-            .split(|byte| *byte == 0)
-            .next()
-            .unwrap_or_default()
+        self.comm.split(|byte| *byte == 0).next().unwrap_or_default()
     }
 
     /// The state letter of proc_pid_stat(5).
@@ -126,9 +123,7 @@ impl Task {
     /// The PIDs in each PID namespace from our own down to the task's own: the `NSpid` of
     /// /proc/PID/status. `None` if nested too deep for a record, or if dead.
     pub(crate) fn nested_pids(&self) -> Option<&[u32]> {
-        self.nested
-            .get(..self.depth)
-            .filter(|pids| !pids.is_empty())
+        self.nested.get(..self.depth).filter(|pids| !pids.is_empty())
     }
 }
 
@@ -161,11 +156,10 @@ impl TaskIterator {
         let started = Instant::now();
         let ticks = rustix::param::clock_ticks_per_second();
         let (mut reader, mut tasks) = (None, Vec::new());
-        self.iterator
-            .read(size_of::<Record>(), |record| match &reader {
-                None => reader = Some(Reader::of(record, ticks)),
-                Some(reader) => tasks.push(reader.task(record)),
-            })?;
+        self.iterator.read(size_of::<Record>(), |record| match &reader {
+            None => reader = Some(Reader::of(record, ticks)),
+            Some(reader) => tasks.push(reader.task(record)),
+        })?;
         let level = reader.ok_or(Unavailable::Incomplete)?.level;
         if level >= LEVELS {
             return Err(Unavailable::Nested(level));
@@ -236,11 +230,7 @@ impl Reader {
             pid_for_children: field(offset_of!(Record, pid_for_children)),
             time_for_children: field(offset_of!(Record, time_for_children)),
             nested,
-            depth: if whole {
-                (level + 1).saturating_sub(self.level)
-            } else {
-                0
-            },
+            depth: if whole { (level + 1).saturating_sub(self.level) } else { 0 },
         }
     }
 }
@@ -286,16 +276,10 @@ mod tests {
         let mut put = |offset: usize, value: u32| {
             record[offset..offset + 4].copy_from_slice(&value.to_ne_bytes());
         };
-        put(
-            offset_of!(Record, pid),
-            numbers.first().copied().unwrap_or(0),
-        );
+        put(offset_of!(Record, pid), numbers.first().copied().unwrap_or(0));
         put(offset_of!(Record, tgid), tgid);
         put(offset_of!(Record, parent), parent);
-        put(
-            offset_of!(Record, level),
-            numbers.len().saturating_sub(1) as u32,
-        );
+        put(offset_of!(Record, level), numbers.len().saturating_sub(1) as u32);
         for (level, number) in numbers.iter().take(LEVELS).enumerate() {
             put(offset_of!(Record, numbers) + 4 * level, *number);
         }
@@ -304,11 +288,7 @@ mod tests {
 
     fn reader(level: usize, seconds: i64) -> Reader {
         let boottime = (seconds as u64).wrapping_mul(NANOSECONDS);
-        Reader {
-            level,
-            boottime,
-            ticks: 100,
-        }
+        Reader { level, boottime, ticks: 100 }
     }
 
     #[test]
@@ -322,9 +302,7 @@ mod tests {
         ];
         let mut tasks: Vec<Task> = records.iter().map(|record| reader.task(record)).collect();
         localize(&mut tasks);
-        let ids = tasks
-            .iter()
-            .map(|task| [task.tid.0, task.pid.0, task.parent.0]);
+        let ids = tasks.iter().map(|task| [task.tid.0, task.pid.0, task.parent.0]);
         assert_eq!(ids.collect::<Vec<_>>(), [[1, 1, 0], [2, 1, 0], [3, 3, 1]]);
         let nested = tasks.iter().map(|task| task.nested_pids());
         let expected = [&[1][..], &[2], &[3, 1]].map(Some);
@@ -334,10 +312,7 @@ mod tests {
     #[test]
     fn pids_nested_too_deep_are_unknown() {
         let numbers = [9; LEVELS + 1];
-        assert_eq!(
-            reader(0, 0).task(&record(9, 0, &numbers)).nested_pids(),
-            None
-        );
+        assert_eq!(reader(0, 0).task(&record(9, 0, &numbers)).nested_pids(), None);
         let numbers = [9; LEVELS];
         let task = reader(0, 0).task(&record(9, 0, &numbers));
         assert_eq!(task.nested_pids(), Some(&numbers[..]));

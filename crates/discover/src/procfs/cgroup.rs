@@ -43,23 +43,14 @@ mod tests {
         let check = |text: &str, path: Option<&str>| {
             assert_eq!(parse(text.as_bytes()), path.map(str::as_bytes), "{text:?}");
         };
-        check(
-            "0::/system.slice/x.service\n",
-            Some("/system.slice/x.service"),
-        );
-        check(
-            "0::/odd:path::with:colons\n",
-            Some("/odd:path::with:colons"),
-        );
+        check("0::/system.slice/x.service\n", Some("/system.slice/x.service"));
+        check("0::/odd:path::with:colons\n", Some("/odd:path::with:colons"));
         check("0::/\n", Some("/"));
         check(
             "12:pids:/a\n4:cpu,cpuacct:/docker/1f\n1:name=systemd:/b\n0::/c\n",
             Some("/docker/1f"),
         );
-        check(
-            "4:cpuacct:/x\n4:cpu:/\n1:name=systemd:/b\n0::/c\n",
-            Some("/b"),
-        );
+        check("4:cpuacct:/x\n4:cpu:/\n1:name=systemd:/b\n0::/c\n", Some("/b"));
         check("3:cpuset:/x\n0::/c\n", Some("/c"));
         check("3:cpuset:/x\n", Some("/x"));
         check("", None);

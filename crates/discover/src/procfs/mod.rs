@@ -57,10 +57,7 @@ impl Procfs {
     pub(crate) fn open(path: &Path) -> Result<Procfs, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = openat(rustix::fs::CWD, path, flags, Mode::empty())?;
-        let mut proc = Procfs {
-            root,
-            kind: Kind::Tree,
-        };
+        let mut proc = Procfs { root, kind: Kind::Tree };
         if is_procfs(&proc.root) {
             let ours = shows_own_pid_namespace(proc.as_fd());
             proc.kind = if ours { Kind::Ours } else { Kind::Foreign };
@@ -112,12 +109,7 @@ impl Procfs {
 
     /// Opens a file.
     pub(crate) fn open_file(&self, path: &str) -> Result<OwnedFd, Errno> {
-        openat(
-            &self.root,
-            path,
-            OFlags::RDONLY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
+        openat(&self.root, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
     }
 
     /// Opens a file anew that is open with `O_PATH`, this time for asking it questions.
@@ -159,8 +151,7 @@ impl Procfs {
         Namespace::nsfs_device().or_else(|| {
             // Where nothing is mounted at `/proc`.
             let own = statat(&self.root, c"thread-self/ns/user", AtFlags::empty()).ok();
-            own.filter(|_| self.kind != Kind::Tree)
-                .map(|own| own.st_dev)
+            own.filter(|_| self.kind != Kind::Tree).map(|own| own.st_dev)
         })
     }
 
@@ -215,11 +206,7 @@ fn open_and_compare(
 ) -> Result<OwnedFd, Errno> {
     // What is mounted there may be a FIFO, too.
     let file = openat(directory, path, flags | OFlags::NONBLOCK, Mode::empty())?;
-    if mount_id(&file) == mount_id(directory) {
-        Ok(file)
-    } else {
-        Err(Errno::XDEV)
-    }
+    if mount_id(&file) == mount_id(directory) { Ok(file) } else { Err(Errno::XDEV) }
 }
 
 fn is_procfs(file: impl AsFd) -> bool {

@@ -33,13 +33,7 @@ fn mount(line: &[u8]) -> Option<Mount<'_>> {
     let root = unescape(fields.next()?);
     let mount_point = unescape(fields.next()?);
     let fs_type = fields.skip_while(|field| *field != b"-").nth(1)?;
-    Some(Mount {
-        id,
-        device: rustix::fs::makedev(major, minor),
-        root,
-        mount_point,
-        fs_type,
-    })
+    Some(Mount { id, device: rustix::fs::makedev(major, minor), root, mount_point, fs_type })
 }
 
 /// Undoes the kernel's escaping of blank, tab, newline, backslash (and `#`) as `\040` and so on.
@@ -50,16 +44,11 @@ fn unescape(field: &[u8]) -> Cow<'_, [u8]> {
     let mut plain = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((&byte, tail)) = rest.split_first() {
-        let octal = |digit: &u8| {
-            (b'0'..=b'7')
-                .contains(digit)
-                .then(|| u32::from(digit - b'0'))
-        };
+        let octal = |digit: &u8| (b'0'..=b'7').contains(digit).then(|| u32::from(digit - b'0'));
         let escaped = match tail {
-            [a, b, c, ..] if byte == b'\\' => octal(a)
-                .zip(octal(b))
-                .zip(octal(c))
-                .map(|((a, b), c)| a * 64 + b * 8 + c),
+            [a, b, c, ..] if byte == b'\\' => {
+                octal(a).zip(octal(b)).zip(octal(c)).map(|((a, b), c)| a * 64 + b * 8 + c)
+            }
             _ => None,
         };
         match escaped.and_then(|code| u8::try_from(code).ok()) {
@@ -100,10 +89,7 @@ mod tests {
     #[test]
     fn own_mounts_are_read() {
         let text = std::fs::read("/proc/self/mountinfo").unwrap();
-        assert_eq!(
-            parse(&text).count(),
-            text.iter().filter(|byte| **byte == b'\n').count()
-        );
+        assert_eq!(parse(&text).count(), text.iter().filter(|byte| **byte == b'\n').count());
         assert!(parse(&text).any(|mount| mount.fs_type == b"proc"));
     }
 

@@ -54,14 +54,7 @@ mod tests {
 
     #[test]
     fn names_may_hold_anything() {
-        for comm in [
-            "bash",
-            "a) S 7 (b",
-            "",
-            "tab\tnew\nline",
-            "(sd-pam)",
-            "x) R 2",
-        ] {
+        for comm in ["bash", "a) S 7 (b", "", "tab\tnew\nline", "(sd-pam)", "x) R 2"] {
             let text = format!("812 ({comm}) {REST}");
             let expected = Stat {
                 comm: comm.as_bytes(),

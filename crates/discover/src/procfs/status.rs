@@ -25,10 +25,7 @@ impl Iterator for Pids<'_> {
     fn next(&mut self) -> Option<Pid> {
         let start = self.0.iter().position(u8::is_ascii_digit)?;
         let rest = self.0.get(start..)?;
-        let end = rest
-            .iter()
-            .position(|byte| !byte.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let end = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
         let (digits, rest) = rest.split_at(end);
         self.0 = rest;
         number(digits).map(Pid)
@@ -41,10 +38,8 @@ pub(crate) fn parse(text: &[u8]) -> Status<'_> {
     for line in text.split(|&byte| byte == b'\n') {
         // The kernel escapes newlines in the name (first line), so no name can fake a line.
         if let Some(uids) = line.strip_prefix(b"Uid:") {
-            let effective = uids
-                .split(u8::is_ascii_whitespace)
-                .filter(|uid| !uid.is_empty())
-                .nth(1);
+            let effective =
+                uids.split(u8::is_ascii_whitespace).filter(|uid| !uid.is_empty()).nth(1);
             status.euid = effective.and_then(number).map(Uid);
         } else if let Some(mask) = line.strip_prefix(b"CapEff:") {
             let mask = str::from_utf8(mask.trim_ascii()).ok();
@@ -69,10 +64,7 @@ mod tests {
             CapInh:\t0000000000000000\nCapEff:\t000001fffeffffff\n";
         let status = parse(text);
         assert_eq!(status.euid, Some(Uid(1001)));
-        assert_eq!(
-            status.effective,
-            Some(Capabilities::from_bits(0x1ff_feff_ffff))
-        );
+        assert_eq!(status.effective, Some(Capabilities::from_bits(0x1ff_feff_ffff)));
         assert_eq!(status.pids.collect::<Vec<_>>(), [301, 7, 1].map(Pid));
     }
 

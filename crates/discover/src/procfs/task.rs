@@ -117,22 +117,12 @@ impl TaskDir {
 
     /// Opens a file below it.
     pub(crate) fn open_file(&self, name: &CStr) -> Result<OwnedFd, Errno> {
-        openat(
-            &self.0,
-            name,
-            OFlags::RDONLY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
+        openat(&self.0, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
     }
 
     /// Opens its root directory, in its mount namespace.
     pub(crate) fn root(&self) -> Result<OwnedFd, Errno> {
-        openat(
-            &self.0,
-            c"root",
-            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
+        openat(&self.0, c"root", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
     }
 
     /// The effective UID of a process, as seen from the scanner's user namespace.

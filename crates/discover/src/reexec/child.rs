@@ -75,9 +75,7 @@ fn prepare() -> std::io::Result<(UnixStream, Vec<Namespace>, Vec<u8>)> {
 fn is_abandoned(socket: &UnixStream) -> Result<bool, Errno> {
     let mut ends = [PollFd::new(socket, PollFlags::empty())];
     poll(&mut ends, Some(&Timespec::default()))?;
-    Ok(ends
-        .iter()
-        .any(|end| end.revents().contains(PollFlags::HUP)))
+    Ok(ends.iter().any(|end| end.revents().contains(PollFlags::HUP)))
 }
 
 fn answer(actions: &[&'static dyn Registered], request: &[u8]) -> Vec<u8> {
@@ -105,13 +103,8 @@ fn not_entered(namespaces: &[Namespace], error: &lxkns_ops::Error) -> Reply<()> 
         let errno = error.errno().map(|errno| format!(": {errno}"));
         return Reply::Refused(format!("{error}{}", errno.unwrap_or_default()));
     };
-    let index = namespaces
-        .iter()
-        .position(|namespace| namespace.id() == *id);
-    Reply::NotEntered {
-        index: index.unwrap_or_default(),
-        errno: source.raw_os_error(),
-    }
+    let index = namespaces.iter().position(|namespace| namespace.id() == *id);
+    Reply::NotEntered { index: index.unwrap_or_default(), errno: source.raw_os_error() }
 }
 
 fn encode(reply: &Reply<()>) -> Vec<u8> {

@@ -59,11 +59,7 @@ pub(crate) fn run<A: DeserializeOwned>(
     send_namespaces(&copy.socket, namespaces)?;
     let ended = copy.talk(request, deadline).map_err(talking)?;
     let too_long = copy.answer.len() > ANSWER_LIMIT;
-    let status = if ended && !too_long {
-        copy.wait(deadline)
-    } else {
-        None
-    };
+    let status = if ended && !too_long { copy.wait(deadline) } else { None };
     copy.hear_errors();
     let stderr = String::from_utf8_lossy(&copy.errors).into_owned();
     if too_long {
@@ -71,10 +67,7 @@ pub(crate) fn run<A: DeserializeOwned>(
         return Err(Error::Answer { source, stderr });
     }
     let Some(status) = status else {
-        return Err(Error::TimedOut {
-            limit: time_limit,
-            stderr,
-        });
+        return Err(Error::TimedOut { limit: time_limit, stderr });
     };
     if copy.answer.is_empty() {
         return Err(Error::Died { status, stderr });
@@ -87,9 +80,7 @@ pub(crate) fn run<A: DeserializeOwned>(
                 id: namespace.id(),
                 source: Errno::from_raw_os_error(errno),
             })),
-            None => Err(Error::Refused {
-                why: format!("no namespace {index}"),
-            }),
+            None => Err(Error::Refused { why: format!("no namespace {index}") }),
         },
         Err(source) => Err(Error::Answer { source, stderr }),
     }
@@ -107,13 +98,7 @@ struct Copy {
 impl Copy {
     fn new(mut child: Child, socket: UnixStream) -> std::io::Result<Copy> {
         let stderr = child.stderr.take();
-        let copy = Copy {
-            child,
-            socket,
-            stderr,
-            answer: Vec::new(),
-            errors: Vec::new(),
-        };
+        let copy = Copy { child, socket, stderr, answer: Vec::new(), errors: Vec::new() };
         copy.socket.set_nonblocking(true)?;
         if let Some(stderr) = &copy.stderr {
             rustix::io::ioctl_fionbio(stderr, true)?;
@@ -173,10 +158,7 @@ impl Copy {
     /// Takes what is there of the standard error.
     fn hear_errors(&mut self) {
         if let Some(stderr) = &mut self.stderr
-            && !matches!(
-                read_available(stderr, &mut self.errors, STDERR_LIMIT),
-                Ok(false)
-            )
+            && !matches!(read_available(stderr, &mut self.errors, STDERR_LIMIT), Ok(false))
         {
             self.stderr = None;
         }
@@ -186,10 +168,7 @@ impl Copy {
     fn wait(&mut self, deadline: Option<Instant>) -> Option<ExitStatus> {
         // Before Linux 5.3, it has to be trusted to end as soon as it has closed its end.
         if let Ok(pidfd) = pidfd::of_process(Pid(self.child.id()))
-            && !matches!(
-                wait(&mut [PollFd::new(&pidfd, PollFlags::IN)], deadline),
-                Ok(true)
-            )
+            && !matches!(wait(&mut [PollFd::new(&pidfd, PollFlags::IN)], deadline), Ok(true))
         {
             return None;
         }

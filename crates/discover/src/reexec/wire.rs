@@ -53,10 +53,7 @@ pub(crate) fn send_namespaces(socket: impl AsFd, namespaces: &[&Namespace]) -> R
         let count = namespaces.len();
         return Err(Error::TooMany { count });
     }
-    let fds: Vec<BorrowedFd<'_>> = namespaces
-        .iter()
-        .map(|namespace| namespace.as_fd())
-        .collect();
+    let fds: Vec<BorrowedFd<'_>> = namespaces.iter().map(|namespace| namespace.as_fd()).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     if !fds.is_empty() {
@@ -106,17 +103,12 @@ mod tests {
     #[test]
     fn namespaces_arrive_as_sent() {
         let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
-        let own = [
-            lxkns_species::NamespaceType::Net,
-            lxkns_species::NamespaceType::User,
-        ]
-        .map(|ns_type| Namespace::of_self(ns_type).unwrap());
+        let own = [lxkns_species::NamespaceType::Net, lxkns_species::NamespaceType::User]
+            .map(|ns_type| Namespace::of_self(ns_type).unwrap());
         send_namespaces(&one, &[&own[0], &own[1]]).unwrap();
         let arrived = receive_namespaces(&other).unwrap();
-        let ids: Vec<_> = arrived
-            .into_iter()
-            .map(|fd| Namespace::from_fd(fd).unwrap().id())
-            .collect();
+        let ids: Vec<_> =
+            arrived.into_iter().map(|fd| Namespace::from_fd(fd).unwrap().id()).collect();
         assert_eq!(ids, own.map(|namespace| namespace.id()));
         send_namespaces(&one, &[]).unwrap();
         assert!(receive_namespaces(&other).unwrap().is_empty());

@@ -47,15 +47,7 @@ fn is_wanted(scan: &Scan<'_>) -> bool {
 
 pub(crate) fn of_process(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
     if is_wanted(scan) && !process.is_zombie() && !process.stat.kernel_thread {
-        look_at(
-            scan,
-            Table {
-                pid: process.pid,
-                tid: None,
-                task: &process.dir,
-            },
-            found,
-        );
+        look_at(scan, Table { pid: process.pid, tid: None, task: &process.dir }, found);
     }
 }
 
@@ -77,22 +69,13 @@ pub(crate) fn of_thread(
     match shared {
         // Compared by number: both must still be who they were.
         Ok(false) if thread.dir.is_alive() && process.dir.is_alive() => {
-            look_at(
-                scan,
-                Table {
-                    pid,
-                    tid: Some(tid),
-                    task: &thread.dir,
-                },
-                found,
-            );
+            look_at(scan, Table { pid, tid: Some(tid), task: &thread.dir }, found);
         }
         Ok(_) => {}
         Err(error) if error.is_gone() => {}
         Err(error) => {
             let why = error.errno().map_or(Reason::Failed, reason);
-            scan.gaps
-                .add(Missing::Fds, why, format!("thread {tid} of pid {pid}"));
+            scan.gaps.add(Missing::Fds, why, format!("thread {tid} of pid {pid}"));
         }
     }
 }
@@ -104,13 +87,8 @@ fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
         numbers_in(&directory, |fd, name| {
             match file_at(scan, &directory, name) {
                 File::Namespace(id) if scan.wants(Part::Fds) => {
-                    scan.resolver
-                        .meet(id, || scan.proc.open_if_namespace(directory.as_fd(), name));
-                    let holder = Holder::Fd {
-                        pid: table.pid,
-                        tid: table.tid,
-                        fd,
-                    };
+                    scan.resolver.meet(id, || scan.proc.open_if_namespace(directory.as_fd(), name));
+                    let holder = Holder::Fd { pid: table.pid, tid: table.tid, fd };
                     found.holders.push((id, holder));
                 }
                 File::Unopenable(errno) if scan.wants(Part::Fds) => {
@@ -171,9 +149,7 @@ fn file_at(scan: &Scan<'_>, directory: &OwnedFd, name: &CStr) -> File {
     match FileType::from_raw_mode(stat.stx_mode.into()) {
         // What is open by name only (O_PATH) is no socket.
         FileType::Socket if socket::device().is_none_or(|sockets| sockets == device) => {
-            File::Socket {
-                inode: stat.stx_ino,
-            }
+            File::Socket { inode: stat.stx_ino }
         }
         FileType::CharacterDevice
             if (stat.stx_rdev_major, stat.stx_rdev_minor) == sockets::TUN_DEVICE =>

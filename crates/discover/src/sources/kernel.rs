@@ -21,8 +21,7 @@ pub(crate) fn before(scan: &Scan<'_>, sightings: &mut Sightings) {
         return;
     }
     if (scan.has_kernel_list || scan.can_walk) && !may_see_all() {
-        scan.gaps
-            .add_uncounted(Missing::KernelList, Reason::Denied, "");
+        scan.gaps.add_uncounted(Missing::KernelList, Reason::Denied, "");
         return;
     }
     sightings.listed_before = list(scan);
@@ -42,10 +41,7 @@ fn list(scan: &Scan<'_>) -> HashSet<u64> {
     }
     if scan.walks_mount_namespaces {
         let all = mounts::walk().into_iter().flatten();
-        return all
-            .map_while(Result::ok)
-            .map(|(_, info)| info.unique_id)
-            .collect();
+        return all.map_while(Result::ok).map(|(_, info)| info.unique_id).collect();
     }
     HashSet::new()
 }

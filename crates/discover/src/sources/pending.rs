@@ -48,10 +48,7 @@ fn look_at(
                 if own.is_some_and(|own| own != id) {
                     let open = || task.open_namespace_for_children(namespace_type);
                     scan.resolver.meet(id, open);
-                    let holder = Holder::PendingChildren {
-                        pid: process.pid,
-                        tid,
-                    };
+                    let holder = Holder::PendingChildren { pid: process.pid, tid };
                     found.holders.push((id, holder));
                 }
             }
@@ -61,8 +58,7 @@ fn look_at(
                     && task.namespace(NamespaceType::Mnt).is_ok() =>
             {
                 let example = format!("pid {}", tid.unwrap_or(process.pid));
-                scan.gaps
-                    .add(Missing::PendingChildren, Reason::Unborn, example);
+                scan.gaps.add(Missing::PendingChildren, Reason::Unborn, example);
             }
             Err(_) => {}
         }

@@ -68,23 +68,16 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
     let mut pids = match scan.proc.pids() {
         Ok(pids) => pids,
         Err(errno) => {
-            return scan
-                .gaps
-                .add_uncounted(Missing::Processes, reason(errno), "");
+            return scan.gaps.add_uncounted(Missing::Processes, reason(errno), "");
         }
     };
     if scan.proc.is_ours() && pids.first() != Some(&Pid(1)) {
         // Every PID namespace has a PID 1 as long as anybody else lives in it.
-        scan.gaps
-            .add_uncounted(Missing::Processes, Reason::Restricted, "");
+        scan.gaps.add_uncounted(Missing::Processes, Reason::Restricted, "");
     }
     let initial = NamespaceType::Pid.initial_inode();
-    if scan
-        .own_pid_namespace
-        .is_some_and(|own| own.inode() != initial)
-    {
-        scan.gaps
-            .add_uncounted(Missing::Processes, Reason::Outside, "");
+    if scan.own_pid_namespace.is_some_and(|own| own.inode() != initial) {
+        scan.gaps.add_uncounted(Missing::Processes, Reason::Outside, "");
     }
     pids.retain(|pid| Some(*pid) != scan.own_pid);
     sightings.counts.listed += u64::from(scan.own_pid.is_some());
@@ -95,13 +88,9 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
     }
     sightings.counts.listed += pids.len() as u64;
 
-    let seen = share_out(
-        &pids,
-        scan.options.worker_count(),
-        |pid, seen: &mut Sightings| {
-            look(scan, *pid, seen);
-        },
-    );
+    let seen = share_out(&pids, scan.options.worker_count(), |pid, seen: &mut Sightings| {
+        look(scan, *pid, seen);
+    });
     seen.into_iter().for_each(|seen| sightings.append(seen));
 }
 
@@ -120,11 +109,7 @@ fn look(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) {
         }
         Err(errno) => {
             seen.counts.unreadable += 1;
-            scan.gaps.add(
-                Missing::ProcessNamespaces,
-                reason(errno),
-                format!("pid {pid}"),
-            );
+            scan.gaps.add(Missing::ProcessNamespaces, reason(errno), format!("pid {pid}"));
             seen.processes.push(ProcessFacts::new(pid));
         }
     }
@@ -141,21 +126,12 @@ fn read(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) -> Result<ProcessFacts,
         return Err(Errno::SRCH);
     }
     if !links.denied.is_empty() {
-        scan.gaps.add(
-            Missing::ProcessNamespaces,
-            Reason::Denied,
-            format!("pid {pid}"),
-        );
+        scan.gaps.add(Missing::ProcessNamespaces, Reason::Denied, format!("pid {pid}"));
     } else if !links.absent.is_empty() && (!zombie || links.joined.is_empty()) {
-        scan.gaps.add(
-            Missing::ProcessNamespaces,
-            Reason::Gone,
-            format!("pid {pid}"),
-        );
+        scan.gaps.add(Missing::ProcessNamespaces, Reason::Gone, format!("pid {pid}"));
     }
     for id in links.joined.iter() {
-        scan.resolver
-            .meet(id, || dir.open_namespace(id.namespace_type()));
+        scan.resolver.meet(id, || dir.open_namespace(id.namespace_type()));
     }
 
     let mut process = ProcessFacts::new(pid);
@@ -170,12 +146,7 @@ fn read(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) -> Result<ProcessFacts,
         describe::command_and_cgroup(scan, &dir, &mut process)?;
     }
 
-    let open = OpenProcess {
-        pid,
-        dir,
-        stat,
-        namespaces: links.joined,
-    };
+    let open = OpenProcess { pid, dir, stat, namespaces: links.joined };
     let mut found = Found::default();
     for source in OF_PROCESS {
         source(scan, &open, &mut found);
@@ -198,9 +169,7 @@ fn threads(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
             match TaskDir::open(tasks.as_fd(), name) {
                 Ok(dir) => {
                     let thread = OpenThread { tid: Pid(tid), dir };
-                    OF_THREAD
-                        .iter()
-                        .for_each(|source| source(scan, process, &thread, found));
+                    OF_THREAD.iter().for_each(|source| source(scan, process, &thread, found));
                 }
                 Err(Errno::NOENT | Errno::SRCH) => {}
                 Err(errno) => {
@@ -213,11 +182,7 @@ fn threads(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
     match looked {
         Ok(()) | Err(Errno::NOENT | Errno::SRCH) => {}
         Err(errno) => {
-            scan.gaps.add(
-                Missing::Threads,
-                reason(errno),
-                format!("pid {}", process.pid),
-            );
+            scan.gaps.add(Missing::Threads, reason(errno), format!("pid {}", process.pid));
         }
     }
 }

@@ -81,12 +81,7 @@ impl<'s> Of<'s> {
     pub(crate) fn new(scan: &'s Scan<'_>, table: Table<'s>) -> Of<'s> {
         let wanted =
             scan.wants(Part::Sockets) && scan.seeks_type(NamespaceType::Net) && scan.proc.is_ours();
-        Of {
-            scan,
-            table,
-            wanted,
-            open: Vec::new(),
-        }
+        Of { scan, table, wanted, open: Vec::new() }
     }
 
     /// Takes note of a socket.
@@ -149,10 +144,7 @@ impl<'s> Of<'s> {
         let all = asker.ask(&pidfd, fds, limit);
         let took = start.elapsed();
         // Whoever asks next may be told no more than a cookie, so all is noted down before.
-        let told: Vec<Asked> = all
-            .into_iter()
-            .map(|told| self.id_of(told.map_err(why)?))
-            .collect();
+        let told: Vec<Asked> = all.into_iter().map(|told| self.id_of(told.map_err(why)?)).collect();
         let mut sockets = self.sockets();
         if asker.is_well() {
             sockets.askers.push(asker);
@@ -177,10 +169,7 @@ impl<'s> Of<'s> {
         if let Some(cookie) = told.cookie {
             self.sockets().by_cookie.insert(cookie, id);
         }
-        Ok(Answer {
-            socket: told.is_socket.then_some(told.inode),
-            id,
-        })
+        Ok(Answer { socket: told.is_socket.then_some(told.inode), id })
     }
 
     fn pidfd(&self) -> Result<OwnedFd, Reason> {
@@ -194,11 +183,7 @@ impl<'s> Of<'s> {
             _ => why(error),
         })?;
         // The number was still that of our process when the pidfd was opened.
-        if self.table.task.is_alive() {
-            Ok(pidfd)
-        } else {
-            Err(Reason::Gone)
-        }
+        if self.table.task.is_alive() { Ok(pidfd) } else { Err(Reason::Gone) }
     }
 
     fn is_held(&self, id: NamespaceId, fd: u32, by_socket: bool, found: &mut Found) {
@@ -211,10 +196,7 @@ impl<'s> Of<'s> {
     }
 
     fn sockets(&self) -> MutexGuard<'s, SocketTable> {
-        self.scan
-            .sockets
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.scan.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn gap(&self, fd: u32, inode: Option<u64>, why: Reason) {
@@ -225,9 +207,7 @@ impl<'s> Of<'s> {
             Some(_) => Missing::Sockets,
             None => Missing::TunDevices,
         };
-        self.scan
-            .gaps
-            .add(what, why, format!("fd {fd} of {}", self.table.name()));
+        self.scan.gaps.add(what, why, format!("fd {fd} of {}", self.table.name()));
     }
 }
 

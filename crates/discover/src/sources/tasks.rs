@@ -48,12 +48,7 @@ pub(super) fn scan(scan: &Scan<'_>, listed: &[Pid]) -> Option<ByBpf> {
     };
     // The iterators tell global UIDs, so the scanner has to be where these are valid.
     let initial_user = NamespaceType::User.initial_inode();
-    let own_user = scan
-        .proc
-        .own_process()
-        .ok()?
-        .namespace(NamespaceType::User)
-        .ok()?;
+    let own_user = scan.proc.own_process().ok()?.namespace(NamespaceType::User).ok()?;
     if !wanted || !scan.proc.is_ours() || own_user.inode() != initial_user {
         return None;
     }
@@ -85,30 +80,15 @@ impl Reading<'_> {
 
         let is_clear =
             |task: &Task| task.settled && task.exit_state == 0 && task.nested_pids().is_some();
-        let tasks: Vec<Task> = first
-            .tasks
-            .into_iter()
-            .filter(|task| Some(task.pid) != scan.own_pid)
-            .collect();
-        let mut unclear: HashSet<Pid> = tasks
-            .iter()
-            .filter(|task| !is_clear(task))
-            .map(|task| task.pid)
-            .collect();
-        unclear.extend(
-            files
-                .iter()
-                .filter(|file| !is_told(file))
-                .map(|file| file.pid),
-        );
+        let tasks: Vec<Task> =
+            first.tasks.into_iter().filter(|task| Some(task.pid) != scan.own_pid).collect();
+        let mut unclear: HashSet<Pid> =
+            tasks.iter().filter(|task| !is_clear(task)).map(|task| task.pid).collect();
+        unclear.extend(files.iter().filter(|file| !is_told(file)).map(|file| file.pid));
         let (leaders, threads): (Vec<Task>, Vec<Task>) =
             tasks.into_iter().partition(|task| task.tid == task.pid);
         let leaders = leaders.into_iter().map(|task| (task.pid, task)).collect();
-        let reading = Reading {
-            scan,
-            leaders,
-            unclear,
-        };
+        let reading = Reading { scan, leaders, unclear };
 
         let mut seen = reading.processes();
         reading.threads(&threads, &mut seen);
@@ -128,11 +108,8 @@ impl Reading<'_> {
         last: &[Task],
         listed: &[Pid],
     ) -> ByBpf {
-        let last: HashMap<Pid, &Task> = last
-            .iter()
-            .filter(|task| task.tid == task.pid)
-            .map(|task| (task.pid, task))
-            .collect();
+        let last: HashMap<Pid, &Task> =
+            last.iter().filter(|task| task.tid == task.pid).map(|task| (task.pid, task)).collect();
         let now = |pid: Pid| {
             let (first, now) = (self.leaders.get(&pid)?, last.get(&pid)?);
             (now.start_ticks == first.start_ticks).then_some(*now)
@@ -150,8 +127,7 @@ impl Reading<'_> {
         let keep = |pid: Pid| now(pid).is_some() && !doubted.contains(&pid);
         seen.counts.listed = (seen.processes.len() - doubted.len()) as u64;
         seen.processes.retain(|process| keep(process.pid));
-        seen.holders
-            .retain(|(_, holder)| holder.pid().is_none_or(keep));
+        seen.holders.retain(|(_, holder)| holder.pid().is_none_or(keep));
         seen.counts.read = seen.processes.len() as u64;
         seen.counts.vanished = seen.counts.listed - seen.counts.read;
 
@@ -166,12 +142,7 @@ impl Reading<'_> {
 
     /// The namespaces of a task, as far as they are to be read.
     fn joined(&self, task: &Task) -> Joined {
-        Joined::of(
-            self.scan
-                .link_types
-                .iter()
-                .filter_map(|ns_type| task.namespace(ns_type)),
-        )
+        Joined::of(self.scan.link_types.iter().filter_map(|ns_type| task.namespace(ns_type)))
     }
 
     /// Lends the resolver a way to what is new.
@@ -200,11 +171,8 @@ impl Reading<'_> {
     }
 
     fn processes(&self) -> Sightings {
-        let mut leaders: Vec<&Task> = self
-            .leaders
-            .values()
-            .filter(|task| self.is_clear(task.pid))
-            .collect();
+        let mut leaders: Vec<&Task> =
+            self.leaders.values().filter(|task| self.is_clear(task.pid)).collect();
         leaders.sort_unstable_by_key(|task| task.pid);
         let mut all = Sightings::default();
         let workers = self.scan.options.worker_count();
@@ -239,9 +207,7 @@ impl Reading<'_> {
             process.effective_capabilities = Some(task.effective);
         }
         if scan.wants(Part::Credentials) || scan.wants_type(NamespaceType::Pid) {
-            process.pids = task
-                .nested_pids()
-                .map(|pids| pids.iter().copied().map(Pid).collect());
+            process.pids = task.nested_pids().map(|pids| pids.iter().copied().map(Pid).collect());
         }
         process
     }
@@ -270,8 +236,7 @@ impl Reading<'_> {
                 self.scan.resolver.meet_closed(next, why);
             }
             let tid = (task.tid != task.pid).then_some(task.tid);
-            seen.holders
-                .push((next, Holder::PendingChildren { pid: task.pid, tid }));
+            seen.holders.push((next, Holder::PendingChildren { pid: task.pid, tid }));
         }
     }
 
@@ -280,9 +245,7 @@ impl Reading<'_> {
             return;
         }
         for task in threads.iter().filter(|task| self.is_clear(task.pid)) {
-            let at = seen
-                .processes
-                .binary_search_by_key(&task.pid, |process| process.pid);
+            let at = seen.processes.binary_search_by_key(&task.pid, |process| process.pid);
             let Some(own) = at.ok().and_then(|at| seen.processes.get(at)) else {
                 continue;
             };
@@ -353,19 +316,12 @@ impl Reading<'_> {
     fn with_table(&self, file: &OpenFile, look: impl FnOnce(Table<'_>)) {
         if let Ok(task) = self.scan.proc.process(file.pid) {
             let tid = (file.tid != file.pid).then_some(file.tid);
-            look(Table {
-                pid: file.pid,
-                tid,
-                task: &task,
-            });
+            look(Table { pid: file.pid, tid, task: &task });
         }
     }
 }
 
 /// Whether the iterator could tell which namespace it is.
 fn is_told(file: &OpenFile) -> bool {
-    !matches!(
-        file.kind,
-        OpenFileKind::Socket(None) | OpenFileKind::Namespace(None)
-    )
+    !matches!(file.kind, OpenFileKind::Socket(None) | OpenFileKind::Namespace(None))
 }

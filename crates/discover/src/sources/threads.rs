@@ -34,10 +34,7 @@ pub(crate) fn of_thread(
     let types: NamespaceTypes = if process.is_zombie() {
         scan.link_types
     } else {
-        PER_THREAD
-            .into_iter()
-            .filter(|ns_type| scan.link_types.contains(*ns_type))
-            .collect()
+        PER_THREAD.into_iter().filter(|ns_type| scan.link_types.contains(*ns_type)).collect()
     };
     let links = thread.dir.namespaces(types);
     if !links.absent.is_empty() && scan.proc.kind() != Kind::Tree {
@@ -53,8 +50,7 @@ pub(crate) fn of_thread(
         namespaces.clear(unread);
     }
     for id in links.joined.iter() {
-        scan.resolver
-            .meet(id, || thread.dir.open_namespace(id.namespace_type()));
+        scan.resolver.meet(id, || thread.dir.open_namespace(id.namespace_type()));
         namespaces.set(id);
     }
     if namespaces == process.namespaces {

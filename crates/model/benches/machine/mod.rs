@@ -31,11 +31,7 @@ pub(crate) fn facts() -> Facts {
                 namespace.owner = id(NamespaceType::User, container);
             }
             let pid = Pid(first);
-            namespace.holders.push(Holder::Fd {
-                pid,
-                tid: None,
-                fd: 7,
-            });
+            namespace.holders.push(Holder::Fd { pid, tid: None, fd: 7 });
             namespace.holders.push(Holder::BindMount {
                 mount_namespace: id(NamespaceType::Mnt, 0),
                 path: format!("/run/somewhere/{}", id_in.inode()).into(),

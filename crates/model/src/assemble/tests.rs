@@ -8,10 +8,7 @@ fn id(text: &str) -> NamespaceId {
 }
 
 fn child(text: &str, parent: &str) -> NamespaceFacts {
-    NamespaceFacts {
-        parent: Relation::Known(id(parent)),
-        ..NamespaceFacts::new(id(text))
-    }
+    NamespaceFacts { parent: Relation::Known(id(parent)), ..NamespaceFacts::new(id(text)) }
 }
 
 fn process(pid: u32, ppid: u32, start: u64, joined: &[&str]) -> ProcessFacts {
@@ -24,26 +21,15 @@ fn process(pid: u32, ppid: u32, start: u64, joined: &[&str]) -> ProcessFacts {
 }
 
 fn of_processes(processes: Vec<ProcessFacts>) -> Snapshot {
-    Snapshot::assemble(Facts {
-        processes,
-        ..Facts::default()
-    })
+    Snapshot::assemble(Facts { processes, ..Facts::default() })
 }
 
 fn of_namespaces(namespaces: Vec<NamespaceFacts>) -> Snapshot {
-    Snapshot::assemble(Facts {
-        namespaces,
-        ..Facts::default()
-    })
+    Snapshot::assemble(Facts { namespaces, ..Facts::default() })
 }
 
 fn leaders(snapshot: &Snapshot, text: &str) -> Vec<u32> {
-    snapshot
-        .namespace(id(text))
-        .unwrap()
-        .leaders()
-        .map(|leader| leader.pid().0)
-        .collect()
+    snapshot.namespace(id(text)).unwrap().leaders().map(|leader| leader.pid().0).collect()
 }
 
 #[test]
@@ -58,15 +44,8 @@ fn a_leader_is_on_top_of_its_members() {
     ]);
     assert_eq!(leaders(&snapshot, "net:[1]"), [1, 12]);
     assert_eq!(leaders(&snapshot, "net:[2]"), [10, 13]);
-    assert!(
-        snapshot
-            .namespaces()
-            .all(|namespace| !namespace.leaders_uncertain())
-    );
-    assert_eq!(
-        snapshot.process(Pid(11)).unwrap().parent().unwrap().pid(),
-        Pid(10)
-    );
+    assert!(snapshot.namespaces().all(|namespace| !namespace.leaders_uncertain()));
+    assert_eq!(snapshot.process(Pid(11)).unwrap().parent().unwrap().pid(), Pid(10));
 }
 
 #[test]
@@ -75,10 +54,7 @@ fn the_most_senior_started_first_then_has_the_lowest_pid() {
         process(30, 0, 7, &["uts:[1]"]),
         process(20, 0, 7, &["uts:[1]"]),
         process(10, 0, 9, &["uts:[1]"]),
-        ProcessFacts {
-            start_time: None,
-            ..process(5, 0, 0, &["uts:[1]"])
-        },
+        ProcessFacts { start_time: None, ..process(5, 0, 0, &["uts:[1]"]) },
     ]);
     assert_eq!(leaders(&snapshot, "uts:[1]"), [20, 30, 10, 5]);
 }
@@ -113,15 +89,9 @@ fn namespaces_only_referred_to_are_hidden() {
     assert_eq!(user.parent(), Relation::Unknown);
     let owner = snapshot.namespace(id("net:[5]")).unwrap().owner().unwrap();
     assert_eq!(owner.parent(), Relation::Known(user));
-    assert_eq!(
-        owner.owned().map(|owned| owned.id()).collect::<Vec<_>>(),
-        [id("net:[5]")]
-    );
+    assert_eq!(owner.owned().map(|owned| owned.id()).collect::<Vec<_>>(), [id("net:[5]")]);
     assert_eq!(owner.ancestors().collect::<Vec<_>>(), [user]);
-    let order: Vec<_> = snapshot
-        .namespaces()
-        .map(|namespace| namespace.id())
-        .collect();
+    let order: Vec<_> = snapshot.namespaces().map(|namespace| namespace.id()).collect();
     assert_eq!(order, ["net:[5]", "user:[2]", "user:[3]"].map(id));
 }
 
@@ -137,13 +107,7 @@ fn cycles_and_nonsense_relations_become_unknown() {
         child("pid:[6]", "user:[1]"),
         flat,
     ]);
-    let parent = |text| {
-        snapshot
-            .namespace(id(text))
-            .unwrap()
-            .parent()
-            .map(|parent| parent.id())
-    };
+    let parent = |text| snapshot.namespace(id(text)).unwrap().parent().map(|parent| parent.id());
     assert_eq!(parent("user:[1]"), Relation::Known(id("user:[2]")));
     for text in ["user:[2]", "user:[3]", "user:[4]", "pid:[6]"] {
         assert_eq!(parent(text), Relation::Unknown, "{text}");
@@ -157,10 +121,7 @@ fn cycles_and_nonsense_relations_become_unknown() {
 
 #[test]
 fn the_same_namespace_twice_is_one_with_all_that_is_known() {
-    let first = NamespaceFacts {
-        initial: Some(false),
-        ..NamespaceFacts::new(id("user:[4]"))
-    };
+    let first = NamespaceFacts { initial: Some(false), ..NamespaceFacts::new(id("user:[4]")) };
     let mut second = child("user:[4]", "user:[1]");
     second.initial = Some(true);
     second.holders = vec![Holder::Unseen, Holder::Unseen];
@@ -179,19 +140,10 @@ fn a_thread_elsewhere_is_a_holder() {
         start_time: None,
         namespaces: Joined::of([id("net:[2]"), id("uts:[3]")]),
     };
-    let main = ProcessFacts {
-        threads: vec![thread],
-        ..process(7, 0, 1, &["net:[1]", "uts:[3]"])
-    };
+    let main = ProcessFacts { threads: vec![thread], ..process(7, 0, 1, &["net:[1]", "uts:[3]"]) };
     let snapshot = of_processes(vec![main]);
-    let holder = Holder::Thread {
-        pid: Pid(7),
-        tid: Pid(8),
-    };
-    assert_eq!(
-        snapshot.namespace(id("net:[2]")).unwrap().holders(),
-        [holder]
-    );
+    let holder = Holder::Thread { pid: Pid(7), tid: Pid(8) };
+    assert_eq!(snapshot.namespace(id("net:[2]")).unwrap().holders(), [holder]);
     assert_eq!(snapshot.namespace(id("uts:[3]")).unwrap().holders(), []);
 }
 
@@ -203,19 +155,9 @@ fn gaps_are_summed_up_by_what_and_why() {
         count: 2,
         examples: vec![example.into()],
     };
-    let gaps = vec![
-        gap(Reason::Gone, "c"),
-        gap(Reason::Denied, "a"),
-        gap(Reason::Denied, "b"),
-    ];
-    let snapshot = Snapshot::assemble(Facts {
-        gaps,
-        ..Facts::default()
-    });
-    let summed: Vec<_> = snapshot
-        .gaps()
-        .iter()
-        .map(|gap| (&gap.why, gap.count, gap.examples.len()))
-        .collect();
+    let gaps = vec![gap(Reason::Gone, "c"), gap(Reason::Denied, "a"), gap(Reason::Denied, "b")];
+    let snapshot = Snapshot::assemble(Facts { gaps, ..Facts::default() });
+    let summed: Vec<_> =
+        snapshot.gaps().iter().map(|gap| (&gap.why, gap.count, gap.examples.len())).collect();
     assert_eq!(summed, [(&Reason::Denied, 4, 2), (&Reason::Gone, 2, 1)]);
 }

@@ -28,11 +28,7 @@ pub(super) struct Identities<'s> {
 
 impl<'s> Identities<'s> {
     pub(super) fn of(before: &'s Snapshot, after: &'s Snapshot) -> Identities<'s> {
-        let mut identities = Identities {
-            before,
-            after,
-            is_same: HashMap::new(),
-        };
+        let mut identities = Identities { before, after, is_same: HashMap::new() };
         let pairs: Vec<_> = before
             .namespaces()
             .filter_map(|then| Some((then, after.namespace(then.id())?)))
@@ -80,14 +76,10 @@ impl<'s> Identities<'s> {
     /// Whether a holder that is in both snapshots is the same one.
     pub(super) fn is_same_holder(&self, holder: &Holder) -> bool {
         match holder {
-            Holder::BindMount {
-                mount_namespace: Some(mount_namespace),
-                ..
+            Holder::BindMount { mount_namespace: Some(mount_namespace), .. }
+            | Holder::ProcMount { mount_namespace: Some(mount_namespace), .. } => {
+                self.is_same.get(mount_namespace) != Some(&false)
             }
-            | Holder::ProcMount {
-                mount_namespace: Some(mount_namespace),
-                ..
-            } => self.is_same.get(mount_namespace) != Some(&false),
             _ => holder.pid().is_none_or(|pid| self.is_same_process(pid)),
         }
     }
@@ -102,10 +94,7 @@ impl<'s> Identities<'s> {
         {
             return Some(then == now);
         }
-        let parents = (
-            then.parent().map(Namespace::id),
-            now.parent().map(Namespace::id),
-        );
+        let parents = (then.parent().map(Namespace::id), now.parent().map(Namespace::id));
         let owners = (then.owner(), now.owner());
         if matches!(parents, (Relation::Known(then), Relation::Known(now)) if then != now)
             || matches!(owners, (Some(then), Some(now)) if then.id() != now.id())
@@ -118,9 +107,7 @@ impl<'s> Identities<'s> {
             let process = self.before.process(pid);
             process.is_some_and(|it| it.joined().get(then.namespace_type()) == Some(then.id()))
         };
-        members
-            .any(|pid| stayed(pid) && self.is_same_process(pid))
-            .then_some(true)
+        members.any(|pid| stayed(pid) && self.is_same_process(pid)).then_some(true)
     }
 
     /// Creators are seen from the scanner's user namespace, and comparable only from the same one.
@@ -147,13 +134,7 @@ impl<'s> Identities<'s> {
             .filter_map(|(then, _)| Some((*then, *self.is_same.get(&then.id())?)))
             .collect();
         while let Some((namespace, is_same)) = fresh.pop() {
-            let above = || {
-                namespace
-                    .parent()
-                    .known()
-                    .into_iter()
-                    .chain(namespace.owner())
-            };
+            let above = || namespace.parent().known().into_iter().chain(namespace.owner());
             let near: Vec<_> = if is_same {
                 above().collect()
             } else {

@@ -10,31 +10,19 @@ fn id(text: &str) -> NamespaceId {
 }
 
 fn namespace(text: &str, holders: &[Holder]) -> NamespaceFacts {
-    NamespaceFacts {
-        holders: holders.to_vec(),
-        ..NamespaceFacts::new(id(text))
-    }
+    NamespaceFacts { holders: holders.to_vec(), ..NamespaceFacts::new(id(text)) }
 }
 
 fn unique(text: &str, unique_id: u64) -> NamespaceFacts {
-    NamespaceFacts {
-        unique_id: Some(unique_id),
-        ..namespace(text, &[fd(1, 1)])
-    }
+    NamespaceFacts { unique_id: Some(unique_id), ..namespace(text, &[fd(1, 1)]) }
 }
 
 fn child(text: &str, parent: &str) -> NamespaceFacts {
-    NamespaceFacts {
-        parent: Relation::Known(id(parent)),
-        ..NamespaceFacts::new(id(text))
-    }
+    NamespaceFacts { parent: Relation::Known(id(parent)), ..NamespaceFacts::new(id(text)) }
 }
 
 fn owned(text: &str, owner: &str) -> NamespaceFacts {
-    NamespaceFacts {
-        owner: Some(id(owner)),
-        ..NamespaceFacts::new(id(text))
-    }
+    NamespaceFacts { owner: Some(id(owner)), ..NamespaceFacts::new(id(text)) }
 }
 
 fn process(pid: u32, start: u64, joined: &[&str]) -> ProcessFacts {
@@ -47,18 +35,11 @@ fn process(pid: u32, start: u64, joined: &[&str]) -> ProcessFacts {
 }
 
 fn fd(pid: u32, fd: u32) -> Holder {
-    Holder::Fd {
-        pid: Pid(pid),
-        tid: None,
-        fd,
-    }
+    Holder::Fd { pid: Pid(pid), tid: None, fd }
 }
 
 fn mount(mount_namespace: &str, path: &str) -> Holder {
-    Holder::BindMount {
-        mount_namespace: Some(id(mount_namespace)),
-        path: path.into(),
-    }
+    Holder::BindMount { mount_namespace: Some(id(mount_namespace)), path: path.into() }
 }
 
 fn facts(
@@ -146,12 +127,7 @@ fn a_reused_inode_is_another_namespace() {
     check(led_by(10, 1), led_by(20, 2), "-net:[5] +net:[5]");
     check(led_by(10, 1), led_by(10, 2), "-net:[5] +net:[5]");
 
-    let held = |start| {
-        facts(
-            [namespace("net:[5]", &[fd(10, 3)])],
-            [process(10, start, &[])],
-        )
-    };
+    let held = |start| facts([namespace("net:[5]", &[fd(10, 3)])], [process(10, start, &[])]);
     check(held(1), held(1), "");
     check(held(1), held(2), "-net:[5] +net:[5]");
 }
@@ -183,10 +159,8 @@ fn what_never_changes_tells_namespaces_apart() {
 #[test]
 fn everything_in_another_mount_namespace_is_something_else() {
     let with = |unique_id| {
-        let namespaces = [
-            unique("mnt:[5]", unique_id),
-            namespace("net:[6]", &[mount("mnt:[5]", "/x")]),
-        ];
+        let namespaces =
+            [unique("mnt:[5]", unique_id), namespace("net:[6]", &[mount("mnt:[5]", "/x")])];
         facts(namespaces, [])
     };
     check(with(1), with(1), "");
@@ -197,10 +171,7 @@ fn everything_in_another_mount_namespace_is_something_else() {
 fn what_is_below_the_other_is_other_and_what_is_above_the_same_is_the_same() {
     // user:[4] ── user:[5], which owns net:[6].
     let with = |unique_id| {
-        let net = NamespaceFacts {
-            owner: Some(id("user:[5]")),
-            ..unique("net:[6]", unique_id)
-        };
+        let net = NamespaceFacts { owner: Some(id("user:[5]")), ..unique("net:[6]", unique_id) };
         facts([child("user:[5]", "user:[4]"), net], [])
     };
     check(with(1), with(1), "");
@@ -225,9 +196,7 @@ fn mounts_at_one_place_come_and_go_one_by_one() {
     let moved = |before, after| {
         let diff = Diff::between(before, after, Ignore::default()).unwrap();
         let changed = diff.changed.iter();
-        changed
-            .map(|it| (it.holders_went.len(), it.holders_came.len()))
-            .collect::<Vec<_>>()
+        changed.map(|it| (it.holders_went.len(), it.holders_came.len())).collect::<Vec<_>>()
     };
     assert_eq!(moved(&twice, &thrice), [(0, 1)]);
     assert_eq!(moved(&thrice, &twice), [(1, 0)]);
@@ -246,9 +215,7 @@ fn changing_hands_is_told_and_can_be_ignored() {
     };
     let (was, is) = (Snapshot::assemble(before()), Snapshot::assemble(after()));
     let diff = Diff::between(&was, &is, Ignore::default()).unwrap();
-    let [change] = &diff.changed[..] else {
-        panic!("{:?}", diff.changed)
-    };
+    let [change] = &diff.changed[..] else { panic!("{:?}", diff.changed) };
     assert_eq!(change.holders_went, [&fd(10, 3)]);
     assert_eq!(change.holders_came, [&fd(20, 3)]);
     assert_eq!(change.leaders_went, [was.process(Pid(10)).unwrap()]);
@@ -267,14 +234,8 @@ fn changing_hands_is_told_and_can_be_ignored() {
 #[test]
 fn knowing_more_is_no_change() {
     let knows = || {
-        let net = NamespaceFacts {
-            owner: Some(id("user:[2]")),
-            ..unique("net:[5]", 1)
-        };
-        facts(
-            [net, child("user:[3]", "user:[2]"), unique("user:[2]", 2)],
-            [],
-        )
+        let net = NamespaceFacts { owner: Some(id("user:[2]")), ..unique("net:[5]", 1) };
+        facts([net, child("user:[3]", "user:[2]"), unique("user:[2]", 2)], [])
     };
     let knows_less = || {
         let user = NamespaceFacts::new(id("user:[3]"));
@@ -287,10 +248,7 @@ fn knowing_more_is_no_change() {
 #[test]
 fn a_document_may_claim_that_an_owner_changed() {
     let owned_by = |owner| {
-        let net = NamespaceFacts {
-            owner: Some(id(owner)),
-            ..unique("net:[5]", 1)
-        };
+        let net = NamespaceFacts { owner: Some(id(owner)), ..unique("net:[5]", 1) };
         facts([net, unique("user:[2]", 2), unique("user:[3]", 3)], [])
     };
     check(owned_by("user:[2]"), owned_by("user:[3]"), "~net:[5]");
@@ -309,10 +267,7 @@ fn the_scanner_is_no_change() {
 #[test]
 fn only_what_both_looked_for_is_compared() {
     let everything = || {
-        let namespaces = [
-            namespace("net:[5]", &[fd(10, 3)]),
-            namespace("uts:[6]", &[fd(10, 4)]),
-        ];
+        let namespaces = [namespace("net:[5]", &[fd(10, 3)]), namespace("uts:[6]", &[fd(10, 4)])];
         facts(namespaces, [process(10, 1, &["uts:[6]"])])
     };
     let without_fds = || {
@@ -348,10 +303,7 @@ fn seeing_less_is_said() {
             count,
             examples: Vec::new(),
         });
-        Snapshot::assemble(Facts {
-            gaps: gaps.collect(),
-            ..facts([], [])
-        })
+        Snapshot::assemble(Facts { gaps: gaps.collect(), ..facts([], []) })
     };
     let root = with(&[
         (Missing::ProcessNamespaces, Reason::Denied, 1),

@@ -17,24 +17,15 @@ fn process(pid: u32, start: u64, joined: &[&str]) -> ProcessFacts {
 }
 
 fn bind_mount(mount_namespace: Option<&str>, path: &str) -> Holder {
-    Holder::BindMount {
-        mount_namespace: mount_namespace.map(id),
-        path: path.into(),
-    }
+    Holder::BindMount { mount_namespace: mount_namespace.map(id), path: path.into() }
 }
 
 /// The reference to a namespace with these holders; the scanner is in mnt:[1], 20 in mnt:[2].
 fn reference(text: &str, holders: Vec<Holder>) -> Option<String> {
     let mut facts = Facts::default();
     facts.host.scanner_namespaces.set(id("mnt:[1]"));
-    facts.namespaces.push(NamespaceFacts {
-        holders,
-        ..NamespaceFacts::new(id(text))
-    });
-    facts.processes = vec![
-        process(10, 9, &["net:[7]"]),
-        process(20, 5, &["net:[7]", "mnt:[2]"]),
-    ];
+    facts.namespaces.push(NamespaceFacts { holders, ..NamespaceFacts::new(id(text)) });
+    facts.processes = vec![process(10, 9, &["net:[7]"]), process(20, 5, &["net:[7]", "mnt:[2]"])];
     let snapshot = Snapshot::assemble(facts);
     let path = snapshot.namespace(id(text)).unwrap().reference()?;
     Some(path.to_str().unwrap().to_owned())
@@ -48,31 +39,12 @@ fn the_best_holder_is_taken() {
         (bind_mount(Some("mnt:[3]"), "/nobody/there"), None),
         (Holder::Unseen, None),
         (Holder::Socket { pid, tid, fd: 3 }, None),
-        (
-            bind_mount(Some("mnt:[2]"), "/run/x"),
-            Some("/proc/20/root/run/x"),
-        ),
+        (bind_mount(Some("mnt:[2]"), "/run/x"), Some("/proc/20/root/run/x")),
         (bind_mount(Some("mnt:[1]"), "/run/y"), Some("/run/y")),
-        (
-            Holder::Fd { pid, tid, fd: 4 },
-            Some("/proc/10/task/11/fd/4"),
-        ),
-        (
-            Holder::Fd {
-                pid,
-                tid: None,
-                fd: 4,
-            },
-            Some("/proc/10/fd/4"),
-        ),
-        (
-            Holder::PendingChildren { pid, tid: None },
-            Some("/proc/10/ns/pid_for_children"),
-        ),
-        (
-            Holder::Thread { pid, tid: Pid(11) },
-            Some("/proc/10/task/11/ns/pid"),
-        ),
+        (Holder::Fd { pid, tid, fd: 4 }, Some("/proc/10/task/11/fd/4")),
+        (Holder::Fd { pid, tid: None, fd: 4 }, Some("/proc/10/fd/4")),
+        (Holder::PendingChildren { pid, tid: None }, Some("/proc/10/ns/pid_for_children")),
+        (Holder::Thread { pid, tid: Pid(11) }, Some("/proc/10/task/11/ns/pid")),
     ];
     let mut so_far = Vec::new();
     for (holder, expected) in holders {
@@ -90,10 +62,7 @@ fn the_best_holder_is_taken() {
 #[test]
 fn only_pid_and_time_namespaces_await_children() {
     let (pid, tid) = (Pid(10), None);
-    let holders = vec![
-        Holder::PendingChildren { pid, tid },
-        bind_mount(Some("mnt:[1]"), "/run/y"),
-    ];
+    let holders = vec![Holder::PendingChildren { pid, tid }, bind_mount(Some("mnt:[1]"), "/run/y")];
     assert_eq!(reference("net:[5]", holders).as_deref(), Some("/run/y"));
 }
 
@@ -110,34 +79,15 @@ fn paths_are_read_back() {
         assert_eq!(holder_behind(path, mount_namespace_of), expected, "{path}");
     };
     let (pid, tid) = (Pid(20), Some(Pid(21)));
-    check(
-        "/proc/20/fd/7",
-        Some(Holder::Fd {
-            pid,
-            tid: None,
-            fd: 7,
-        }),
-    );
-    check(
-        "/proc/20/task/21/fd/7",
-        Some(Holder::Fd { pid, tid, fd: 7 }),
-    );
-    check(
-        "/proc/20/task/21/ns/net",
-        Some(Holder::Thread { pid, tid: Pid(21) }),
-    );
+    check("/proc/20/fd/7", Some(Holder::Fd { pid, tid: None, fd: 7 }));
+    check("/proc/20/task/21/fd/7", Some(Holder::Fd { pid, tid, fd: 7 }));
+    check("/proc/20/task/21/ns/net", Some(Holder::Thread { pid, tid: Pid(21) }));
     for name in ["pid", "time"] {
         let pending = |tid| Some(Holder::PendingChildren { pid, tid });
         check(&format!("/proc/20/ns/{name}_for_children"), pending(None));
-        check(
-            &format!("/proc/20/task/21/ns/{name}_for_children"),
-            pending(tid),
-        );
+        check(&format!("/proc/20/task/21/ns/{name}_for_children"), pending(tid));
     }
-    check(
-        "/proc/20/root/run/x",
-        Some(bind_mount(Some("mnt:[2]"), "/run/x")),
-    );
+    check("/proc/20/root/run/x", Some(bind_mount(Some("mnt:[2]"), "/run/x")));
     check("/run/x", Some(bind_mount(None, "/run/x")));
     for path in [
         "",
@@ -160,16 +110,10 @@ fn where_two_are_mounted_only_one_can_be_reached() {
     let mut facts = Facts::default();
     facts.host.scanner_namespaces.set(id("mnt:[1]"));
     let mounted = |text: &str, paths: &[&str]| NamespaceFacts {
-        holders: paths
-            .iter()
-            .map(|path| bind_mount(Some("mnt:[1]"), path))
-            .collect(),
+        holders: paths.iter().map(|path| bind_mount(Some("mnt:[1]"), path)).collect(),
         ..NamespaceFacts::new(id(text))
     };
-    facts.namespaces = vec![
-        mounted("net:[8]", &["/a"]),
-        mounted("net:[9]", &["/a", "/b"]),
-    ];
+    facts.namespaces = vec![mounted("net:[8]", &["/a"]), mounted("net:[9]", &["/a", "/b"])];
     let snapshot = Snapshot::assemble(facts);
     let net = |text| snapshot.namespace(id(text)).unwrap();
     assert_eq!(net("net:[8]").reference(), None);

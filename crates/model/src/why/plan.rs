@@ -58,13 +58,8 @@ fn never(namespace: Namespace<'_>, gone: &[Namespace<'_>]) -> Option<Never> {
         return Some(Never::Initial);
     }
     gone.iter().find_map(|gone| {
-        let kernels = gone
-            .processes()
-            .find(|process| process.is_kernel_thread())?;
-        Some(Never::KernelThread {
-            pid: kernels.pid(),
-            namespace: gone.id(),
-        })
+        let kernels = gone.processes().find(|process| process.is_kernel_thread())?;
+        Some(Never::KernelThread { pid: kernels.pid(), namespace: gone.id() })
     })
 }
 
@@ -141,23 +136,17 @@ impl<'s, 'g> Planner<'s, 'g> {
 
     /// Whether a dead process is waited for by whoever adopts it.
     fn is_reaped(&self, zombie: Process<'_>) -> bool {
-        zombie
-            .ppid()
-            .is_some_and(|parent| self.ends.contains_key(&parent))
+        zombie.ppid().is_some_and(|parent| self.ends.contains_key(&parent))
     }
 
     /// Whether a holder of `held` lets go without any step of its own, once processes and threads
     /// have ended.
     fn is_let_go(&mut self, holder: &Holder, held: NamespaceId) -> bool {
         match holder {
-            Holder::BindMount {
-                mount_namespace: Some(mount_namespace),
-                ..
+            Holder::BindMount { mount_namespace: Some(mount_namespace), .. }
+            | Holder::ProcMount { mount_namespace: Some(mount_namespace), .. } => {
+                self.goes(*mount_namespace, &mut vec![held])
             }
-            | Holder::ProcMount {
-                mount_namespace: Some(mount_namespace),
-                ..
-            } => self.goes(*mount_namespace, &mut vec![held]),
             Holder::Fd { pid, tid, .. }
             | Holder::Socket { pid, tid, .. }
             | Holder::Tun { pid, tid, .. } => {
@@ -186,14 +175,9 @@ impl<'s, 'g> Planner<'s, 'g> {
         let is_planned = self.planned.contains(&id);
         let goes = namespace.is_initial() != Some(true)
             && (is_planned || !namespace.is_hidden())
-            && namespace
-                .processes()
-                .all(|it| self.ends.contains_key(&it.pid()))
+            && namespace.processes().all(|it| self.ends.contains_key(&it.pid()))
             && namespace.holders().iter().all(|holder| match holder {
-                Holder::BindMount {
-                    mount_namespace: Some(mount_namespace),
-                    ..
-                } => {
+                Holder::BindMount { mount_namespace: Some(mount_namespace), .. } => {
                     // What is planned to go is unmounted wherever it has to be.
                     is_planned && !self.planned.contains(mount_namespace)
                         || self.goes(*mount_namespace, below)
@@ -305,10 +289,7 @@ impl Steps {
         action: impl FnOnce() -> Action,
     ) -> Option<&mut Action> {
         let place = *self.places.entry(key).or_insert_with(|| {
-            self.steps.push(Step {
-                action: action(),
-                frees: Vec::new(),
-            });
+            self.steps.push(Step { action: action(), frees: Vec::new() });
             self.steps.len() - 1
         });
         let step = self.steps.get_mut(place)?;
@@ -331,10 +312,7 @@ impl Steps {
                     threads: Vec::new(),
                     closes: Vec::new(),
                 });
-                if let Some(Action::LetGo {
-                    threads, closes, ..
-                }) = step
-                {
+                if let Some(Action::LetGo { threads, closes, .. }) = step {
                     match *holder {
                         Holder::Fd { tid, fd, .. }
                         | Holder::Socket { tid, fd, .. }
@@ -347,14 +325,8 @@ impl Steps {
                     closes.dedup();
                 }
             }
-            Holder::BindMount {
-                mount_namespace,
-                path,
-            }
-            | Holder::ProcMount {
-                mount_namespace,
-                path,
-            } => {
+            Holder::BindMount { mount_namespace, path }
+            | Holder::ProcMount { mount_namespace, path } => {
                 // Several at one place are several mounts.
                 self.steps.push(Step {
                     action: Action::Unmount {

@@ -84,25 +84,15 @@ impl Machine {
 }
 
 fn fd(pid: u32, fd: u32) -> Holder {
-    Holder::Fd {
-        pid: Pid(pid),
-        tid: None,
-        fd,
-    }
+    Holder::Fd { pid: Pid(pid), tid: None, fd }
 }
 
 fn mount(mount_namespace: &str, path: &str) -> Holder {
-    Holder::BindMount {
-        mount_namespace: Some(id(mount_namespace)),
-        path: path.into(),
-    }
+    Holder::BindMount { mount_namespace: Some(id(mount_namespace)), path: path.into() }
 }
 
 fn end(pid: u32, along: &[u32]) -> Action {
-    Action::End {
-        pid: Pid(pid),
-        along: along.iter().copied().map(Pid).collect(),
-    }
+    Action::End { pid: Pid(pid), along: along.iter().copied().map(Pid).collect() }
 }
 
 fn let_go(pid: u32, threads: &[u32], fds: &[u32]) -> Action {
@@ -114,10 +104,7 @@ fn let_go(pid: u32, threads: &[u32], fds: &[u32]) -> Action {
 }
 
 fn unmount(mount_namespace: &str, path: &str) -> Action {
-    Action::Unmount {
-        mount_namespace: Some(id(mount_namespace)),
-        path: path.into(),
-    }
+    Action::Unmount { mount_namespace: Some(id(mount_namespace)), path: path.into() }
 }
 
 #[test]
@@ -145,15 +132,10 @@ fn initial_namespaces_never_go() {
 
 #[test]
 fn what_a_thread_of_the_kernel_is_in_never_goes() {
-    let mut machine = Machine::new()
-        .owned("mnt:[7]", "user:[6]")
-        .process(&[9], 2, &["mnt:[7]"]);
+    let mut machine = Machine::new().owned("mnt:[7]", "user:[6]").process(&[9], 2, &["mnt:[7]"]);
     machine.last().kernel_thread = true;
     let snapshot = Snapshot::assemble(machine.0);
-    let never = Never::KernelThread {
-        pid: Pid(9),
-        namespace: id("mnt:[7]"),
-    };
+    let never = Never::KernelThread { pid: Pid(9), namespace: id("mnt:[7]") };
     for held in ["mnt:[7]", "user:[6]"] {
         let why = snapshot.why(id(held)).unwrap();
         assert_eq!(why.release, Release::Never(never));
@@ -162,17 +144,13 @@ fn what_a_thread_of_the_kernel_is_in_never_goes() {
 
 #[test]
 fn what_nobody_could_see_is_said() {
-    let plan = Machine::new()
-        .held("net:[5]", [Holder::Unseen, fd(10, 3)])
-        .plan("net:[5]");
+    let plan = Machine::new().held("net:[5]", [Holder::Unseen, fd(10, 3)]).plan("net:[5]");
     assert_eq!(plan.unexplained, [id("net:[5]")]);
     assert_eq!(plan.steps.len(), 1);
 
     // Nothing at all is known to hold user:[6]; what holds user:[5] is user:[6].
-    let plan = Machine::new()
-        .child("user:[5]", "user:[1]")
-        .child("user:[6]", "user:[5]")
-        .plan("user:[5]");
+    let plan =
+        Machine::new().child("user:[5]", "user:[1]").child("user:[6]", "user:[5]").plan("user:[5]");
     assert_eq!(plan.unexplained, [id("user:[6]")]);
     assert_eq!(plan.steps, []);
 }
@@ -194,12 +172,7 @@ fn only_gaps_that_may_hide_a_holder_count() {
         count: 1,
         examples: Vec::new(),
     }));
-    facts.gaps.push(Gap {
-        what: Missing::Fds,
-        why: Reason::Gone,
-        count: 1,
-        examples: Vec::new(),
-    });
+    facts.gaps.push(Gap { what: Missing::Fds, why: Reason::Gone, count: 1, examples: Vec::new() });
     for text in ["uts:[5]", "net:[5]", "pid:[5]", "user:[5]"] {
         facts.namespaces.push(NamespaceFacts::new(id(text)));
     }
@@ -212,10 +185,7 @@ fn only_gaps_that_may_hide_a_holder_count() {
     };
     check("uts:[5]", &["dragons", "process-namespaces"]);
     check("net:[5]", &["dragons", "process-namespaces", "sockets"]);
-    check(
-        "pid:[5]",
-        &["dragons", "pending-children", "process-namespaces"],
-    );
+    check("pid:[5]", &["dragons", "pending-children", "process-namespaces"]);
     let all = "dragons owners pending-children process-namespaces sockets";
     check("user:[5]", &all.split(' ').collect::<Vec<_>>());
 }
@@ -224,16 +194,10 @@ fn only_gaps_that_may_hide_a_holder_count() {
 fn what_was_not_looked_for_is_said() {
     let scope = Scope {
         types: NamespaceTypes::of([NamespaceType::Uts, NamespaceType::User]),
-        parts: Parts::ALL
-            .without(Part::Sockets)
-            .without(Part::Fds)
-            .without(Part::Cgroup),
+        parts: Parts::ALL.without(Part::Sockets).without(Part::Fds).without(Part::Cgroup),
         ..Scope::default()
     };
-    let mut facts = Facts {
-        scope,
-        ..Facts::default()
-    };
+    let mut facts = Facts { scope, ..Facts::default() };
     for text in ["uts:[5]", "user:[5]"] {
         facts.namespaces.push(NamespaceFacts::new(id(text)));
     }
@@ -242,9 +206,6 @@ fn what_was_not_looked_for_is_said() {
     assert_eq!(why.skipped.iter().collect::<Vec<_>>(), [Part::Fds]);
     assert_eq!(why.skipped_types.iter().count(), 0);
     let why = snapshot.why(id("user:[5]")).unwrap();
-    assert_eq!(
-        why.skipped.iter().collect::<Vec<_>>(),
-        [Part::Fds, Part::Sockets]
-    );
+    assert_eq!(why.skipped.iter().collect::<Vec<_>>(), [Part::Fds, Part::Sockets]);
     assert_eq!(why.skipped_types.iter().count(), 6);
 }

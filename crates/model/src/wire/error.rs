@@ -42,10 +42,7 @@ pub enum Error {
 
 impl Error {
     pub(super) fn content(place: impl Into<String>, reason: impl Into<String>) -> Error {
-        Error::Content {
-            place: place.into(),
-            reason: reason.into(),
-        }
+        Error::Content { place: place.into(), reason: reason.into() }
     }
 
     /// The same error in this line of a document.
@@ -56,10 +53,7 @@ impl Error {
             }
             Error::Syntax(error) => {
                 let place = format!("line {number}, column {}", error.column());
-                Error::content(
-                    place,
-                    format!("malformed JSON: {}", without_position(&error)),
-                )
+                Error::content(place, format!("malformed JSON: {}", without_position(&error)))
             }
             other => other,
         }
@@ -123,7 +117,5 @@ fn place(path: &Path) -> String {
 
 fn is_word(key: &str) -> bool {
     key.starts_with(|first: char| first.is_ascii_alphabetic())
-        && key
-            .chars()
-            .all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
+        && key.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
 }

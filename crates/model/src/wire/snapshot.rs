@@ -111,10 +111,7 @@ pub(super) fn check_schema(found: &str) -> Result<(), Error> {
     if found == SCHEMA {
         return Ok(());
     }
-    Err(Error::Schema {
-        found: found.to_owned(),
-        known: SCHEMA,
-    })
+    Err(Error::Schema { found: found.to_owned(), known: SCHEMA })
 }
 
 impl Owned {

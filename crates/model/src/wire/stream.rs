@@ -30,9 +30,7 @@ fn write_with(
 ) -> io::Result<()> {
     // serde_json writes every brace and key by itself, and a document may have megabytes.
     let mut out = io::BufWriter::with_capacity(64 * 1024, out);
-    document.serialize(&mut serde_json::Serializer::with_formatter(
-        &mut out, formatter,
-    ))?;
+    document.serialize(&mut serde_json::Serializer::with_formatter(&mut out, formatter))?;
     io::Write::write_all(&mut out, b"\n")?;
     io::Write::flush(&mut out)
 }

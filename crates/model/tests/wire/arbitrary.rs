@@ -38,25 +38,14 @@ pub(crate) fn snapshot_for_lxkns() -> impl Strategy<Value = Snapshot> {
 }
 
 fn facts(process: impl Strategy<Value = ProcessFacts>) -> impl Strategy<Value = Facts> {
-    let lists = (
-        vec(namespace(), 0..20),
-        vec(process, 0..20),
-        vec(gap(), 0..4),
-    );
+    let lists = (vec(namespace(), 0..20), vec(process, 0..20), vec(gap(), 0..4));
     (host(), scope(), lists, counts()).prop_map(|(mut host, scope, lists, counts)| {
         let (namespaces, processes, gaps) = lists;
         if namespaces.is_empty() && processes.iter().all(|it| it.namespaces.is_empty()) {
             // It stands with each namespace.
             host.nsfs_device = None;
         }
-        Facts {
-            host,
-            scope,
-            namespaces,
-            processes,
-            counts,
-            gaps,
-        }
+        Facts { host, scope, namespaces, processes, counts, gaps }
     })
 }
 
@@ -146,14 +135,8 @@ fn holder() -> impl Strategy<Value = Holder> {
         descriptor().prop_map(|(pid, tid, fd)| Holder::Fd { pid, tid, fd }),
         descriptor().prop_map(|(pid, tid, fd)| Holder::Socket { pid, tid, fd }),
         descriptor().prop_map(|(pid, tid, fd)| Holder::Tun { pid, tid, fd }),
-        mount().prop_map(|(mount_namespace, path)| Holder::BindMount {
-            mount_namespace,
-            path
-        }),
-        mount().prop_map(|(mount_namespace, path)| Holder::ProcMount {
-            mount_namespace,
-            path
-        }),
+        mount().prop_map(|(mount_namespace, path)| Holder::BindMount { mount_namespace, path }),
+        mount().prop_map(|(mount_namespace, path)| Holder::ProcMount { mount_namespace, path }),
         Just(Holder::Unseen),
     ]
 }
@@ -193,12 +176,7 @@ fn process() -> impl Strategy<Value = ProcessFacts> {
 }
 
 fn gap() -> impl Strategy<Value = Gap> {
-    let what = select(vec![
-        "fds",
-        "threads",
-        "process-namespaces",
-        "something new",
-    ]);
+    let what = select(vec!["fds", "threads", "process-namespaces", "something new"]);
     let why = select(vec!["permission denied", "gone", "full moon"]);
     (what, why, any::<u64>(), vec(text(), 0..6)).prop_map(|(what, why, count, examples)| Gap {
         what: Missing::from(what),
@@ -211,12 +189,7 @@ fn gap() -> impl Strategy<Value = Gap> {
 fn counts() -> impl Strategy<Value = Counts> {
     any::<(u32, u32, u32)>().prop_map(|(read, unreadable, vanished)| {
         let [read, unreadable, vanished] = [read, unreadable, vanished].map(u64::from);
-        Counts {
-            listed: read + unreadable + vanished,
-            read,
-            unreadable,
-            vanished,
-        }
+        Counts { listed: read + unreadable + vanished, read, unreadable, vanished }
     })
 }
 
@@ -234,21 +207,10 @@ fn scope() -> impl Strategy<Value = Scope> {
 fn host() -> impl Strategy<Value = Host> {
     // Up to the end of the year 9999.
     let time = (0u64..253_402_300_800, 0u32..1_000_000_000);
-    let texts = (
-        of(text()),
-        of(any::<String>()),
-        of(text()),
-        of(any::<String>()),
-    );
+    let texts = (of(text()), of(any::<String>()), of(text()), of(any::<String>()));
     let scanner = (of(pid()), of(any::<u64>()), joined(), of(0u8..64));
-    (
-        texts,
-        of(time),
-        scanner,
-        of(any::<u64>()),
-        of(any::<String>()),
-    )
-        .prop_map(|(texts, time, scanner, nsfs_device, tier)| Host {
+    (texts, of(time), scanner, of(any::<u64>()), of(any::<String>())).prop_map(
+        |(texts, time, scanner, nsfs_device, tier)| Host {
             name: texts.0,
             boot_id: texts.1,
             kernel: texts.2,
@@ -260,5 +222,6 @@ fn host() -> impl Strategy<Value = Host> {
             scanner_namespaces: scanner.2,
             last_capability: scanner.3.and_then(Capability::new),
             nsfs_device,
-        })
+        },
+    )
 }

@@ -33,10 +33,7 @@ fn refused_native(namespaces: Value, processes: Value, message: &str) {
 }
 
 fn refused_lxkns(namespaces: &str, processes: &str, message: &str) {
-    refused(
-        format!(r#"{{"namespaces": {namespaces}, "processes": {processes}}}"#),
-        message,
-    );
+    refused(format!(r#"{{"namespaces": {namespaces}, "processes": {processes}}}"#), message);
 }
 
 #[test]
@@ -44,37 +41,19 @@ fn what_is_no_snapshot_at_all() {
     refused("", "the document is empty");
     refused(" \n", "the document is empty");
     refused("[]", "document: invalid length 0, expected an object");
-    refused(
-        "7",
-        "document: invalid type: integer `7`, expected an object",
-    );
-    refused(
-        "{",
-        "malformed JSON: EOF while parsing an object at line 1 column 1",
-    );
+    refused("7", "document: invalid type: integer `7`, expected an object");
+    refused("{", "malformed JSON: EOF while parsing an object at line 1 column 1");
     let neither = "neither a snapshot of lxkns nor an lxkns discovery result";
     refused("{}", neither);
     refused(r#"{"kind": "namespace", "id": "net:[1]"}"#, neither);
-    assert!(matches!(
-        wire::lxkns::read(b"[]"),
-        Err(wire::Error::Content { .. })
-    ));
+    assert!(matches!(wire::lxkns::read(b"[]"), Err(wire::Error::Content { .. })));
     let lxkns = br#"{"namespaces": {}}"#;
-    assert!(matches!(
-        wire::snapshot::read(lxkns),
-        Err(wire::Error::Unrecognized)
-    ));
+    assert!(matches!(wire::snapshot::read(lxkns), Err(wire::Error::Unrecognized)));
     let newer = "cannot read schema \"lxkns.snapshot/2\", only \"lxkns.snapshot/1\"; \
                  a newer lxkns may have written it";
     refused(r#"{"schema": "lxkns.snapshot/2", "namespaces": 7}"#, newer);
-    refused(
-        r#"{"kind": "snapshot", "schema": "lxkns.snapshot/2"}"#,
-        newer,
-    );
-    refused(
-        r#"{"schema": 1}"#,
-        "schema: invalid type: integer `1`, expected a string",
-    );
+    refused(r#"{"kind": "snapshot", "schema": "lxkns.snapshot/2"}"#, newer);
+    refused(r#"{"schema": 1}"#, "schema: invalid type: integer `1`, expected a string");
 }
 
 #[test]
@@ -94,14 +73,8 @@ fn depth_is_limited() {
 fn places_in_lxkns_documents() {
     let net = |rest: &str| format!(r#"{{"4026532281": {{"nsid": 4026532281, {rest}}}}}"#);
     let check = |rest: &str, message: &str| refused_lxkns(&net(rest), "{}", message);
-    check(
-        r#""type": "zip""#,
-        "namespaces.\"4026532281\".type: unknown namespace type \"zip\"",
-    );
-    check(
-        r#""owner": 1"#,
-        "namespaces.\"4026532281\": missing field `type`",
-    );
+    check(r#""type": "zip""#, "namespaces.\"4026532281\".type: unknown namespace type \"zip\"");
+    check(r#""owner": 1"#, "namespaces.\"4026532281\": missing field `type`");
     check(
         r#""type": "net", "leaders": [1, "x"]"#,
         "namespaces.\"4026532281\".leaders[1]: invalid type: string \"x\", expected u32",
@@ -126,11 +99,7 @@ fn places_in_lxkns_documents() {
         "namespaces.\"7\".nsid: 8 is not what it is listed as",
     );
     let net = r#""7": {"nsid": 7, "type": "net"}"#;
-    refused_lxkns(
-        &format!("{{{net}, {net}}}"),
-        "{}",
-        "namespaces.\"7\": listed twice",
-    );
+    refused_lxkns(&format!("{{{net}, {net}}}"), "{}", "namespaces.\"7\": listed twice");
     let check = |process: &str, message: &str| refused_lxkns("{}", process, message);
     check(
         r#"{"1": {"pid": 1, "ppid": -1}}"#,
@@ -148,10 +117,7 @@ fn places_in_lxkns_documents() {
         r#"{"1": {"pid": 1, "namespaces": {"net": 5, "pid": 5}}}"#,
         "processes.\"1\".namespaces.pid: 5 is a net namespace, not a pid one",
     );
-    check(
-        r#"{"1": {"pid": 1}, "1": {"pid": 1}}"#,
-        "processes.\"1\": listed twice",
-    );
+    check(r#"{"1": {"pid": 1}, "1": {"pid": 1}}"#, "processes.\"1\": listed twice");
     check(
         r#"{"1": {"pid": 1, "tasks": [{"tid": 2}, {"tid": 2}]}}"#,
         "processes.\"1\".tasks[1].tid: listed twice",
@@ -206,11 +172,7 @@ fn places_in_native_documents() {
     );
     let net = json!({"id": "net:[1]", "type": "net", "dev": 4});
     let twice = json!([net, net]);
-    refused_native(
-        twice,
-        json!([]),
-        "namespaces[1].id: net:[1] is listed twice",
-    );
+    refused_native(twice, json!([]), "namespaces[1].id: net:[1] is listed twice");
     let elsewhere = json!([net, {"id": "net:[2]", "type": "net", "dev": 5}]);
     let message = "namespaces[1].dev: all namespaces have the same device";
     refused_native(elsewhere, json!([]), message);
@@ -228,23 +190,13 @@ fn places_in_native_documents() {
         "processes[0].effective-capabilities[0]: unknown capability \"cap_zip\"",
     );
     let twice = json!([{"pid": 1}, {"pid": 1}]);
-    refused_native(
-        json!([]),
-        twice,
-        "processes[1].pid: process 1 is listed twice",
-    );
+    refused_native(json!([]), twice, "processes[1].pid: process 1 is listed twice");
 
     let mut document = native(json!([]), json!([]));
     document["counts"]["listed"] = json!(1);
-    refused(
-        document.to_string(),
-        "counts: \"listed\" is not the sum of the others",
-    );
+    refused(document.to_string(), "counts: \"listed\" is not the sum of the others");
     document["counts"] = json!({"listed": 0, "read": u64::MAX, "unreadable": 1, "vanished": 0});
-    refused(
-        document.to_string(),
-        "counts: \"listed\" is not the sum of the others",
-    );
+    refused(document.to_string(), "counts: \"listed\" is not the sum of the others");
     document["host"]["taken-at"] = json!("yesterday");
     let error = wire::read(document.to_string().as_bytes()).unwrap_err();
     assert!(error.to_string().starts_with("host.taken-at: "), "{error}");
@@ -264,16 +216,10 @@ fn places_in_lines() {
         r#"{"kind": "namespace", "id": "net:[1]", "type": "ipc"}"#,
         "line 3: type: net:[1] is of another type",
     );
-    check(
-        "{\"kind\": \"gap\"",
-        "line 3, column 14: malformed JSON: EOF while parsing an object",
-    );
+    check("{\"kind\": \"gap\"", "line 3, column 14: malformed JSON: EOF while parsing an object");
     check(&head, "line 3: kind: a second head");
     let unknown = format!("{head}\n{{\"kind\": \"weather\"}}");
-    assert_eq!(
-        wire::read(unknown.as_bytes()).unwrap().namespaces().len(),
-        0
-    );
+    assert_eq!(wire::read(unknown.as_bytes()).unwrap().namespaces().len(), 0);
 }
 
 #[test]

@@ -64,10 +64,7 @@ fn lxkns_0_15_5_is_read() {
     assert_eq!(root.children().collect::<Vec<_>>(), [hidden]);
 
     let bound = snapshot.namespace(id("net:[4026532300]")).unwrap();
-    let bind_mount = Holder::BindMount {
-        mount_namespace: None,
-        path: "/run/netns/blue".into(),
-    };
+    let bind_mount = Holder::BindMount { mount_namespace: None, path: "/run/netns/blue".into() };
     assert_eq!(bound.holders(), [bind_mount]);
     for (namespace, path) in [
         ("net:[4026532281]", "/proc/812/ns/net"),
@@ -126,10 +123,7 @@ fn lxkns_0_46_is_read() {
     );
 
     let stray = snapshot.namespace(id("net:[4026532420]")).unwrap();
-    let thread = Holder::Thread {
-        pid: Pid(1),
-        tid: Pid(17),
-    };
+    let thread = Holder::Thread { pid: Pid(1), tid: Pid(17) };
     assert_eq!(stray.holders(), [thread]);
     let init = snapshot.process(Pid(1)).unwrap();
     assert_eq!(init.threads().len(), 1, "tasks like their process are none");
@@ -150,13 +144,7 @@ fn a_strict_decoder_reads_what_is_written() {
         assert_eq!(namespace["nsid"].as_u64().unwrap().to_string(), *inode);
         let is_user = namespace["type"] == "user";
         assert!(!(is_user && namespace.get("owner").is_some()));
-        assert!(
-            namespace
-                .as_object()
-                .unwrap()
-                .values()
-                .all(|it| !it.is_null())
-        );
+        assert!(namespace.as_object().unwrap().values().all(|it| !it.is_null()));
     }
     for (pid, process) in document["processes"].as_object().unwrap() {
         assert_eq!(process["pid"].as_u64().unwrap().to_string(), *pid);
@@ -165,8 +153,5 @@ fn a_strict_decoder_reads_what_is_written() {
         assert!(process["cmdline"].is_array() && process["namespaces"].is_object());
     }
     assert_eq!(document["processes"]["3"]["cmdline"], serde_json::json!([]));
-    assert_eq!(
-        document["processes"]["2"]["cmdline"],
-        serde_json::json!([""])
-    );
+    assert_eq!(document["processes"]["2"]["cmdline"], serde_json::json!([""]));
 }

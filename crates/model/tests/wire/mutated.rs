@@ -42,13 +42,8 @@ fn strange() -> impl Strategy<Value = Value> {
         any::<u64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         any::<String>().prop_map(Value::from),
-        select(vec![
-            "net:[1]",
-            "user:[4026532270]",
-            "mnt:[18446744073709551615]",
-            "thread"
-        ])
-        .prop_map(Value::from),
+        select(vec!["net:[1]", "user:[4026532270]", "mnt:[18446744073709551615]", "thread"])
+            .prop_map(Value::from),
         Just(Value::Array(vec![])),
         Just(Value::Object(serde_json::Map::default())),
     ]

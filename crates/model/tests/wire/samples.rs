@@ -23,12 +23,7 @@ pub(crate) fn snapshot() -> Snapshot {
         scope: Scope::default(),
         namespaces: namespaces(),
         processes: processes(),
-        counts: Counts {
-            listed: 5,
-            read: 2,
-            unreadable: 2,
-            vanished: 1,
-        },
+        counts: Counts { listed: 5, read: 2, unreadable: 2, vanished: 1 },
         gaps: vec![Gap {
             what: Missing::ProcessNamespaces,
             why: Reason::Denied,
@@ -48,9 +43,7 @@ fn host() -> Host {
         tier: Some("listns".into()),
         scanner_pid: Some(Pid(4000)),
         scanner_capabilities: Some(
-            [Capability::SYS_PTRACE, Capability::SYS_ADMIN]
-                .into_iter()
-                .collect(),
+            [Capability::SYS_PTRACE, Capability::SYS_ADMIN].into_iter().collect(),
         ),
         scanner_namespaces: joined(&["mnt:[4026531832]", "pid:[4026531836]"]),
         last_capability: Capability::new(40),
@@ -59,11 +52,7 @@ fn host() -> Host {
 }
 
 fn namespaces() -> Vec<NamespaceFacts> {
-    let range = |inside, outside, count| IdMapping {
-        inside,
-        outside,
-        count,
-    };
+    let range = |inside, outside, count| IdMapping { inside, outside, count };
     let (pid, fd) = (Pid(812), 9);
     let mount_namespace = Some(id("mnt:[4026531832]"));
     vec![
@@ -73,16 +62,9 @@ fn namespaces() -> Vec<NamespaceFacts> {
             owner: Some(id("user:[4026532270]")),
             holders: vec![
                 Holder::Fd { pid, tid: None, fd },
-                Holder::Socket {
-                    pid,
-                    tid: Some(Pid(813)),
-                    fd,
-                },
+                Holder::Socket { pid, tid: Some(Pid(813)), fd },
                 Holder::Tun { pid, tid: None, fd },
-                Holder::BindMount {
-                    mount_namespace,
-                    path: Text::from(b"/run/\xe9t\xe9".to_vec()),
-                },
+                Holder::BindMount { mount_namespace, path: Text::from(b"/run/\xe9t\xe9".to_vec()) },
                 Holder::Unseen,
             ],
             ..NamespaceFacts::new(id("net:[4026532281]"))
@@ -107,10 +89,7 @@ fn namespaces() -> Vec<NamespaceFacts> {
             parent: Relation::Unknown,
             holders: vec![
                 Holder::PendingChildren { pid, tid: None },
-                Holder::ProcMount {
-                    mount_namespace: None,
-                    path: "/srv/proc".into(),
-                },
+                Holder::ProcMount { mount_namespace: None, path: "/srv/proc".into() },
             ],
             ..NamespaceFacts::new(id("pid:[4026532290]"))
         },
@@ -122,10 +101,7 @@ fn processes() -> Vec<ProcessFacts> {
         ProcessFacts {
             ppid: Some(Pid(0)),
             comm: Some("init".into()),
-            cmdline: Some(Cmdline {
-                arguments: vec!["/sbin/init".into(), "".into()],
-                cut: true,
-            }),
+            cmdline: Some(Cmdline { arguments: vec!["/sbin/init".into(), "".into()], cut: true }),
             start_time: Some(3),
             state: Some('S'),
             euid: Some(Uid(0)),

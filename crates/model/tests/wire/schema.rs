@@ -102,10 +102,7 @@ fn matches(pattern: &str, text: &str) -> bool {
         "^([0-9a-f]{2})*$" => text.len().is_multiple_of(2) && all(text, u8::is_ascii_hexdigit),
         "^cap_[a-z0-9_]+$" => {
             text.starts_with("cap_")
-                && all(
-                    text,
-                    |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'),
-                )
+                && all(text, |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
         }
         id => {
             let types = id.strip_prefix("^(").unwrap();

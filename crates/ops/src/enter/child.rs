@@ -61,9 +61,8 @@ pub fn command(namespaces: &[&Namespace], command: Command) -> Result<Child, Err
     // Until then the order does not matter, so the thread that forks can enter PID namespaces, and
     // the child is in them without any process in between.
     let (before, after) = namespaces.split_at(user);
-    let (by_thread, mut by_child): (Vec<&Namespace>, Vec<&Namespace>) = before
-        .iter()
-        .partition(|namespace| is(namespace, NamespaceType::Pid));
+    let (by_thread, mut by_child): (Vec<&Namespace>, Vec<&Namespace>) =
+        before.iter().partition(|namespace| is(namespace, NamespaceType::Pid));
     by_child.extend(after);
     if by_thread.is_empty() {
         return start(&by_child, command);
@@ -77,10 +76,7 @@ pub fn command(namespaces: &[&Namespace], command: Command) -> Result<Child, Err
 }
 
 fn start(namespaces: &[&Namespace], mut command: Command) -> Result<Child, Error> {
-    let failed = |source| Error::Call {
-        what: "prepare a child process",
-        source,
-    };
+    let failed = |source| Error::Call { what: "prepare a child process", source };
     let above = |fd| sys::above_standard_files(fd).map_err(failed);
     // Nobody waits at its end: what the child wrote is there when spawning has failed.
     let (reported, report) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(failed)?;
@@ -102,14 +98,8 @@ fn start(namespaces: &[&Namespace], mut command: Command) -> Result<Child, Error
             _ => None,
         };
         match culprit {
-            Some(namespace) => Error::Enter {
-                id: namespace.id(),
-                source,
-            },
-            None => Error::Program {
-                program: command.get_program().to_owned(),
-                source,
-            },
+            Some(namespace) => Error::Enter { id: namespace.id(), source },
+            None => Error::Program { program: command.get_program().to_owned(), source },
         }
     })
 }

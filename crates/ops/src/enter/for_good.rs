@@ -93,10 +93,7 @@ fn enter_for_good(credentials: Credentials, namespaces: &[&Namespace]) -> Result
     }
     let is_pid = |it: &&&Namespace| it.id().namespace_type() == NamespaceType::Pid;
     if let Some(pid_namespace) = namespaces.iter().rfind(is_pid) {
-        sys::go_on_in_child().map_err(|source| Error::Enter {
-            id: pid_namespace.id(),
-            source,
-        })?;
+        sys::go_on_in_child().map_err(|source| Error::Enter { id: pid_namespace.id(), source })?;
     }
     Ok(())
 }

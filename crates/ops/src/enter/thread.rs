@@ -71,10 +71,8 @@ pub fn spawn<T: Send + 'static>(
     f: impl FnOnce() -> T + Send + 'static,
 ) -> Result<Visit<T>, Error> {
     for_threads(namespaces)?;
-    let own: Vec<Namespace> = namespaces
-        .iter()
-        .map(|namespace| namespace.try_clone())
-        .collect::<Result<_, _>>()?;
+    let own: Vec<Namespace> =
+        namespaces.iter().map(|namespace| namespace.try_clone()).collect::<Result<_, _>>()?;
     let (sender, entered) = mpsc::sync_channel(1);
     let inside = move || {
         let all: Vec<&Namespace> = own.iter().collect();
@@ -87,10 +85,7 @@ pub fn spawn<T: Send + 'static>(
     };
     let thread = Builder::new().name(NAME.into()).spawn(inside);
     let thread = thread.map_err(no_thread)?;
-    entered.recv().unwrap_or(Err(Error::Call {
-        what: "start a thread",
-        source: Errno::AGAIN,
-    }))?;
+    entered.recv().unwrap_or(Err(Error::Call { what: "start a thread", source: Errno::AGAIN }))?;
     Ok(Visit(thread))
 }
 
@@ -146,8 +141,7 @@ fn for_threads(namespaces: &[&Namespace]) -> Result<(), Error> {
         )
     };
     let mut ids = namespaces.iter().map(|namespace| namespace.id());
-    ids.find(|id| is_not(*id))
-        .map_or(Ok(()), |id| Err(Error::NotByThread { id }))
+    ids.find(|id| is_not(*id)).map_or(Ok(()), |id| Err(Error::NotByThread { id }))
 }
 
 /// Runs a closure on a thread that ends with it; its panic goes on in the caller.

@@ -17,10 +17,7 @@ pub struct Info {
 }
 
 fn info_from(info: nsfs::MountNamespaceInfo) -> Info {
-    Info {
-        unique_id: info.id,
-        mounts: info.mounts,
-    }
+    Info { unique_id: info.id, mounts: info.mounts }
 }
 
 /// Asks a mount namespace for its id and the number of its mounts.
@@ -43,13 +40,11 @@ fn info_from(info: nsfs::MountNamespaceInfo) -> Info {
 /// ```
 #[doc(alias = "NS_MNT_GET_INFO")]
 pub fn info(mount_namespace: &Namespace) -> Result<Info, Error> {
-    nsfs::mount_namespace_info(mount_namespace)
-        .map(info_from)
-        .map_err(|source| Error::Ask {
-            what: "number of mounts",
-            id: mount_namespace.id(),
-            source,
-        })
+    nsfs::mount_namespace_info(mount_namespace).map(info_from).map_err(|source| Error::Ask {
+        what: "number of mounts",
+        id: mount_namespace.id(),
+        source,
+    })
 }
 
 /// The mount namespace with the next higher id among those that the caller may see, in whatever way
@@ -109,11 +104,8 @@ fn neighbour(
 ) -> Result<Option<(Namespace, Info)>, Error> {
     match nsfs::neighbour(mount_namespace, which) {
         Ok((fd, info)) => {
-            let namespace =
-                Namespace::of_type(fd, NamespaceType::Mnt).map_err(|source| Error::Call {
-                    what: "open the neighbour",
-                    source,
-                })?;
+            let namespace = Namespace::of_type(fd, NamespaceType::Mnt)
+                .map_err(|source| Error::Call { what: "open the neighbour", source })?;
             Ok(Some((namespace, info_from(info))))
         }
         Err(Errno::NOENT) => Ok(None),
@@ -152,9 +144,7 @@ pub fn walk() -> Result<Walk, Error> {
     while let Some((before, info)) = previous(&first.1)? {
         first = (info, before);
     }
-    Ok(Walk {
-        upcoming: Some(Ok((first.1, first.0))),
-    })
+    Ok(Walk { upcoming: Some(Ok((first.1, first.0))) })
 }
 
 /// See [`walk`].

@@ -93,12 +93,7 @@ unsafe impl Attributes for IterCreate {
 fn bpf<A: Attributes>(attributes: &mut A) -> Result<OwnedFd> {
     // SAFETY: the trait vouches for layout and addresses; the size is that of the struct.
     let fd = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            A::COMMAND,
-            std::ptr::from_mut(attributes),
-            size_of::<A>(),
-        )
+        libc::syscall(libc::SYS_bpf, A::COMMAND, std::ptr::from_mut(attributes), size_of::<A>())
     };
     let fd = RawFd::try_from(fd).map_err(|_| Errno::OVERFLOW)?;
     if fd < 0 {
@@ -152,10 +147,7 @@ pub(crate) fn link_iterator(program: BorrowedFd<'_>) -> Result<OwnedFd> {
 
 /// Opens an attached iterator for one pass.
 pub(crate) fn open_iterator(link: BorrowedFd<'_>) -> Result<OwnedFd> {
-    bpf(&mut IterCreate {
-        link_fd: link.as_raw_fd(),
-        flags: 0,
-    })
+    bpf(&mut IterCreate { link_fd: link.as_raw_fd(), flags: 0 })
 }
 
 /// A read-only mapping of a file that never changes.

@@ -1,9 +1,6 @@
 //! What entering namespaces needs besides setns(2): a root directory of one's own, and steps
 //! between fork and exec.
-#![expect(
-    unsafe_code,
-    reason = "unshare(2), fork(2), and steps between fork and exec"
-)]
+#![expect(unsafe_code, reason = "unshare(2), fork(2), and steps between fork and exec")]
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
@@ -172,12 +169,7 @@ fn close_at_exec(highest: RawFd) {
     let first: libc::c_uint = 3;
     // SAFETY: sets flags of file descriptors only.
     let result = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            first,
-            libc::c_uint::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
+        libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC)
     };
     if result != 0 {
         // Before Linux 5.11.
@@ -262,10 +254,7 @@ fn pass_signals_on(child: libc::pid_t) -> libc::c_int {
 
 /// Ends this process by a signal, but without a core dump of its own.
 fn end_by(signal: libc::c_int) {
-    let none = rustix::process::Rlimit {
-        current: Some(0),
-        maximum: Some(0),
-    };
+    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
     let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
     // SAFETY: from here on, this process does nothing but end.
     unsafe { libc::signal(signal, libc::SIG_DFL) };

@@ -32,10 +32,7 @@ pub(crate) fn open(id: u64, namespace_type: u32, inode: u32) -> Result<OwnedFd> 
     let mut handle = Handle {
         bytes: 16,
         handle_type: NSFS_HANDLE,
-        id: [
-            u32::from_ne_bytes([a, b, c, d]),
-            u32::from_ne_bytes([e, f, g, h]),
-        ],
+        id: [u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h])],
         namespace_type,
         inode,
     };

@@ -4,10 +4,7 @@
 //! behind. It has nothing but copies of the few files that it needs, makes raw system calls only (no
 //! allocation, no name service, no unwinding), and has no exit signal, so that it does not disturb the
 //! host program's handling of SIGCHLD.
-#![expect(
-    unsafe_code,
-    reason = "clone(2), and what its children do before they exit"
-)]
+#![expect(unsafe_code, reason = "clone(2), and what its children do before they exit")]
 
 use std::ffi::CStr;
 use std::io::{IoSlice, IoSliceMut};
@@ -46,26 +43,15 @@ impl Helper {
             // The child would be its first process, and end it.
             return Err(Errno::BUSY);
         }
-        let (answers, theirs) = socketpair(
-            AddressFamily::UNIX,
-            SocketType::SEQPACKET,
-            SocketFlags::CLOEXEC,
-            None,
-        )?;
+        let (answers, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         let signals = BlockedSignals::all()?;
         let mut pidfd: RawFd = -1;
         let flags = libc::CLONE_PIDFD as libc::c_long;
         // SAFETY: as fork(2), but without exit signal and with a pidfd, which it stores in `pidfd`.
         // The child goes on with a copy of this very stack.
         let pid = unsafe {
-            libc::syscall(
-                libc::SYS_clone,
-                flags,
-                0usize,
-                &raw mut pidfd,
-                0usize,
-                0usize,
-            )
+            libc::syscall(libc::SYS_clone, flags, 0usize, &raw mut pidfd, 0usize, 0usize)
         };
         if pid == 0 {
             // A copy of a process that may have had other threads: raw system calls only from here on.
@@ -79,11 +65,7 @@ impl Helper {
         checked(pid)?;
         // SAFETY: clone has succeeded, so this is a new file descriptor that nobody else knows.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
-        Ok(Helper {
-            answers,
-            pidfd,
-            pid: pid as libc::pid_t,
-        })
+        Ok(Helper { answers, pidfd, pid: pid as libc::pid_t })
     }
 
     /// Tells the child something.
@@ -103,10 +85,8 @@ impl Helper {
     ) -> Result<Option<Message<'b>>> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            let timeout = Timespec {
-                tv_sec: left.as_secs() as i64,
-                tv_nsec: left.subsec_nanos().into(),
-            };
+            let timeout =
+                Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
             let mut fds = [PollFd::new(&self.answers, PollFlags::IN)];
             match poll(&mut fds, Some(&timeout)) {
                 Ok(0) => return Err(Errno::TIMEDOUT),
@@ -122,10 +102,7 @@ impl Helper {
     /// [`reap_abandoned`].
     pub(super) fn end(self) {
         /// So long an end may take that is on its way.
-        const PARTING: Timespec = Timespec {
-            tv_sec: 0,
-            tv_nsec: 100_000_000,
-        };
+        const PARTING: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
         // Harmless if it has exited.
         let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
         let mut ended = [PollFd::new(&self.pidfd, PollFlags::IN)];
@@ -184,12 +161,7 @@ pub(super) fn receive<'b>(
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
     let read = retry_on_intr(|| {
         let mut message = [IoSliceMut::new(buffer)];
-        recvmsg(
-            socket,
-            &mut message,
-            &mut ancillary,
-            RecvFlags::CMSG_CLOEXEC,
-        )
+        recvmsg(socket, &mut message, &mut ancillary, RecvFlags::CMSG_CLOEXEC)
     })?;
     let fd = ancillary.drain().find_map(|message| match message {
         RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),

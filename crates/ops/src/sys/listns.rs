@@ -40,13 +40,7 @@ impl Request {
 pub(crate) fn listns(request: &Request, ids: &mut [u64]) -> Result<usize> {
     // SAFETY: the request has the size that it says; the kernel writes at most `ids.len()` ids.
     let count = unsafe {
-        libc::syscall(
-            LISTNS,
-            std::ptr::from_ref(request),
-            ids.as_mut_ptr(),
-            ids.len(),
-            0u32,
-        )
+        libc::syscall(LISTNS, std::ptr::from_ref(request), ids.as_mut_ptr(), ids.len(), 0u32)
     };
     usize::try_from(checked(count)?).map_err(|_| Errno::INVAL)
 }

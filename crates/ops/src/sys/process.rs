@@ -92,9 +92,5 @@ fn set_fs(call: i64, id: u32) -> Result<()> {
     unsafe { libc::syscall(call, id) };
     // SAFETY: as before.
     let now = unsafe { libc::syscall(call, u32::MAX) };
-    if now == i64::from(id) {
-        Ok(())
-    } else {
-        Err(Errno::PERM)
-    }
+    if now == i64::from(id) { Ok(()) } else { Err(Errno::PERM) }
 }

@@ -83,9 +83,7 @@ const DONE: &[u8] = &[0];
 impl Asker {
     pub(crate) fn start() -> Result<Asker> {
         let helper = Helper::start(None, answer_all)?;
-        Ok(Asker {
-            helper: Some(helper),
-        })
+        Ok(Asker { helper: Some(helper) })
     }
 
     /// Asks sockets and tun/tap device files of the process behind a pidfd, in the order of `fds`: EBADF
@@ -148,11 +146,7 @@ impl Asker {
             helper.end();
         }
         // It may have got stuck when all had been said.
-        if told.len() == all {
-            Ok(())
-        } else {
-            outcome.and(Err(Errno::CHILD))
-        }
+        if told.len() == all { Ok(()) } else { outcome.and(Err(Errno::CHILD)) }
     }
 
     /// Whether it can be asked again.
@@ -209,10 +203,7 @@ fn record(told: &Result<Told>) -> [u8; RECORD] {
         Ok(told) => {
             let halves = |number: u64| {
                 let [a, b, c, d, e, f, g, h] = number.to_ne_bytes();
-                (
-                    u32::from_ne_bytes([a, b, c, d]),
-                    u32::from_ne_bytes([e, f, g, h]),
-                )
+                (u32::from_ne_bytes([a, b, c, d]), u32::from_ne_bytes([e, f, g, h]))
             };
             let (inode, cookie) = (halves(told.inode), halves(told.cookie.unwrap_or_default()));
             let has = |flag, it: bool| if it { flag } else { 0 };
@@ -247,13 +238,7 @@ fn answer_all(socket: BorrowedFd<'_>) {
             let space = answer.get_mut(length..).unwrap_or_default();
             length += write(space, [record(&told)].into_iter());
             let namespace = told.as_ref().ok().and_then(|told| told.namespace.as_ref());
-            if let (
-                Ok(Told {
-                    cookie: Some(cookie),
-                    ..
-                }),
-                Some(_),
-            ) = (&told, namespace)
+            if let (Ok(Told { cookie: Some(cookie), .. }), Some(_)) = (&told, namespace)
                 && let Some(place) = met.get_mut(count % MET)
             {
                 *place = *cookie;
@@ -288,12 +273,7 @@ fn tell_of(file: &OwnedFd, is_met: impl Fn(u64) -> bool) -> Result<Told> {
         Some(cookie) if is_met(cookie) => None,
         _ => Some(network_namespace(file)?),
     };
-    Ok(Told {
-        inode: stat.stx_ino,
-        is_socket,
-        cookie,
-        namespace,
-    })
+    Ok(Told { inode: stat.stx_ino, is_socket, cookie, namespace })
 }
 
 /// `SIOCGSKNS`: opens the network namespace of a socket or tun/tap device file.
@@ -330,12 +310,7 @@ mod tests {
     use super::*;
 
     fn told(cookie: Option<u64>, namespace: Option<OwnedFd>) -> Result<Told> {
-        Ok(Told {
-            inode: 0x0102_0304_0506_0708,
-            is_socket: cookie.is_some(),
-            cookie,
-            namespace,
-        })
+        Ok(Told { inode: 0x0102_0304_0506_0708, is_socket: cookie.is_some(), cookie, namespace })
     }
 
     #[test]

@@ -4,10 +4,7 @@
 //! its own, though it shares memory and file table with the caller. It makes raw system calls only: no
 //! allocation, no name service, no unwinding. With exit signal 0 it does not disturb the host
 //! program's handling of SIGCHLD. The second is a [`Helper`].
-#![expect(
-    unsafe_code,
-    reason = "clone(2), and what its child does before it exits"
-)]
+#![expect(unsafe_code, reason = "clone(2), and what its child does before it exits")]
 
 use std::ffi::{CStr, c_int, c_void};
 use std::mem::MaybeUninit;
@@ -44,12 +41,7 @@ pub(crate) fn look_into(
     const FLAGS: c_int = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_VFORK;
     // u128: aligned as the ABI wants a stack to be.
     let mut stack = vec![MaybeUninit::<u128>::uninit(); STACK / size_of::<u128>()];
-    let mut look = Look {
-        user_namespace,
-        mount_namespace,
-        proc,
-        answer: Err(Errno::CHILD),
-    };
+    let mut look = Look { user_namespace, mount_namespace, proc, answer: Err(Errno::CHILD) };
 
     // A signal handler must not run in the child: it would think that it is the parent.
     let signals = BlockedSignals::all()?;
@@ -59,14 +51,8 @@ pub(crate) fn look_into(
     // SAFETY: the child runs `look_in_child` on a stack of its own, and because of CLONE_VFORK this
     // thread does not go on before it has exited: `stack` and `look` outlive it and are not
     // touched meanwhile. Without CLONE_FS it has a root and working directory of its own.
-    let pid = unsafe {
-        libc::clone(
-            look_in_child,
-            top.cast(),
-            FLAGS,
-            (&raw mut look).cast::<c_void>(),
-        )
-    };
+    let pid =
+        unsafe { libc::clone(look_in_child, top.cast(), FLAGS, (&raw mut look).cast::<c_void>()) };
     let pid = checked(pid.into());
     // Entering a user namespace of another owner makes our shared memory undumpable.
     restore_dumpable(dumpable);
@@ -118,9 +104,7 @@ pub(crate) fn open_within(root: BorrowedFd<'_>, path: &CStr, limit: Duration) ->
             Err(Errno::NOSYS | Errno::PERM) => open_step_by_step(root, path),
             done => done,
         };
-        let errno = opened
-            .as_ref()
-            .map_or_else(|errno| errno.raw_os_error(), |_| 0);
+        let errno = opened.as_ref().map_or_else(|errno| errno.raw_os_error(), |_| 0);
         let fd = opened.as_ref().ok().map(OwnedFd::as_fd);
         let _ = send(answer, &errno.to_ne_bytes(), fd);
     })?;

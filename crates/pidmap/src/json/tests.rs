@@ -19,10 +19,7 @@ fn a_map_is_read_and_written() {
     let snapshot = read(MAP.as_bytes()).unwrap();
     let map = PidMap::new(&snapshot);
     assert_eq!(map.translate(Pid(1), id(33), id(22)), Some(Pid(7)));
-    assert_eq!(
-        map.translate(Pid(812), id(4026531836), id(33)),
-        Some(Pid(1))
-    );
+    assert_eq!(map.translate(Pid(812), id(4026531836), id(33)), Some(Pid(1)));
     assert_eq!(map.translate(Pid(3), id(22), id(33)), None);
     let mut written = Vec::new();
     write(&map, &mut written).unwrap();
@@ -58,10 +55,7 @@ fn contradictory_maps_are_refused() {
         assert_eq!(read(document.as_bytes()).unwrap_err().to_string(), message);
     };
     check("[[]]", "process [0] of the PID map has no PID");
-    check(
-        r#"[[{"pid": 1, "nsid": 0}]]"#,
-        "process [0] of the PID map is in a namespace 0",
-    );
+    check(r#"[[{"pid": 1, "nsid": 0}]]"#, "process [0] of the PID map is in a namespace 0");
     check(
         r#"[[{"pid": 1, "nsid": 5}], [{"pid": 1, "nsid": 5}]]"#,
         "process [1] of the PID map has the PID of another one, or 0",
@@ -83,8 +77,5 @@ fn contradictory_maps_are_refused() {
         "process [0] of the PID map is PID 1 outside of its own PID namespace",
     );
     assert!(matches!(read(b"{}"), Err(Error::Malformed(_))));
-    assert!(matches!(
-        read(b"[[{\"pid\": -1, \"nsid\": 1}]]"),
-        Err(Error::Malformed(_))
-    ));
+    assert!(matches!(read(b"[[{\"pid\": -1, \"nsid\": 1}]]"), Err(Error::Malformed(_))));
 }

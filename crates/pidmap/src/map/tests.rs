@@ -10,10 +10,7 @@ fn id(inode: u64) -> NamespaceId {
 }
 
 fn namespace(inode: u64, parent: Relation<u64>) -> NamespaceFacts {
-    NamespaceFacts {
-        parent: parent.map(id),
-        ..NamespaceFacts::new(id(inode))
-    }
+    NamespaceFacts { parent: parent.map(id), ..NamespaceFacts::new(id(inode)) }
 }
 
 /// A process by its PIDs, outermost first, in this PID namespace.
@@ -47,9 +44,7 @@ fn three_deep() -> Facts {
 
 fn pids(map: &PidMap<'_>, pid: u32) -> Vec<(u64, u32)> {
     let process = map.snapshot().process(Pid(pid)).unwrap();
-    map.pids(process)
-        .map(|(namespace, pid)| (namespace.id().inode(), pid.0))
-        .collect()
+    map.pids(process).map(|(namespace, pid)| (namespace.id().inode(), pid.0)).collect()
 }
 
 fn levels(map: &PidMap<'_>, pid: u32) -> Option<Vec<(Option<u64>, u32)>> {
@@ -87,11 +82,7 @@ fn up_down_and_not_sideways() {
         (30, 1, 77, None),
         (30, 77, 1, None),
     ] {
-        assert_eq!(
-            translate(&map, pid, from, to),
-            expected,
-            "{pid} {from} {to}"
-        );
+        assert_eq!(translate(&map, pid, from, to), expected, "{pid} {from} {to}");
     }
     assert_eq!(map.process(Pid(10), id(2)).unwrap().pid(), Pid(30));
 }
@@ -100,10 +91,7 @@ fn up_down_and_not_sideways() {
 fn a_scanner_in_a_container_sees_its_own_part() {
     // The scanner is in 2; its own namespace's parent is out of sight, and so is nothing else.
     let snapshot = Snapshot::assemble(Facts {
-        namespaces: vec![
-            namespace(2, Relation::Unknown),
-            namespace(3, Relation::Known(2)),
-        ],
+        namespaces: vec![namespace(2, Relation::Unknown), namespace(3, Relation::Known(2))],
         processes: vec![process(2, &[1]), process(3, &[10, 1])],
         ..Facts::default()
     });
@@ -118,10 +106,7 @@ fn out_of_sight_parents_leave_a_hole() {
     let snapshot = Snapshot::assemble(facts);
     let map = PidMap::new(&snapshot);
     assert_eq!(pids(&map, 30), [(1, 30), (3, 1)]);
-    assert_eq!(
-        levels(&map, 30),
-        Some(vec![(Some(1), 30), (None, 10), (Some(3), 1)])
-    );
+    assert_eq!(levels(&map, 30), Some(vec![(Some(1), 30), (None, 10), (Some(3), 1)]));
     assert_eq!(translate(&map, 10, 2, 3), None);
     assert_eq!(translate(&map, 1, 3, 1), Some(30));
 }
@@ -137,10 +122,7 @@ fn what_could_not_be_read_is_known_only_to_the_scanner() {
     assert_eq!(pids(&map, 20), [(1, 20), (2, 1)], "aligned from the end");
     assert_eq!(pids(&map, 30), [], "nobody knows whose PID 30 is");
 
-    facts.host = Host {
-        scanner_namespaces: Joined::of([id(1)]),
-        ..Host::default()
-    };
+    facts.host = Host { scanner_namespaces: Joined::of([id(1)]), ..Host::default() };
     let snapshot = Snapshot::assemble(facts);
     let map = PidMap::new(&snapshot);
     assert_eq!(pids(&map, 1), [(1, 1)]);

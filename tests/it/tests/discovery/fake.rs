@@ -77,10 +77,8 @@ fn processes_are_read_from_it() {
     let tree = Tree::new();
     tree.process(1, 0, &[]).process(12, 1, &[]);
     let snapshot = tree.scan();
-    let ids: Vec<String> = snapshot
-        .namespaces()
-        .map(|namespace| namespace.id().to_string())
-        .collect();
+    let ids: Vec<String> =
+        snapshot.namespaces().map(|namespace| namespace.id().to_string()).collect();
     assert_eq!(ids, LINKS.map(|(_, target)| target));
     assert_eq!(snapshot.counts().listed, 2);
     assert_eq!(snapshot.counts().read, 2);
@@ -109,11 +107,7 @@ fn nothing_else_is_asked() {
         .link(&format!("{own}/fd/5"), "/dev/net/tun");
     let snapshot = tree.scan();
     let net = NamespaceId::new(NamespaceType::Net, 77).unwrap();
-    let fd = Holder::Fd {
-        pid: Pid(own),
-        tid: None,
-        fd: 3,
-    };
+    let fd = Holder::Fd { pid: Pid(own), tid: None, fd: 3 };
     assert_eq!(snapshot.namespace(net).unwrap().holders(), [fd]);
     for namespace in snapshot.namespaces() {
         assert_eq!(namespace.owner(), None, "{namespace:?}");
@@ -184,10 +178,7 @@ fn what_is_malformed_does_no_harm() {
     let process = snapshot.process(Pid(6)).unwrap();
     assert_eq!(process.joined().get(NamespaceType::Net), None);
     assert_eq!(process.joined().get(NamespaceType::Uts), None);
-    assert_eq!(
-        (process.euid(), process.effective_capabilities()),
-        (None, None)
-    );
+    assert_eq!((process.euid(), process.effective_capabilities()), (None, None));
     assert_eq!(process.pids(), None);
     let read: Vec<Pid> = snapshot
         .processes()
@@ -207,9 +198,7 @@ fn long_files_are_read_to_their_end() {
     );
     let path = "/a".repeat(2000);
     let cgroup = format!("9:pids:{path}\n8:freezer:{path}\n7:memory:{path}\n1:cpu:/b\n");
-    tree.process(1, 0, &[])
-        .file("1/status", status)
-        .file("1/cgroup", cgroup);
+    tree.process(1, 0, &[]).file("1/status", status).file("1/cgroup", cgroup);
     let snapshot = tree.scan();
     let process = snapshot.process(Pid(1)).unwrap();
     assert_eq!(process.euid(), Some(Uid(8)));

@@ -6,11 +6,7 @@ use lxkns_nstest::{Child, Dir, Script, need, own_namespace};
 use lxkns_species::NamespaceType::{Mnt, Net, User, Uts};
 
 fn fd(child: &Child, fd: u32) -> Holder {
-    Holder::Fd {
-        pid: child.pid(),
-        tid: None,
-        fd,
-    }
+    Holder::Fd { pid: child.pid(), tid: None, fd }
 }
 
 #[test]
@@ -49,9 +45,7 @@ fn an_fd_opened_by_path_holds_after_a_lazy_unmount() {
         .user_namespace()
         .unshare([Mnt])
         .mount("tmpfs", &dir, "")
-        .in_new(Net, |script| {
-            script.note("net", Net).bind_namespace(Net, &net)
-        })
+        .in_new(Net, |script| script.note("net", Net).bind_namespace(Net, &net))
         .open(&net, 3)
         .open_path(&net, 4)
         .open_tree(&net, 5)
@@ -85,9 +79,7 @@ fn an_o_path_fd_alone_holds() {
         .user_namespace()
         .unshare([Mnt])
         .mount("tmpfs", &dir, "")
-        .in_new(Net, |script| {
-            script.note("net", Net).bind_namespace(Net, &net)
-        })
+        .in_new(Net, |script| script.note("net", Net).bind_namespace(Net, &net))
         .open_path(&net, 4)
         .unmount(&net)
         .spawn()
@@ -107,9 +99,7 @@ fn a_mount_namespace_held_by_an_fd_is_looked_into() {
         .in_new(Mnt, |mnt| {
             mnt.note("mnt", Mnt)
                 .mount("tmpfs", &dir, "")
-                .in_new(Net, |net| {
-                    net.note("net", Net).bind_namespace(Net, dir.join("net"))
-                })
+                .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, dir.join("net")))
                 .open_namespace(Mnt, 3)
         })
         .spawn()
@@ -133,9 +123,7 @@ fn every_type_can_be_held_by_an_fd() {
     for ns_type in [Cgroup, Ipc, Mnt, Net, Uts, User] {
         let child = Script::new()
             .user_namespace()
-            .in_new(ns_type, |script| {
-                script.note("it", ns_type).open_namespace(ns_type, 3)
-            })
+            .in_new(ns_type, |script| script.note("it", ns_type).open_namespace(ns_type, 3))
             .spawn()
             .unwrap();
         everywhere(|snapshot| {
@@ -148,14 +136,7 @@ fn every_type_can_be_held_by_an_fd() {
 #[test]
 fn an_fd_on_a_file_of_any_name_is_no_namespace() {
     let dir = Dir::new().unwrap();
-    let names = [
-        "x:",
-        ":",
-        "net:[4026531840]",
-        "net:",
-        "pid:[1]",
-        "a (deleted)",
-    ];
+    let names = ["x:", ":", "net:[4026531840]", "net:", "pid:[1]", "a (deleted)"];
     let mut script = Script::new();
     for (number, name) in (10..).zip(names) {
         std::fs::write(dir.join(name), "").unwrap();
@@ -167,10 +148,7 @@ fn an_fd_on_a_file_of_any_name_is_no_namespace() {
         let of_child: Vec<_> = snapshot
             .namespaces()
             .flat_map(|namespace| {
-                namespace
-                    .holders()
-                    .iter()
-                    .map(move |holder| (namespace.id(), holder))
+                namespace.holders().iter().map(move |holder| (namespace.id(), holder))
             })
             .filter(|(_, holder)| holder.pid() == Some(child.pid()))
             .collect();
@@ -203,17 +181,10 @@ fn one_namespace_may_have_many_holders() {
             path: Text::from(dir.join(name).as_os_str().as_encoded_bytes()),
         };
         let holders = [
-            Holder::Thread {
-                pid: child.pid(),
-                tid: child.pid_of("guest"),
-            },
+            Holder::Thread { pid: child.pid(), tid: child.pid_of("guest") },
             fd(&child, 3),
             fd(&child, 4),
-            Holder::Socket {
-                pid: child.pid(),
-                tid: None,
-                fd: 5,
-            },
+            Holder::Socket { pid: child.pid(), tid: None, fd: 5 },
             mount("one"),
             mount("two"),
         ];

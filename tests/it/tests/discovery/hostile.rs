@@ -18,9 +18,7 @@ const SERVER: i32 = 9;
 /// answers. The mode is that of the file or directory at `place`.
 fn dead_file_system(script: Script, place: impl AsRef<Path>, mode: &str) -> Script {
     let options = format!("fd={SERVER},rootmode={mode},user_id=0,group_id=0");
-    script
-        .open_device("/dev/fuse", SERVER)
-        .mount("fuse", place, &options)
+    script.open_device("/dev/fuse", SERVER).mount("fuse", place, &options)
 }
 
 const DIRECTORY: &str = "40000";
@@ -33,11 +31,7 @@ fn with_evidence(script: Script) -> Script {
 
 #[track_caller]
 fn assert_evidence(snapshot: &Snapshot, child: &Child) {
-    let fd = Holder::Fd {
-        pid: child.pid(),
-        tid: None,
-        fd: 3,
-    };
+    let fd = Holder::Fd { pid: child.pid(), tid: None, fd: 3 };
     held(snapshot, child.noted("evidence"), &[fd]);
 }
 
@@ -68,9 +62,7 @@ fn a_bind_mount_behind_a_dead_file_system_is_a_gap() {
         .unshare([Mnt])
         .mount("tmpfs", &dir, "")
         .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, &place));
-    let child = with_evidence(dead_file_system(script, &dir, DIRECTORY))
-        .spawn()
-        .unwrap();
+    let child = with_evidence(dead_file_system(script, &dir, DIRECTORY)).spawn().unwrap();
     everywhere(|snapshot| {
         assert_hidden(snapshot, &child, &place, Reason::TimedOut);
         assert_evidence(snapshot, &child);
@@ -86,9 +78,7 @@ fn a_dead_file_system_on_a_bind_mount_is_not_taken_for_it() {
         .unshare([Mnt])
         .mount("tmpfs", &dir, "")
         .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, &place));
-    let child = with_evidence(dead_file_system(script, &place, FILE))
-        .spawn()
-        .unwrap();
+    let child = with_evidence(dead_file_system(script, &place, FILE)).spawn().unwrap();
     everywhere(|snapshot| {
         assert_hidden(snapshot, &child, &place, Reason::Covered);
         assert_evidence(snapshot, &child);
@@ -132,12 +122,7 @@ fn answer_until(child: &Child, last: u32) -> JoinHandle<()> {
             };
             let length = 16 + answer.len() as u32;
             let unique = &request[8..16];
-            let reply = [
-                &length.to_ne_bytes(),
-                &errno.to_ne_bytes(),
-                unique,
-                &answer[..],
-            ];
+            let reply = [&length.to_ne_bytes(), &errno.to_ne_bytes(), unique, &answer[..]];
             server.write_all(&reply.concat()).unwrap();
             if opcode == last {
                 return;
@@ -149,10 +134,8 @@ fn answer_until(child: &Child, last: u32) -> JoinHandle<()> {
 #[test]
 fn a_process_in_a_dead_file_system_is_no_obstacle() {
     need!(root, fuse);
-    let ways: [fn(Script, &Dir) -> Script; 2] = [
-        |script, dir| script.chdir(dir),
-        |script, dir| script.chroot(dir),
-    ];
+    let ways: [fn(Script, &Dir) -> Script; 2] =
+        [|script, dir| script.chdir(dir), |script, dir| script.chroot(dir)];
     for go in ways {
         let dir = Dir::new().unwrap();
         let script = dead_file_system(Script::new().unshare([Mnt]), &dir, DIRECTORY);
@@ -172,16 +155,9 @@ fn a_file_on_a_dead_file_system_in_the_place_of_a_socket() {
     let dir = Dir::new().unwrap();
     let file = dir.join("file");
     // The server is another process: else that file could not be closed even by its end.
-    let client = Script::new()
-        .tcp_socket(3)
-        .close(SERVER)
-        .pause()
-        .open(&file, 4);
+    let client = Script::new().tcp_socket(3).close(SERVER).pause().open(&file, 4);
     let script = Script::new().unshare([Mnt]).touch(&file);
-    let mut child = dead_file_system(script, &file, FILE)
-        .fork("client", client)
-        .spawn()
-        .unwrap();
+    let mut child = dead_file_system(script, &file, FILE).fork("client", client).spawn().unwrap();
     let server = answer_until(&child, OPEN);
     child.proceed_at("client").unwrap();
     server.join().unwrap();
@@ -200,9 +176,6 @@ fn a_file_on_a_dead_file_system_in_the_place_of_a_socket() {
     everywhere(|snapshot| {
         let holders = snapshot.namespaces().flat_map(|it| it.holders());
         let mut of_client = holders.filter(|it| it.pid() == Some(child.pid_of("client")));
-        assert!(matches!(
-            of_client.next(),
-            Some(Holder::Socket { fd: 3, .. })
-        ));
+        assert!(matches!(of_client.next(), Some(Holder::Socket { fd: 3, .. })));
     });
 }

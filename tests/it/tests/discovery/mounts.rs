@@ -47,27 +47,16 @@ fn in_another_mount_namespace_with_its_own_proc() {
         .unshare([Mnt])
         .mount("proc", "/proc", "")
         .mount("tmpfs", &dir, "")
-        .in_new(Net, |net| {
-            net.note("net", Net).bind_namespace(Net, dir.join("net"))
-        });
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Pid])
-        .fork("inside", inside)
-        .spawn()
-        .unwrap();
+        .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, dir.join("net")));
+    let child =
+        Script::new().user_namespace().unshare([Pid]).fork("inside", inside).spawn().unwrap();
     let mnt = child.namespace_of("inside", Mnt);
     everywhere(|snapshot| {
         let holder = bind_mount(mnt, dir.join("net"));
         let net = held(snapshot, child.noted("net"), &[holder]);
         assert_owner(net, child.namespace(User));
-        let proc = Holder::ProcMount {
-            mount_namespace: Some(mnt),
-            path: Text::from("/proc"),
-        };
-        let pid = snapshot
-            .namespace(child.namespace_of("inside", Pid))
-            .unwrap();
+        let proc = Holder::ProcMount { mount_namespace: Some(mnt), path: Text::from("/proc") };
+        let pid = snapshot.namespace(child.namespace_of("inside", Pid)).unwrap();
         assert!(pid.holders().contains(&proc), "{:?}", pid.holders());
     });
 }
@@ -108,11 +97,9 @@ fn in_mount_namespaces_that_are_only_bind_mounted_themselves() {
     let outer = child.namespace(Mnt);
     let [middle, inner, net] = ["middle", "inner", "net"].map(|label| child.noted(label));
     everywhere(|snapshot| {
-        for (id, place, name) in [
-            (middle, outer, "middle"),
-            (inner, middle, "inner"),
-            (net, inner, "net"),
-        ] {
+        for (id, place, name) in
+            [(middle, outer, "middle"), (inner, middle, "inner"), (net, inner, "net")]
+        {
             let holder = bind_mount(place, dir.join(name));
             assert_owner(held(snapshot, id, &[holder]), child.namespace(User));
         }
@@ -154,31 +141,20 @@ fn a_chrooted_member_hides_nothing() {
         .user_namespace()
         .unshare([Mnt])
         .mount("tmpfs", &dir, "")
-        .in_new(Net, |net| {
-            net.note("outside", Net)
-                .bind_namespace(Net, dir.join("net"))
-        })
+        .in_new(Net, |net| net.note("outside", Net).bind_namespace(Net, dir.join("net")))
         .mkdir(dir.join("root"))
         .mkdir(dir.join("root/proc"))
         .bind_tree("/proc", dir.join("root/proc"))
         .chroot(dir.join("root"))
-        .in_new(Uts, |uts| {
-            uts.note("inside", Uts).bind_namespace(Uts, "/uts")
-        })
+        .in_new(Uts, |uts| uts.note("inside", Uts).bind_namespace(Uts, "/uts"))
         .spawn()
         .unwrap();
     everywhere(|snapshot| {
         let mnt = child.namespace(Mnt);
         let outside = bind_mount(mnt, dir.join("net"));
         let inside = bind_mount(mnt, dir.join("root/uts"));
-        assert_owner(
-            held(snapshot, child.noted("outside"), &[outside]),
-            child.namespace(User),
-        );
-        assert_owner(
-            held(snapshot, child.noted("inside"), &[inside]),
-            child.namespace(User),
-        );
+        assert_owner(held(snapshot, child.noted("outside"), &[outside]), child.namespace(User));
+        assert_owner(held(snapshot, child.noted("inside"), &[inside]), child.namespace(User));
     });
 }
 
@@ -240,9 +216,7 @@ fn a_bind_mount_below_a_covered_directory_is_listed() {
         .user_namespace()
         .unshare([Mnt])
         .mount("tmpfs", &dir, "")
-        .in_new(Net, |net| {
-            net.note("net", Net).bind_namespace(Net, dir.join("net"))
-        })
+        .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, dir.join("net")))
         .mount("tmpfs", &dir, "")
         .mkfifo(dir.join("net"))
         .spawn()
@@ -260,10 +234,7 @@ fn a_procfs_whose_processes_are_all_gone_is_a_gap() {
     let mut child = Script::new()
         .user_namespace()
         .unshare([Mnt, Pid])
-        .fork(
-            "first",
-            Script::new().mount("proc", &dir, "").pause().exit(),
-        )
+        .fork("first", Script::new().mount("proc", &dir, "").pause().exit())
         .pause()
         .reap()
         .spawn()
@@ -280,11 +251,7 @@ fn a_procfs_whose_processes_are_all_gone_is_a_gap() {
     child.proceed_at("first").unwrap();
     child.proceed().unwrap();
     everywhere(|snapshot| {
-        assert!(
-            !snapshot
-                .namespaces()
-                .any(|namespace| namespace.holders().contains(&holder))
-        );
+        assert!(!snapshot.namespaces().any(|namespace| namespace.holders().contains(&holder)));
         let gap = gap(snapshot, Missing::ProcMounts, Reason::NobodyToAsk);
         assert!(gap.is_some_and(|gap| gap.count > 0), "{gap:?}");
     });
@@ -299,9 +266,7 @@ fn a_covered_root_directory_hides_nothing() {
         .user_namespace()
         .unshare([Mnt])
         .mount("tmpfs", &dir, "")
-        .in_new(Net, |net| {
-            net.note("net", Net).bind_namespace(Net, dir.join("net"))
-        })
+        .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, dir.join("net")))
         .mount("tmpfs", "/", "")
         .spawn()
         .unwrap();
@@ -330,12 +295,8 @@ fn a_part_of_a_procfs() {
         .mkdir(&part)
         .mount("proc", &whole, "")
         .bind(whole.join("1/fd"), &part);
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Mnt, Pid])
-        .fork("inside", inside)
-        .spawn()
-        .unwrap();
+    let child =
+        Script::new().user_namespace().unshare([Mnt, Pid]).fork("inside", inside).spawn().unwrap();
     let holder = |path: &std::path::Path| Holder::ProcMount {
         mount_namespace: Some(child.namespace(Mnt)),
         path: Text::from(path.as_os_str().as_encoded_bytes()),

@@ -22,10 +22,7 @@ impl OneOfAll {
             script
                 .note("middle", Mnt)
                 .mount("tmpfs", &dir, "")
-                .in_new(Net, |net| {
-                    net.note("by mount", Net)
-                        .bind_namespace(Net, dir.join("net"))
-                })
+                .in_new(Net, |net| net.note("by mount", Net).bind_namespace(Net, dir.join("net")))
                 .open_namespace(Mnt, 9)
         };
         let child = Script::new()
@@ -39,10 +36,7 @@ impl OneOfAll {
             .in_new(Net, |net| net.note("by socket", Net).tcp_socket(4))
             .thread("loner", Script::new().unshare([Net]))
             .unshare([Pid])
-            .fork(
-                "first",
-                Script::new().unshare([Mnt]).mount("proc", "/proc", ""),
-            )
+            .fork("first", Script::new().unshare([Mnt]).mount("proc", "/proc", ""))
             .spawn()
             .unwrap();
         OneOfAll { child, dir }
@@ -54,20 +48,12 @@ impl OneOfAll {
 
     fn fd(&self) -> Holder {
         let pid = self.child.pid();
-        Holder::Fd {
-            pid,
-            tid: None,
-            fd: 3,
-        }
+        Holder::Fd { pid, tid: None, fd: 3 }
     }
 
     fn socket(&self) -> Holder {
         let pid = self.child.pid();
-        Holder::Socket {
-            pid,
-            tid: None,
-            fd: 4,
-        }
+        Holder::Socket { pid, tid: None, fd: 4 }
     }
 
     fn thread(&self) -> Holder {
@@ -106,24 +92,14 @@ impl OneOfAll {
             (of("loner", Net), self.thread(), Part::Threads),
             (of("first", Pid), self.pending(), Part::Threads),
             (of("first", Pid), self.proc_mount(), Part::Mounts),
-            (
-                noted("middle"),
-                self.mount(outer, self.dir.join("middle")),
-                Part::Mounts,
-            ),
-            (
-                noted("by mount"),
-                self.mount(noted("middle"), self.dir.join("net")),
-                Part::Mounts,
-            ),
+            (noted("middle"), self.mount(outer, self.dir.join("middle")), Part::Mounts),
+            (noted("by mount"), self.mount(noted("middle"), self.dir.join("net")), Part::Mounts),
         ]
     }
 }
 
 fn is_seen(snapshot: &Snapshot, id: NamespaceId, holder: &Holder) -> bool {
-    snapshot
-        .namespace(id)
-        .is_some_and(|namespace| namespace.holders().contains(holder))
+    snapshot.namespace(id).is_some_and(|namespace| namespace.holders().contains(holder))
 }
 
 #[test]
@@ -165,10 +141,7 @@ fn every_source_can_be_the_only_one() {
         }
         for process in snapshot.processes() {
             assert_eq!((process.cmdline(), process.cgroup()), (None, None));
-            assert_eq!(
-                (process.euid(), process.effective_capabilities()),
-                (None, None)
-            );
+            assert_eq!((process.euid(), process.effective_capabilities()), (None, None));
         }
     }
 }
@@ -177,10 +150,7 @@ fn every_source_can_be_the_only_one() {
 fn relations_can_be_left_out() {
     need!(userns);
     let all = OneOfAll::new();
-    let (pid, net) = (
-        all.child.namespace_of("first", Pid),
-        all.child.noted("by socket"),
-    );
+    let (pid, net) = (all.child.namespace_of("first", Pid), all.child.noted("by socket"));
 
     let snapshot = scan_with(&Options::everything().without(Part::Hierarchy));
     let namespace = snapshot.namespace(pid).unwrap();
@@ -223,10 +193,7 @@ fn types_are_filtered_from_every_source() {
         }
         for process in snapshot.processes() {
             let joined = process.joined().types();
-            assert!(
-                joined.iter().all(|ns_type| ns_type == wanted),
-                "{process:?}"
-            );
+            assert!(joined.iter().all(|ns_type| ns_type == wanted), "{process:?}");
         }
         let process = snapshot.process(all.child.pid()).unwrap();
         assert_eq!(process.threads().is_empty(), wanted != Net);
@@ -243,36 +210,22 @@ fn mere_owners_are_found_when_only_user_namespaces_are_wanted() {
         .unshare([Mnt])
         .mount("tmpfs", &dir, "")
         .in_new(User, |user| {
-            user.note("of mount", User)
-                .in_new(Net, |net| net.open_namespace(Net, 3))
+            user.note("of mount", User).in_new(Net, |net| net.open_namespace(Net, 3))
         })
         .bind_fd(3, dir.join("net"))
         .close(3)
-        .in_new(User, |user| {
-            user.note("of fd", User)
-                .in_new(Uts, |uts| uts.open_namespace(Uts, 3))
-        })
-        .in_new(User, |user| {
-            user.note("of socket", User)
-                .in_new(Net, |net| net.tcp_socket(4))
-        })
+        .in_new(User, |user| user.note("of fd", User).in_new(Uts, |uts| uts.open_namespace(Uts, 3)))
+        .in_new(User, |user| user.note("of socket", User).in_new(Net, |net| net.tcp_socket(4)))
         .spawn()
         .unwrap();
     let snapshot = scan_with(&Options::everything().types(NamespaceTypes::of([User])));
     for label in ["of mount", "of fd", "of socket"] {
         let owner = snapshot.namespace(child.noted(label));
         let owner = owner.unwrap_or_else(|| panic!("{label} is missing"));
-        assert_eq!(
-            owner.creator(),
-            Some(Uid(rustix::process::geteuid().as_raw()))
-        );
+        assert_eq!(owner.creator(), Some(Uid(rustix::process::geteuid().as_raw())));
         assert_eq!(owner.parent().known().unwrap().id(), child.namespace(User));
     }
-    assert!(
-        snapshot
-            .namespaces()
-            .all(|found| found.namespace_type() == User)
-    );
+    assert!(snapshot.namespaces().all(|found| found.namespace_type() == User));
 }
 
 #[test]
@@ -280,10 +233,7 @@ fn details_are_of_whom_they_are_wanted() {
     need!(userns);
     let child = Script::new()
         .user_namespace()
-        .fork(
-            "leader",
-            Script::new().unshare([Uts]).fork("led", Script::new()),
-        )
+        .fork("leader", Script::new().unshare([Uts]).fork("led", Script::new()))
         .spawn()
         .unwrap();
     let cases = [
@@ -309,18 +259,10 @@ fn details_are_of_whom_they_are_wanted() {
     }
     let snapshot = scan_with(&Options::everything());
     let process = snapshot.process(child.pid()).unwrap();
-    let arguments: Vec<_> = process
-        .cmdline()
-        .unwrap()
-        .arguments
-        .iter()
-        .map(Text::as_bytes)
-        .collect();
+    let arguments: Vec<_> =
+        process.cmdline().unwrap().arguments.iter().map(Text::as_bytes).collect();
     let own: Vec<_> = std::env::args_os().collect();
-    let own: Vec<_> = own
-        .iter()
-        .map(|argument| argument.as_encoded_bytes())
-        .collect();
+    let own: Vec<_> = own.iter().map(|argument| argument.as_encoded_bytes()).collect();
     assert_eq!(arguments, own);
 
     let without = Options::everything()
@@ -330,8 +272,5 @@ fn details_are_of_whom_they_are_wanted() {
     let snapshot = scan_with(&without);
     let process = snapshot.process(child.pid()).unwrap();
     assert_eq!((process.cmdline(), process.cgroup()), (None, None));
-    assert_eq!(
-        (process.euid(), process.effective_capabilities()),
-        (None, None)
-    );
+    assert_eq!((process.euid(), process.effective_capabilities()), (None, None));
 }

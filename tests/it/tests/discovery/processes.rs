@@ -12,11 +12,9 @@ fn own_pid() -> ProcessId {
 
 /// The types that this kernel has.
 fn types() -> impl Iterator<Item = NamespaceType> {
-    NamespaceType::ALL.into_iter().filter(|ns_type| {
-        std::path::Path::new("/proc/self")
-            .join(ns_type.proc_file())
-            .exists()
-    })
+    NamespaceType::ALL
+        .into_iter()
+        .filter(|ns_type| std::path::Path::new("/proc/self").join(ns_type.proc_file()).exists())
 }
 
 #[test]
@@ -24,9 +22,8 @@ fn the_own_process_is_in_its_namespaces() {
     everywhere(|snapshot| {
         let own = snapshot.process(own_pid()).unwrap();
         let joined: Vec<NamespaceId> = own.joined().iter().collect();
-        let expected: Vec<NamespaceId> = types()
-            .map(|ns_type| namespace_of(own_pid(), ns_type))
-            .collect();
+        let expected: Vec<NamespaceId> =
+            types().map(|ns_type| namespace_of(own_pid(), ns_type)).collect();
         assert_eq!(joined, expected);
         for id in joined {
             let namespace = snapshot.namespace(id).unwrap();
@@ -107,10 +104,7 @@ fn a_user_namespace_that_only_owns_is_hidden() {
     // The fd holds the network namespace, and that its owner.
     let child = Script::new()
         .in_new(User, |user| {
-            user.note("user", User)
-                .unshare([Net])
-                .note("net", Net)
-                .open_namespace(Net, 3)
+            user.note("user", User).unshare([Net]).note("net", Net).open_namespace(Net, 3)
         })
         .spawn()
         .unwrap();
@@ -126,11 +120,7 @@ fn a_user_namespace_that_only_owns_is_hidden() {
 #[test]
 fn creators_are_known_by_name() {
     need!(root);
-    let child = Script::new()
-        .become_user(65534, 65534)
-        .user_namespace()
-        .spawn()
-        .unwrap();
+    let child = Script::new().become_user(65534, 65534).user_namespace().spawn().unwrap();
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = passwd
         .lines()
@@ -153,15 +143,9 @@ fn creators_are_known_by_name() {
 #[test]
 fn pid_namespaces_nest_and_every_process_has_a_pid_in_each() {
     need!(userns);
-    let inner = Script::new()
-        .unshare([Pid])
-        .fork("innermost", Script::new().fork("second", Script::new()));
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Pid])
-        .fork("inner", inner)
-        .spawn()
-        .unwrap();
+    let inner =
+        Script::new().unshare([Pid]).fork("innermost", Script::new().fork("second", Script::new()));
+    let child = Script::new().user_namespace().unshare([Pid]).fork("inner", inner).spawn().unwrap();
     let pid_ns = |label: &str| child.namespace_of(label, Pid);
     everywhere(|snapshot| {
         let pids = |label: &str| -> Vec<u32> {
@@ -190,19 +174,14 @@ fn pid_namespaces_nest_and_every_process_has_a_pid_in_each() {
 /// A process tree of which some have left a network namespace, and others have visited it.
 fn leaders_and_visitors() -> Child {
     let worker = Script::new().fork("worker", Script::new());
-    let visitor = Script::new()
-        .setns(3, Net)
-        .fork("visitor's child", Script::new());
+    let visitor = Script::new().setns(3, Net).fork("visitor's child", Script::new());
     Script::new()
         .user_namespace()
         .fork("elder", Script::new())
         .unshare([Net])
         .open_namespace(Net, 3)
         .fork("service", worker)
-        .fork(
-            "stranger",
-            Script::new().unshare([Net]).fork("visitor", visitor),
-        )
+        .fork("stranger", Script::new().unshare([Net]).fork("visitor", visitor))
         .spawn()
         .unwrap()
 }
@@ -215,24 +194,14 @@ fn leaders_are_those_whose_parents_are_elsewhere() {
         let namespace = snapshot.namespace(id).unwrap();
         assert!(!namespace.leaders_uncertain(), "{namespace:?}");
         let leaders: Vec<ProcessId> = namespace.leaders().map(|leader| leader.pid()).collect();
-        assert_eq!(
-            namespace.senior_leader().map(|leader| leader.pid()),
-            leaders.first().copied()
-        );
+        assert_eq!(namespace.senior_leader().map(|leader| leader.pid()), leaders.first().copied());
         leaders
     };
     everywhere(|snapshot| {
         let net = child.namespace(Net);
-        assert_eq!(
-            leaders(snapshot, net),
-            [child.pid(), child.pid_of("visitor")]
-        );
-        let members: Vec<ProcessId> = snapshot
-            .namespace(net)
-            .unwrap()
-            .processes()
-            .map(|member| member.pid())
-            .collect();
+        assert_eq!(leaders(snapshot, net), [child.pid(), child.pid_of("visitor")]);
+        let members: Vec<ProcessId> =
+            snapshot.namespace(net).unwrap().processes().map(|member| member.pid()).collect();
         let mut expected = ["main", "service", "worker", "visitor", "visitor's child"]
             .map(|label| child.pid_of(label));
         expected.sort();
@@ -250,19 +219,11 @@ fn leaders_are_those_whose_parents_are_elsewhere() {
 
 #[test]
 fn names_of_any_kind_are_kept() {
-    let names: [&[u8]; 5] = [
-        b") R (1 2 3",
-        b" \t\n a\n",
-        b"\x1b[31mred\x07\\n",
-        b"\xff\xfe:[1]",
-        b"",
-    ];
+    let names: [&[u8]; 5] =
+        [b") R (1 2 3", b" \t\n a\n", b"\x1b[31mred\x07\\n", b"\xff\xfe:[1]", b""];
     for name in names {
         let name: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(name);
-        let child = Script::new()
-            .fork("named", Script::new().name(name))
-            .spawn()
-            .unwrap();
+        let child = Script::new().fork("named", Script::new().name(name)).spawn().unwrap();
         everywhere(|snapshot| {
             let process = snapshot.process(child.pid_of("named")).unwrap();
             let comm = process.comm().unwrap().as_bytes();
@@ -300,23 +261,14 @@ fn a_zombie_is_known_as_far_as_it_goes() {
 #[test]
 fn a_long_map_of_ids_is_read_to_its_end() {
     need!(root);
-    let child = Script::new()
-        .user_namespace_with(IdMap::Nothing)
-        .spawn()
-        .unwrap();
-    let lines: String = (0..300)
-        .map(|id| format!("{} {} 1\n", id * 2, id * 3))
-        .collect();
+    let child = Script::new().user_namespace_with(IdMap::Nothing).spawn().unwrap();
+    let lines: String = (0..300).map(|id| format!("{} {} 1\n", id * 2, id * 3)).collect();
     for map in ["uid_map", "gid_map"] {
         std::fs::write(format!("/proc/{}/{map}", child.pid()), &lines).unwrap();
     }
     everywhere(|snapshot| {
         let user = snapshot.namespace(child.namespace(User)).unwrap();
-        let last = IdMapping {
-            inside: 598,
-            outside: 897,
-            count: 1,
-        };
+        let last = IdMapping { inside: 598, outside: 897, count: 1 };
         for map in [user.uid_map(), user.gid_map()] {
             let map = map.unwrap();
             assert_eq!((map.len(), map.last()), (300, Some(&last)));

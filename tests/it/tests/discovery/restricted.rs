@@ -56,10 +56,7 @@ fn assert_no_calls_by_pid(snapshot: &Snapshot) {
 }
 
 fn ids(snapshot: &Snapshot) -> Vec<NamespaceId> {
-    snapshot
-        .namespaces()
-        .map(|namespace| namespace.id())
-        .collect()
+    snapshot.namespaces().map(|namespace| namespace.id()).collect()
 }
 
 #[test]
@@ -76,19 +73,13 @@ fn an_ordinary_user_sees_the_own_and_says_what_is_missing() {
         .fork(
             "user",
             ordinary(Script::new())
-                .in_new(User, |user| {
-                    user.unshare([Net]).note("net", Net).open_namespace(Net, 3)
-                })
+                .in_new(User, |user| user.unshare([Net]).note("net", Net).open_namespace(Net, 3))
                 .look(),
         )
         .spawn()
         .unwrap();
     let snapshot = seen_by(&child);
-    let fd = Holder::Fd {
-        pid: child.pid_of("user"),
-        tid: None,
-        fd: 3,
-    };
+    let fd = Holder::Fd { pid: child.pid_of("user"), tid: None, fd: 3 };
     let net = held(&snapshot, child.noted("net"), &[fd]);
     let user = net.owner().unwrap();
     assert!(user.is_hidden());
@@ -109,10 +100,7 @@ fn an_ordinary_user_sees_the_own_and_says_what_is_missing() {
     assert_gap(&snapshot, Missing::Fds, Reason::Denied);
     // The user's own process descends from one that could not be looked at.
     let uts = snapshot.namespace(own_namespace(Uts)).unwrap();
-    assert!(
-        uts.leaders()
-            .any(|leader| leader.pid() == child.pid_of("user"))
-    );
+    assert!(uts.leaders().any(|leader| leader.pid() == child.pid_of("user")));
     assert!(uts.leaders_uncertain());
 }
 
@@ -127,41 +115,28 @@ fn a_users_mount_namespace_without_a_process_is_visited() {
                 .unshare([Mnt])
                 .note("mnt", Mnt)
                 .mount("tmpfs", &dir, "")
-                .in_new(Net, |net| {
-                    net.note("net", Net).bind_namespace(Net, dir.join("net"))
-                })
+                .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, dir.join("net")))
                 .open_namespace(Mnt, 3)
         })
         .look()
         .spawn()
         .unwrap();
     let snapshot = seen_by(&child);
-    let fd = Holder::Fd {
-        pid: child.pid(),
-        tid: None,
-        fd: 3,
-    };
+    let fd = Holder::Fd { pid: child.pid(), tid: None, fd: 3 };
     let mnt = held(&snapshot, child.noted("mnt"), &[fd]);
     assert_owner(mnt, child.noted("user"));
     let mount = Holder::BindMount {
         mount_namespace: Some(mnt.id()),
         path: Text::from(dir.join("net").as_os_str().as_encoded_bytes()),
     };
-    assert_owner(
-        held(&snapshot, child.noted("net"), &[mount]),
-        child.noted("user"),
-    );
+    assert_owner(held(&snapshot, child.noted("net"), &[mount]), child.noted("user"));
     assert!(snapshot.namespace(child.noted("user")).unwrap().is_hidden());
 }
 
 #[test]
 fn root_of_a_user_namespace_sees_no_further() {
     need!(userns);
-    let stranger = Script::new()
-        .user_namespace()
-        .unshare([Net])
-        .spawn()
-        .unwrap();
+    let stranger = Script::new().user_namespace().unshare([Net]).spawn().unwrap();
     let child = Script::new()
         .user_namespace()
         .unshare([Net])
@@ -193,11 +168,7 @@ fn root_of_a_user_namespace_sees_no_further() {
 #[test]
 fn users_without_a_mapping_are_unknown() {
     need!(userns);
-    let child = Script::new()
-        .user_namespace_with(IdMap::Nothing)
-        .look()
-        .spawn()
-        .unwrap();
+    let child = Script::new().user_namespace_with(IdMap::Nothing).look().spawn().unwrap();
     let snapshot = seen_by(&child);
     let user = snapshot.namespace(child.namespace(User)).unwrap();
     assert_eq!(user.creator(), None);
@@ -212,12 +183,7 @@ fn users_without_a_mapping_are_unknown() {
 #[test]
 fn a_pid_namespace_without_an_owner_and_several_roots() {
     need!(userns);
-    let child = Script::new()
-        .open_namespace(User, 3)
-        .user_namespace()
-        .look()
-        .spawn()
-        .unwrap();
+    let child = Script::new().open_namespace(User, 3).user_namespace().look().spawn().unwrap();
     let snapshot = seen_by(&child);
     // The scanner's own PID namespace is owned by a user namespace beyond its reach.
     let pid = snapshot.namespace(own_namespace(Pid)).unwrap();
@@ -287,26 +253,12 @@ fn a_proc_with_nothing_but_processes_will_do() {
         .spawn()
         .unwrap();
     let snapshot = seen_by(&child);
-    let socket = Holder::Socket {
-        pid: ProcessId(1),
-        tid: None,
-        fd: 3,
-    };
-    assert_owner(
-        held(&snapshot, child.noted("net"), &[socket]),
-        child.namespace(User),
-    );
+    let socket = Holder::Socket { pid: ProcessId(1), tid: None, fd: 3 };
+    assert_owner(held(&snapshot, child.noted("net"), &[socket]), child.namespace(User));
     assert_eq!(snapshot.host().boot_id, None);
-    assert_eq!(
-        snapshot.counts().listed,
-        2,
-        "the first process, and the tool"
-    );
+    assert_eq!(snapshot.counts().listed, 2, "the first process, and the tool");
     assert!(
-        snapshot
-            .gaps()
-            .iter()
-            .any(|gap| gap.why == Reason::Restricted),
+        snapshot.gaps().iter().any(|gap| gap.why == Reason::Restricted),
         "{:?}",
         snapshot.gaps()
     );
@@ -333,49 +285,26 @@ fn a_proc_of_a_pid_namespace_below_is_only_read() {
     let pids: Vec<ProcessId> = snapshot.processes().map(|process| process.pid()).collect();
     assert_eq!(pids, [ProcessId(1)]);
     let first = snapshot.process(ProcessId(1)).unwrap();
-    assert_eq!(
-        first.joined().get(Net),
-        Some(child.namespace_of("below", Net))
-    );
-    let fd = Holder::Fd {
-        pid: ProcessId(1),
-        tid: None,
-        fd: 4,
-    };
+    assert_eq!(first.joined().get(Net), Some(child.namespace_of("below", Net)));
+    let fd = Holder::Fd { pid: ProcessId(1), tid: None, fd: 4 };
     held(&snapshot, child.noted("uts"), &[fd]);
 }
 
 #[test]
 fn a_proc_of_a_pid_namespace_above_is_only_read() {
     need!(userns);
-    let inside = Script::new()
-        .fork("other", Script::new().unshare([Net]).tcp_socket(3))
-        .look();
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Pid])
-        .fork("inside", inside)
-        .spawn()
-        .unwrap();
+    let inside = Script::new().fork("other", Script::new().unshare([Net]).tcp_socket(3)).look();
+    let child =
+        Script::new().user_namespace().unshare([Pid]).fork("inside", inside).spawn().unwrap();
     let snapshot = seen_by(&child);
     assert_no_calls_by_pid(&snapshot);
     let other = snapshot.process(child.pid_of("other")).unwrap();
-    assert_eq!(
-        other.joined().get(Net),
-        Some(child.namespace_of("other", Net))
-    );
+    assert_eq!(other.joined().get(Net), Some(child.namespace_of("other", Net)));
     // The PIDs are not those of the namespace that the scanner is in.
     let outermost = snapshot.pid_namespace().map(|it| it.id());
     assert_eq!(outermost, Some(own_namespace(Pid)));
     assert_eq!(other.pids().unwrap().len(), 2);
-    assert_eq!(
-        snapshot
-            .process(child.pid_of("inside"))
-            .unwrap()
-            .children()
-            .next(),
-        Some(other)
-    );
+    assert_eq!(snapshot.process(child.pid_of("inside")).unwrap().children().next(), Some(other));
 }
 
 #[test]
@@ -393,10 +322,7 @@ fn a_proc_of_strangers_over_the_own_one() {
     let snapshot = seen_by(&child);
     assert_no_calls_by_pid(&snapshot);
     let first = snapshot.process(ProcessId(1)).unwrap();
-    assert_eq!(
-        first.joined().get(Net),
-        Some(child.namespace_of("below", Net))
-    );
+    assert_eq!(first.joined().get(Net), Some(child.namespace_of("below", Net)));
     assert_eq!(snapshot.processes().len(), 1);
 }
 
@@ -409,11 +335,7 @@ fn a_covered_process_is_a_gap() {
     let mut snapshot = tool_snapshot();
     snapshot.args(["--bpf", "off"]);
     let of = |pid: ProcessId| format!("/proc/{pid}");
-    let covering = || {
-        Script::new()
-            .unshare([Mnt])
-            .bind(of(other.pid()), of(sleeper.pid()))
-    };
+    let covering = || Script::new().unshare([Mnt]).bind(of(other.pid()), of(sleeper.pid()));
     for script in [covering(), covering().refuse_openat2()] {
         let child = script.run("lxkns", &snapshot).spawn().unwrap();
         let snapshot = snapshot_of(child.output("lxkns"));

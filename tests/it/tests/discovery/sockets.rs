@@ -29,16 +29,10 @@ fn a_socket_holds_its_network_namespace() {
 #[test]
 fn a_tun_device_holds_its_network_namespace() {
     need!(root, tun);
-    let child = Script::new()
-        .in_new(Net, |net| net.note("net", Net).tun("lxkns0", 3))
-        .spawn()
-        .unwrap();
+    let child =
+        Script::new().in_new(Net, |net| net.note("net", Net).tun("lxkns0", 3)).spawn().unwrap();
     everywhere(|snapshot| {
-        let holder = Holder::Tun {
-            pid: child.pid(),
-            tid: None,
-            fd: 3,
-        };
+        let holder = Holder::Tun { pid: child.pid(), tid: None, fd: 3 };
         let net = held(snapshot, child.noted("net"), &[holder]);
         assert_owner(net, own_namespace(User));
     });
@@ -65,11 +59,7 @@ fn a_tun_device_is_one_by_whatever_path() {
     let link = std::fs::read_link(format!("/proc/{}/fd/3", child.pid())).unwrap();
     assert_ne!(link.to_str(), Some("/dev/net/tun"));
     everywhere(|snapshot| {
-        let holder = Holder::Tun {
-            pid: child.pid(),
-            tid: None,
-            fd: 3,
-        };
+        let holder = Holder::Tun { pid: child.pid(), tid: None, fd: 3 };
         let net = held(snapshot, child.noted("net"), &[holder]);
         assert_owner(net, own_namespace(User));
     });

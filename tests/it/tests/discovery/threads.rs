@@ -6,10 +6,7 @@ use lxkns_nstest::{Child, Script, linked, need, own_namespace};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, Time, User, Uts};
 
 fn thread(child: &Child, process: &str, thread: &str) -> Holder {
-    Holder::Thread {
-        pid: child.pid_of(process),
-        tid: child.pid_of(thread),
-    }
+    Holder::Thread { pid: child.pid_of(process), tid: child.pid_of(thread) }
 }
 
 #[test]
@@ -17,10 +14,7 @@ fn a_threads_own_namespaces_are_found() {
     need!(userns);
     let child = Script::new()
         .user_namespace()
-        .thread(
-            "loner",
-            Script::new().name("lo) n\ner").unshare([Net, Uts, Mnt]),
-        )
+        .thread("loner", Script::new().name("lo) n\ner").unshare([Net, Uts, Mnt]))
         .thread("other", Script::new())
         .spawn()
         .unwrap();
@@ -39,10 +33,7 @@ fn a_threads_own_namespaces_are_found() {
         };
         assert_eq!(loner.tid, child.pid_of("loner"));
         assert_eq!(loner.comm.as_ref().unwrap().as_bytes(), b"lo) n\ner");
-        assert_eq!(
-            loner.namespaces.get(Net),
-            Some(child.namespace_of("loner", Net))
-        );
+        assert_eq!(loner.namespaces.get(Net), Some(child.namespace_of("loner", Net)));
         assert_eq!(loner.namespaces.get(User), Some(child.namespace(User)));
     });
 }
@@ -63,11 +54,7 @@ fn threads_live_on_without_their_main_thread() {
             Script::new().in_new(Net, |net| net.note("net", Net).open_namespace(Net, 6)),
         )
         .exit_thread();
-    let child = Script::new()
-        .user_namespace()
-        .fork("headless", threads)
-        .spawn()
-        .unwrap();
+    let child = Script::new().user_namespace().fork("headless", threads).spawn().unwrap();
     let pid = child.pid_of("headless");
     everywhere(|snapshot| {
         let process = snapshot.process(pid).unwrap();
@@ -85,11 +72,7 @@ fn threads_live_on_without_their_main_thread() {
         }));
         // Whoever shares a table, it has to be one of those who are alive.
         let holders = |id| snapshot.namespace(id).unwrap().holders();
-        let two = Holder::Fd {
-            pid,
-            tid: Some(child.pid_of("two")),
-            fd: 5,
-        };
+        let two = Holder::Fd { pid, tid: Some(child.pid_of("two")), fd: 5 };
         assert!(holders(child.noted("uts")).contains(&two));
         let others = [Some(child.pid_of("one")), Some(child.pid_of("three")), None];
         assert!(
@@ -137,14 +120,9 @@ fn an_fd_in_a_threads_own_table_is_found() {
 
 /// A network namespace held by a socket that only a thread has.
 fn socket_in_own_table() -> Child {
-    let loner = Script::new()
-        .unshare_fd_table()
-        .in_new(Net, |net| net.note("net", Net).tcp_socket(5));
-    Script::new()
-        .user_namespace()
-        .thread("loner", loner)
-        .spawn()
-        .unwrap()
+    let loner =
+        Script::new().unshare_fd_table().in_new(Net, |net| net.note("net", Net).tcp_socket(5));
+    Script::new().user_namespace().thread("loner", loner).spawn().unwrap()
 }
 
 #[test]
@@ -152,11 +130,7 @@ fn a_socket_in_a_threads_own_table_is_found() {
     need!(userns, pidfd_thread);
     let child = socket_in_own_table();
     everywhere(|snapshot| {
-        let socket = Holder::Socket {
-            pid: child.pid(),
-            tid: Some(child.pid_of("loner")),
-            fd: 5,
-        };
+        let socket = Holder::Socket { pid: child.pid(), tid: Some(child.pid_of("loner")), fd: 5 };
         let net = held(snapshot, child.noted("net"), &[socket]);
         assert_owner(net, child.namespace(User));
     });
@@ -176,17 +150,10 @@ fn a_socket_in_a_threads_own_table_is_found_or_said_to_be_missing() {
 #[test]
 fn a_pending_time_namespace_is_found() {
     need!(userns, timens);
-    let child = Script::new()
-        .user_namespace()
-        .unshare([Time])
-        .spawn()
-        .unwrap();
+    let child = Script::new().user_namespace().unshare([Time]).spawn().unwrap();
     let pending = linked(format!("/proc/{}/ns/time_for_children", child.pid()));
     everywhere(|snapshot| {
-        let holder = Holder::PendingChildren {
-            pid: child.pid(),
-            tid: None,
-        };
+        let holder = Holder::PendingChildren { pid: child.pid(), tid: None };
         let time = held(snapshot, pending, &[holder]);
         assert_owner(time, child.namespace(User));
         assert!(!time.is_hidden());
@@ -205,10 +172,7 @@ fn a_pid_namespace_is_pending_until_its_first_process() {
         .fork("first", Script::new())
         .spawn()
         .unwrap();
-    let holder = Holder::PendingChildren {
-        pid: child.pid(),
-        tid: None,
-    };
+    let holder = Holder::PendingChildren { pid: child.pid(), tid: None };
     everywhere(|snapshot| {
         // Its link is there, but leads nowhere yet; BPF can tell what it will lead to.
         let mut namespaces = snapshot.namespaces_of(Pid);

@@ -76,13 +76,9 @@ fn covered_by(trap: Trap, dir: &Dir) -> Child {
         .mkdir(&bait)
         .touch(bait.join("file"))
         .mkfifo(bait.join("fifo"))
-        .in_new(Uts, |uts| {
-            uts.note("bait", Uts).bind_namespace(Uts, bait.join("uts"))
-        })
+        .in_new(Uts, |uts| uts.note("bait", Uts).bind_namespace(Uts, bait.join("uts")))
         .mkdir(&below)
-        .in_new(Net, |net| {
-            net.note("net", Net).bind_namespace(Net, below.join("net"))
-        })
+        .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, below.join("net")))
         .mount("tmpfs", &below, "");
     trap(covered, &below.join("net"), &bait).spawn().unwrap()
 }
@@ -104,10 +100,8 @@ fn assert_nothing_is_caught(trap: Trap, planted: &[&str]) {
     let child = covered_by(trap, &dir);
     let (place, bait) = (dir.join("below/net"), dir.join("bait"));
     let files = ["bait/file", "bait/fifo"].into_iter();
-    let files: Vec<PathBuf> = files
-        .chain(planted.iter().copied())
-        .map(|file| dir.join(file))
-        .collect();
+    let files: Vec<PathBuf> =
+        files.chain(planted.iter().copied()).map(|file| dir.join(file)).collect();
     let watch = Watch::of(&child, files.iter().map(PathBuf::as_path));
     everywhere(|snapshot| {
         let mnt = child.namespace(Mnt);
@@ -231,9 +225,7 @@ fn a_way_that_changes_all_the_time_leads_to_the_right_place_or_nowhere() {
         .mkdir(&bait)
         .mkfifo(bait.join("net"))
         .mkdir(&a)
-        .in_new(Net, |net| {
-            net.note("net", Net).bind_namespace(Net, a.join("net"))
-        })
+        .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, a.join("net")))
         .symlink(&bait, &b)
         .spawn()
         .unwrap();

@@ -11,9 +11,7 @@ use lxkns_species::NamespaceType::{self, Mnt, Net, Uts};
 fn in_flight(namespace_type: NamespaceType) -> Script {
     Script::new()
         .in_new(namespace_type, |script| {
-            script
-                .note("in flight", namespace_type)
-                .open_namespace(namespace_type, 3)
+            script.note("in flight", namespace_type).open_namespace(namespace_type, 3)
         })
         .send_fd(3, (4, 5))
         .close(3)
@@ -21,9 +19,7 @@ fn in_flight(namespace_type: NamespaceType) -> Script {
 
 fn holders(options: &Options, id: NamespaceId) -> Option<Vec<Holder>> {
     let snapshot = scan_with(options);
-    snapshot
-        .namespace(id)
-        .map(|namespace| namespace.holders().to_vec())
+    snapshot.namespace(id).map(|namespace| namespace.holders().to_vec())
 }
 
 #[test]
@@ -60,10 +56,7 @@ fn namespaces_in_flight_are_in_the_kernels_list() {
 #[test]
 fn what_was_created_during_the_scan_is_not_unseen() {
     need!(root, mntns_walk);
-    let child = Script::new()
-        .fork("storm", Script::new().churn([Mnt]))
-        .spawn()
-        .unwrap();
+    let child = Script::new().fork("storm", Script::new().churn([Mnt])).spawn().unwrap();
     for _ in 0..20 {
         let snapshot = scan_with(&Options::everything());
         let made_up = snapshot.namespaces_of(Mnt).filter(|namespace| {

@@ -14,10 +14,7 @@ fn one_of_all(dir: &Dir) -> Script {
     let middle = |script: Script| {
         script
             .mount("tmpfs", dir, "")
-            .in_new(Net, |net| {
-                net.note("by mount", Net)
-                    .bind_namespace(Net, dir.join("net"))
-            })
+            .in_new(Net, |net| net.note("by mount", Net).bind_namespace(Net, dir.join("net")))
             .note("middle", Mnt)
             .open_namespace(Mnt, 9)
     };
@@ -34,13 +31,7 @@ fn one_of_all(dir: &Dir) -> Script {
         .close(9)
         .in_new(Uts, |uts| uts.note("by fd", Uts).open_namespace(Uts, 3))
         .in_new(Net, |net| net.note("by socket", Net).tcp_socket(4))
-        .thread(
-            "loner",
-            Script::new()
-                .name("loner")
-                .unshare([Net])
-                .note("loner", Net),
-        )
+        .thread("loner", Script::new().name("loner").unshare([Net]).note("loner", Net))
         .fork("dead", Script::new().unshare([Uts]).exit())
         .unshare([Pid])
         .fork("leader", led)
@@ -52,40 +43,18 @@ fn every_tier_sees_the_same() {
     let dir = Dir::new().unwrap();
     // Alone in a PID namespace, where nobody comes and goes but the scanner itself.
     let is_root = rustix::process::geteuid().is_root();
-    let outside = if is_root {
-        Script::new()
-    } else {
-        Script::new().user_namespace()
-    };
-    let mut inside = Script::new()
-        .unshare([Mnt])
-        .mount("proc", "/proc", "")
-        .fork("all", one_of_all(&dir));
-    let ways = || {
-        TIERS
-            .into_iter()
-            .flat_map(|tier| BPF.map(|bpf| (tier, bpf)))
-    };
+    let outside = if is_root { Script::new() } else { Script::new().user_namespace() };
+    let mut inside =
+        Script::new().unshare([Mnt]).mount("proc", "/proc", "").fork("all", one_of_all(&dir));
+    let ways = || TIERS.into_iter().flat_map(|tier| BPF.map(|bpf| (tier, bpf)));
     let is_possible = |(tier, bpf): &(&str, &str)| (*tier, *bpf) != ("proc", "on");
     for (tier, bpf) in ways().filter(is_possible) {
         let mut command = tool_snapshot();
         command.args(["--tier", tier, "--bpf", bpf]);
         inside = inside.run(&format!("{tier} {bpf}"), &command);
     }
-    let child = outside
-        .unshare([Pid])
-        .fork("inside", inside)
-        .spawn()
-        .unwrap();
-    let noted = [
-        "hidden",
-        "user",
-        "middle",
-        "by mount",
-        "by fd",
-        "by socket",
-        "loner",
-    ];
+    let child = outside.unshare([Pid]).fork("inside", inside).spawn().unwrap();
+    let noted = ["hidden", "user", "middle", "by mount", "by fd", "by socket", "loner"];
     let mut ours: Vec<NamespaceId> = noted.into_iter().map(|label| child.noted(label)).collect();
     ours.push(child.namespace_of("all", Mnt));
     ours.push(child.namespace_of("leader", Pid));
@@ -116,12 +85,6 @@ fn processes(snapshot: &Snapshot) -> Vec<(u32, Text, Option<char>)> {
     snapshot
         .processes()
         .filter(|process| !is_scanner(process.pid()))
-        .map(|process| {
-            (
-                process.pid().0,
-                process.comm().unwrap().clone(),
-                process.state(),
-            )
-        })
+        .map(|process| (process.pid().0, process.comm().unwrap().clone(), process.state()))
         .collect()
 }

@@ -27,15 +27,9 @@ const COLUMNS: [(&str, IsThere); 6] = [
         uts.is_some_and(|uts| uts.owner().is_some())
     }),
     ("open files", |snapshot, child| holds(snapshot, child, "fd")),
-    ("sockets", |snapshot, child| {
-        holds(snapshot, child, "socket")
-    }),
-    ("bind mounts", |snapshot, child| {
-        snapshot.namespace(child.noted("mounted")).is_some()
-    }),
-    ("hidden mounts", |snapshot, child| {
-        snapshot.namespace(child.noted("hidden")).is_some()
-    }),
+    ("sockets", |snapshot, child| holds(snapshot, child, "socket")),
+    ("bind mounts", |snapshot, child| snapshot.namespace(child.noted("mounted")).is_some()),
+    ("hidden mounts", |snapshot, child| snapshot.namespace(child.noted("hidden")).is_some()),
 ];
 
 fn holds(snapshot: &Snapshot, child: &Child, label: &str) -> bool {
@@ -50,11 +44,7 @@ fn holds(snapshot: &Snapshot, child: &Child, label: &str) -> bool {
 fn rows() -> Vec<(Capabilities, Vec<bool>)> {
     let header = format!("| with | {} |", COLUMNS.map(|(name, _)| name).join(" | "));
     let mut lines = DOCUMENT.lines().skip_while(|line| **line != header);
-    assert_eq!(
-        lines.next(),
-        Some(header.as_str()),
-        "the table is not there"
-    );
+    assert_eq!(lines.next(), Some(header.as_str()), "the table is not there");
     let rows = lines.skip(1).take_while(|line| line.starts_with('|'));
     rows.map(|row| {
         let mut cells = row.trim_matches('|').split('|').map(str::trim);
@@ -77,20 +67,17 @@ fn rows() -> Vec<(Capabilities, Vec<bool>)> {
 
 /// Something in every column.
 fn scene(dir: &Dir) -> Child {
-    let place = Script::new().unshare([Mnt]).in_new(Ipc, |ipc| {
-        ipc.note("mounted", Ipc)
-            .bind_namespace(Ipc, dir.join("ipc"))
-    });
+    let place = Script::new()
+        .unshare([Mnt])
+        .in_new(Ipc, |ipc| ipc.note("mounted", Ipc).bind_namespace(Ipc, dir.join("ipc")));
     Script::new()
         .unshare([Uts])
         .in_new(Net, |net| net.note("fd", Net).open_namespace(Net, 3))
         .in_new(Net, |net| net.note("socket", Net).tcp_socket(4))
         .fork("place", place)
         .in_new(Mnt, |mnt| {
-            mnt.in_new(Uts, |uts| {
-                uts.note("hidden", Uts).bind_namespace(Uts, dir.join("uts"))
-            })
-            .open_namespace(Mnt, 5)
+            mnt.in_new(Uts, |uts| uts.note("hidden", Uts).bind_namespace(Uts, dir.join("uts")))
+                .open_namespace(Mnt, 5)
         })
         .spawn()
         .unwrap()
@@ -112,9 +99,7 @@ fn the_table_of_capabilities_is_true() {
     for (capabilities, expected) in rows {
         let copy = capable_copy(&dir, "lxkns", capabilities);
         let mut command = as_nobody(copy);
-        command
-            .args(tool_snapshot().get_args())
-            .args(["--bpf", "on"]);
+        command.args(tool_snapshot().get_args()).args(["--bpf", "on"]);
         let seen = seen(&command.output().unwrap(), &child);
         if seen != expected {
             wrong.push(format!("{capabilities:?}: {seen:?}, not {expected:?}"));
@@ -125,13 +110,9 @@ fn the_table_of_capabilities_is_true() {
 
 /// The capabilities in the example of a systemd unit.
 fn of_the_unit() -> Vec<String> {
-    let line = DOCUMENT
-        .lines()
-        .find_map(|line| line.strip_prefix("AmbientCapabilities="));
+    let line = DOCUMENT.lines().find_map(|line| line.strip_prefix("AmbientCapabilities="));
     let names = line.unwrap().split(' ');
-    names
-        .map(|name| name.trim_start_matches("CAP_").to_ascii_lowercase())
-        .collect()
+    names.map(|name| name.trim_start_matches("CAP_").to_ascii_lowercase()).collect()
 }
 
 /// As the service manager does it, with what the unit asks for: namespaces of its own of four types,
@@ -142,10 +123,7 @@ fn the_sandbox_of_the_unit_hides_nothing() {
     need!(root, setpriv, mntns_walk);
     let dir = Dir::new().unwrap();
     let child = scene(&dir);
-    let capabilities: Vec<String> = of_the_unit()
-        .iter()
-        .map(|name| format!("+{name}"))
-        .collect();
+    let capabilities: Vec<String> = of_the_unit().iter().map(|name| format!("+{name}")).collect();
     let capabilities = capabilities.join(",");
     let mut command = Command::new("setpriv");
     command

@@ -23,10 +23,7 @@ fn secret(dir: &Dir, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
 /// A document as the tools write them, with the secret in it.
 fn document() -> Vec<u8> {
     let child = Script::new().name(&SECRET[..15]).spawn().unwrap();
-    let output = tool("lxkns")
-        .args(["snapshot", "--compact"])
-        .output()
-        .unwrap();
+    let output = tool("lxkns").args(["snapshot", "--compact"]).output().unwrap();
     drop(child);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains(&SECRET[..15]));
@@ -64,11 +61,7 @@ fn documents_are_read_as_the_user_may() {
             check_refused(as_nobody(&copy).arg("diff").arg(&open).arg(path));
         }
         let mut command = as_nobody(&copy);
-        let output = command
-            .args(["snapshot", "--input"])
-            .arg(&open)
-            .output()
-            .unwrap();
+        let output = command.args(["snapshot", "--input"]).arg(&open).output().unwrap();
         assert!(output.status.success(), "{}", text_of(&output));
         assert!(text_of(&output).contains(SECRET));
     }
@@ -91,9 +84,7 @@ fn themes_are_read_as_the_user_may_and_the_privileges_come_back() {
         let mut by_option = as_nobody(&copy);
         by_option.args(["--color=always", "--theme"]).arg(&theme);
         let mut by_configuration = as_nobody(&copy);
-        by_configuration
-            .arg("--color=always")
-            .env("XDG_CONFIG_HOME", &config);
+        by_configuration.arg("--color=always").env("XDG_CONFIG_HOME", &config);
         for command in [&mut by_option, &mut by_configuration] {
             let text = text_of(&command.output().unwrap());
             assert!(!text.contains(SECRET), "{command:?}: {text}");

@@ -10,9 +10,8 @@ use lxkns_nstest::{need, tool};
 #[test]
 fn a_scanner_in_many_groups_knows_its_procfs() {
     need!(root, setpriv);
-    let groups: Vec<String> = (0..500)
-        .map(|group| (4_000_000_000_u32 + group).to_string())
-        .collect();
+    let groups: Vec<String> =
+        (0..500).map(|group| (4_000_000_000_u32 + group).to_string()).collect();
     let output = Command::new("setpriv")
         .args(["--groups", &groups.join(",")])
         .arg(tool("lxkns").get_program())
@@ -20,8 +19,5 @@ fn a_scanner_in_many_groups_knows_its_procfs() {
         .output()
         .unwrap();
     let snapshot = lxkns_model::wire::read(&output.stdout).unwrap();
-    assert_eq!(
-        gap(&snapshot, Missing::LiveFacts, Reason::ForeignProc),
-        None
-    );
+    assert_eq!(gap(&snapshot, Missing::LiveFacts, Reason::ForeignProc), None);
 }

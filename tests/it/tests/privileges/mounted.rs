@@ -36,13 +36,8 @@ fn every_mount_namespace_counts_once() {
     let fs = dir.join("fs");
     let other = || Script::new().become_user(SOMEBODY_ELSE, SOMEBODY_ELSE);
     let sub = fs.join("sub");
-    let chrooted = Script::new()
-        .chroot(&sub)
-        .become_user(SOMEBODY_ELSE, SOMEBODY_ELSE);
-    let away = Script::new()
-        .unshare([Mnt])
-        .fork("away too", other())
-        .fork("chrooted", chrooted);
+    let chrooted = Script::new().chroot(&sub).become_user(SOMEBODY_ELSE, SOMEBODY_ELSE);
+    let away = Script::new().unshare([Mnt]).fork("away too", other()).fork("chrooted", chrooted);
     let child = Script::new()
         .unshare([Mnt])
         .mkdir(&fs)

@@ -25,10 +25,7 @@ fn the_environment_changes_nothing_but_looks() {
     let (programs, trace) = (dir.join("programs"), dir.join("trace"));
     std::fs::create_dir(&programs).unwrap();
     std::fs::set_permissions(&programs, PermissionsExt::from_mode(0o755)).unwrap();
-    File::create(&trace)
-        .unwrap()
-        .set_permissions(PermissionsExt::from_mode(0o666))
-        .unwrap();
+    File::create(&trace).unwrap().set_permissions(PermissionsExt::from_mode(0o666)).unwrap();
     for name in ["sh", "nsenter", "unshare", "less", "lxkns", "getent"] {
         let path = programs.join(name);
         let script = format!("#!/bin/sh\necho {name} >> {}\n", trace.display());
@@ -70,17 +67,10 @@ fn the_environment_changes_nothing_but_looks() {
             (text.contains('\u{1b}'), stderr)
         };
         assert_eq!(run(true), run(false));
-        let output = as_nobody(&copy)
-            .env("PATH", &programs)
-            .envs(variables)
-            .output()
-            .unwrap();
+        let output = as_nobody(&copy).env("PATH", &programs).envs(variables).output().unwrap();
         let stdout = String::from_utf8(output.stdout).unwrap();
         assert!(stdout.contains(&uts), "{stdout}");
-        let colors = as_nobody(&copy)
-            .env("CLICOLOR_FORCE", "1")
-            .output()
-            .unwrap();
+        let colors = as_nobody(&copy).env("CLICOLOR_FORCE", "1").output().unwrap();
         assert!(colors.stdout.contains(&0x1b));
     }
     assert_eq!(std::fs::read_to_string(&trace).unwrap(), "");

@@ -29,14 +29,8 @@ const WIRE: &str = include_str!("../../../../docs/wire.md");
 
 /// The files that commands refer to, by their paths in the repository.
 const FILES: [(&str, &str); 2] = [
-    (
-        "docs/examples/demo.jsonl",
-        include_str!("../../../../docs/examples/demo.jsonl"),
-    ),
-    (
-        "docs/examples/demo-later.jsonl",
-        include_str!("../../../../docs/examples/demo-later.jsonl"),
-    ),
+    ("docs/examples/demo.jsonl", include_str!("../../../../docs/examples/demo.jsonl")),
+    ("docs/examples/demo-later.jsonl", include_str!("../../../../docs/examples/demo-later.jsonl")),
 ];
 
 /// A folder like the repository's, as far as commands look into it.

@@ -88,11 +88,7 @@ fn tokens(line: &str) -> Vec<&str> {
 
 #[test]
 fn numbers_are_learnt() {
-    let page = [
-        "PID  NS".to_owned(),
-        "…".to_owned(),
-        "812 net:[4026532177] x1".to_owned(),
-    ];
+    let page = ["PID  NS".to_owned(), "…".to_owned(), "812 net:[4026532177] x1".to_owned()];
     let check = |printed: &[&str]| Numbers::default().matching(&page, printed);
     assert_eq!(check(&["PID NS", "7 net:[40] x2"]), None);
     assert_eq!(check(&["PID NS", "7 net:[40] x1", "more"]), None);

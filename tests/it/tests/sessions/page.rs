@@ -55,19 +55,13 @@ pub(crate) fn sections(page: &str) -> Vec<Section> {
             Some(_) if line == "```" => block = None,
             Some("console") => {
                 if sections.last().is_none_or(|last| last.heading != heading) {
-                    sections.push(Section {
-                        heading: heading.clone(),
-                        commands: Vec::new(),
-                    });
+                    sections.push(Section { heading: heading.clone(), commands: Vec::new() });
                 }
                 let Some(Section { commands, .. }) = sections.last_mut() else {
                     continue;
                 };
                 if let Some(command) = line.strip_prefix("$ ") {
-                    commands.push(Command {
-                        text: command.to_owned(),
-                        output: Vec::new(),
-                    });
+                    commands.push(Command { text: command.to_owned(), output: Vec::new() });
                 } else if let Some(command) = commands.last_mut() {
                     if continued {
                         command.text = format!("{}\n{line}", command.text);

@@ -48,11 +48,7 @@ impl Shell {
             .unwrap();
         let input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
-        let mut shell = Shell {
-            child,
-            input,
-            output,
-        };
+        let mut shell = Shell { child, input, output };
         // However this test ends, the shell then reads the end of its input, and ends itself and all
         // that it has started.
         shell.enter("trap 'kill -KILL 0' EXIT");
@@ -134,14 +130,10 @@ fn matching(
 /// Whether it only looks, so that it can be asked again until there is what it is to look at.
 fn may_repeat(command: &str) -> bool {
     let mut words = command.split_whitespace().filter(|word| *word != "sudo");
-    let is_tool = words
-        .next()
-        .is_some_and(|word| tool_names().contains(&word));
+    let is_tool = words.next().is_some_and(|word| tool_names().contains(&word));
     is_tool && words.next() != Some("exec")
 }
 
 fn tool_names() -> [&'static str; 7] {
-    [
-        "lxkns", "lsallns", "lsuns", "lspidns", "pidtree", "nscaps", "dumpns",
-    ]
+    ["lxkns", "lsallns", "lsuns", "lspidns", "pidtree", "nscaps", "dumpns"]
 }

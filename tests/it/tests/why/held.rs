@@ -96,16 +96,12 @@ impl Held {
                     None => drop(self.own.take().unwrap()),
                 }
             }
-            Action::Unmount {
-                mount_namespace,
-                path,
-            } => {
+            Action::Unmount { mount_namespace, path } => {
                 let there = snapshot.namespace(mount_namespace.unwrap()).unwrap();
                 let there = there.reference().unwrap();
                 let there = Namespace::at_path(there.to_str().unwrap()).unwrap();
-                let done = enter::run(&[&there], || {
-                    unmount(path.as_bytes(), UnmountFlags::empty())
-                });
+                let done =
+                    enter::run(&[&there], || unmount(path.as_bytes(), UnmountFlags::empty()));
                 done.unwrap().unwrap();
             }
             other => panic!("{other:?}"),

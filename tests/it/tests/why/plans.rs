@@ -34,9 +34,7 @@ fn a_network_namespace_held_in_all_ways() {
             .fork("mount", mount(Script::new().unshare([Mnt])).close(3))
             .fork(
                 "mount elsewhere",
-                Script::new()
-                    .in_new(Mnt, |mnt| mount(mnt).open_namespace(Mnt, 6))
-                    .close(3),
+                Script::new().in_new(Mnt, |mnt| mount(mnt).open_namespace(Mnt, 6)).close(3),
             )
             .close(3)
             .pause()
@@ -64,9 +62,7 @@ fn a_container_whose_mount_namespace_goes_as_well() {
             .unshare([Mnt])
             .mount("tmpfs", &dir, "")
             .in_new(Net, |net| {
-                net.note("net", Net)
-                    .bind_namespace(Net, dir.join("net"))
-                    .open_namespace(Net, 3)
+                net.note("net", Net).bind_namespace(Net, dir.join("net")).open_namespace(Net, 3)
             })
             .setns(3, Net)
             .close(3);
@@ -97,9 +93,8 @@ fn a_mount_in_the_own_mount_namespace() {
     need!(root);
     check(1, || {
         let dir = Dir::new().unwrap();
-        let script = Script::new().in_new(Net, |net| {
-            net.note("net", Net).bind_namespace(Net, dir.join("net"))
-        });
+        let script = Script::new()
+            .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, dir.join("net")));
         let mut held = Held::new(script, |child| child.noted("net"));
         held.dir = Some(dir);
         held
@@ -112,14 +107,10 @@ fn mounts_of_the_same_one_at_one_place() {
     check(3, || {
         let dir = Dir::new().unwrap();
         let place = dir.join("net");
-        let script = Script::new()
-            .unshare([Mnt])
-            .mount("tmpfs", &dir, "")
-            .in_new(Net, |net| {
-                let net = net.note("net", Net).bind_namespace(Net, &place);
-                net.bind(&place, &place)
-                    .bind_namespace(Net, dir.join("other"))
-            });
+        let script = Script::new().unshare([Mnt]).mount("tmpfs", &dir, "").in_new(Net, |net| {
+            let net = net.note("net", Net).bind_namespace(Net, &place);
+            net.bind(&place, &place).bind_namespace(Net, dir.join("other"))
+        });
         let mut held = Held::new(script, |child| child.noted("net"));
         held.dir = Some(dir);
         held
@@ -147,11 +138,7 @@ fn each_mount_at_one_place_is_found() {
         path: Text::from(place.as_os_str().as_encoded_bytes()),
     };
     everywhere(|snapshot| {
-        held(
-            snapshot,
-            child.noted("net"),
-            &[mount.clone(), mount.clone()],
-        );
+        held(snapshot, child.noted("net"), &[mount.clone(), mount.clone()]);
     });
 }
 
@@ -181,11 +168,8 @@ fn a_user_namespace_with_all_that_is_below_it() {
     check(4, || {
         let dead = Script::new().setns(4, User).close(4).close(3).exit();
         let undertaker = Script::new().fork("dead", dead).close(4).close(3);
-        let nested = Script::new()
-            .setns(4, User)
-            .close(4)
-            .close(3)
-            .user_namespace_with(IdMap::Nothing);
+        let nested =
+            Script::new().setns(4, User).close(4).close(3).user_namespace_with(IdMap::Nothing);
         let member = Script::new().setns(4, User).close(4).close(3);
         let script = Script::new()
             .in_new(User, |user| {

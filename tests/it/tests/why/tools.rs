@@ -12,10 +12,7 @@ use crate::held::alone;
 
 /// What the tool says about a namespace.
 fn tool_why(id: NamespaceId) -> Value {
-    let output = tool("lxkns")
-        .args(["why", "--json", &id.to_string()])
-        .output()
-        .unwrap();
+    let output = tool("lxkns").args(["why", "--json", &id.to_string()]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
@@ -32,10 +29,8 @@ fn the_tool_tells_the_same() {
     let why = tool_why(child.noted("net"));
     let steps = why["steps"].as_array().unwrap();
     let pid = child.pid().0;
-    let closes = steps
-        .iter()
-        .find(|step| step["action"] == "let-go" && step["pid"] == pid)
-        .unwrap();
+    let closes =
+        steps.iter().find(|step| step["action"] == "let-go" && step["pid"] == pid).unwrap();
     assert_eq!(closes["closes"][0]["fd"], 3);
     assert_eq!(closes["frees"][0], child.noted("net").to_string());
     let own = own_namespace(NamespaceType::User);
@@ -63,21 +58,11 @@ fn diff_sees_what_comes_and_goes() {
     let (after, _b) = take();
     let id = child.noted("net").to_string();
     let compare = |arguments: &[&std::path::Path]| {
-        let output = tool("lxkns")
-            .args(["diff", "--json"])
-            .args(arguments)
-            .output()
-            .unwrap();
+        let output = tool("lxkns").args(["diff", "--json"]).args(arguments).output().unwrap();
         let code = output.status.code();
         assert!(matches!(code, Some(0 | 1)), "{output:?}");
         let diff: Value = serde_json::from_slice(&output.stdout).unwrap();
-        let has = |list: &str| {
-            diff[list]
-                .as_array()
-                .unwrap()
-                .iter()
-                .any(|it| it["id"] == id)
-        };
+        let has = |list: &str| diff[list].as_array().unwrap().iter().any(|it| it["id"] == id);
         assert!(diff["same-boot"] == true);
         (code, has("came"), has("went"))
     };
@@ -150,9 +135,7 @@ fn a_mount_is_found_in_every_mount_namespace() {
         .bind(fs.join("sub"), &place)
         .fork("copy", Script::new().unshare([Mnt]).unmount(&place))
         .fork("without", without)
-        .in_new(Mnt, |mnt| {
-            mnt.note("nobody", Mnt).unmount(&fs).open_namespace(Mnt, 3)
-        })
+        .in_new(Mnt, |mnt| mnt.note("nobody", Mnt).unmount(&fs).open_namespace(Mnt, 3))
         .spawn()
         .unwrap();
     let ask = |format: &[&str]| mounted_inside(child.pid(), &fs, format);
@@ -167,9 +150,7 @@ fn a_mount_is_found_in_every_mount_namespace() {
     let both = [mount(&place, "/sub"), mount(&fs, "/")];
     let check = |id: NamespaceId, expected: &[Value]| {
         let places = answer["places"].as_array().unwrap();
-        let found = places
-            .iter()
-            .find(|it| it["mount-namespace"] == id.to_string());
+        let found = places.iter().find(|it| it["mount-namespace"] == id.to_string());
         let mounts = found.map(|it| it["mounts"].as_array().unwrap().as_slice());
         assert_eq!(mounts.unwrap_or_default(), expected);
         let line = format!("{id}:");
@@ -185,11 +166,7 @@ fn a_mount_is_found_in_every_mount_namespace() {
 fn commands(text: &str) -> Vec<&str> {
     text.lines()
         .filter_map(|line| line.split_once(" is unmounted")?.1.split_once(": "))
-        .map(|(_, command)| {
-            command
-                .split_once("; ")
-                .map_or(command, |(command, _)| command)
-        })
+        .map(|(_, command)| command.split_once("; ").map_or(command, |(command, _)| command))
         .collect()
 }
 

@@ -1,10 +1,7 @@
 //! The system calls of a child on files, mounts and sockets, over plain fd numbers and borrowed
 //! texts; see [`kernel`](super::kernel) for the rules.
 
-#![expect(
-    unsafe_code,
-    reason = "system calls after a fork, on fds that nobody owns"
-)]
+#![expect(unsafe_code, reason = "system calls after a fork, on fds that nobody owns")]
 
 use std::ffi::{CStr, c_int};
 use std::os::fd::RawFd;
@@ -80,20 +77,13 @@ pub(crate) fn wait_for_hang_up(fd: RawFd) {
 
 /// Whether all write ends of a pipe are closed.
 pub(crate) fn has_hung_up(fd: RawFd) -> bool {
-    let no_time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     hung_up_within(fd, &raw const no_time)
 }
 
 /// An error, other than being interrupted, counts as the end too.
 fn hung_up_within(fd: RawFd, time: *const libc::timespec) -> bool {
-    let mut poll = libc::pollfd {
-        fd,
-        events: 0,
-        revents: 0,
-    };
+    let mut poll = libc::pollfd { fd, events: 0, revents: 0 };
     match call!(libc::SYS_ppoll, &raw mut poll, 1, time, 0, 0) {
         Ok(_) => poll.revents != 0,
         Err(Errno(errno)) => errno != libc::EINTR,
@@ -105,24 +95,11 @@ pub(crate) fn mkdir(path: &CStr) -> Result {
 }
 
 pub(crate) fn mknod(path: &CStr, file_type: u32, device: u64) -> Result {
-    call!(
-        libc::SYS_mknodat,
-        libc::AT_FDCWD,
-        path.as_ptr(),
-        file_type | 0o644,
-        device
-    )
-    .map(drop)
+    call!(libc::SYS_mknodat, libc::AT_FDCWD, path.as_ptr(), file_type | 0o644, device).map(drop)
 }
 
 pub(crate) fn symlink(target: &CStr, path: &CStr) -> Result {
-    call!(
-        libc::SYS_symlinkat,
-        target.as_ptr(),
-        libc::AT_FDCWD,
-        path.as_ptr()
-    )
-    .map(drop)
+    call!(libc::SYS_symlinkat, target.as_ptr(), libc::AT_FDCWD, path.as_ptr()).map(drop)
 }
 
 pub(crate) fn remove(path: &CStr) -> Result {
@@ -132,14 +109,8 @@ pub(crate) fn remove(path: &CStr) -> Result {
 /// Reads a link into a buffer, and tells the link's length.
 pub(crate) fn read_link(path: &CStr, buffer: &mut [u8]) -> Result<usize> {
     let (start, length) = (buffer.as_mut_ptr(), buffer.len());
-    call!(
-        libc::SYS_readlinkat,
-        libc::AT_FDCWD,
-        path.as_ptr(),
-        start,
-        length
-    )
-    .map(|length| length as usize)
+    call!(libc::SYS_readlinkat, libc::AT_FDCWD, path.as_ptr(), start, length)
+        .map(|length| length as usize)
 }
 
 pub(crate) fn mount(
@@ -151,15 +122,7 @@ pub(crate) fn mount(
 ) -> Result {
     let address = |text: Option<&CStr>| text.map_or(std::ptr::null(), CStr::as_ptr);
     let (source, fs_type, options) = (address(source), address(fs_type), address(options));
-    call!(
-        libc::SYS_mount,
-        source,
-        target.as_ptr(),
-        fs_type,
-        flags,
-        options
-    )
-    .map(drop)
+    call!(libc::SYS_mount, source, target.as_ptr(), fs_type, flags, options).map(drop)
 }
 
 pub(crate) fn unmount(path: &CStr) -> Result {
@@ -211,10 +174,7 @@ struct OneFd {
 /// Sends an fd, together with one byte, to whoever receives from the other end.
 pub(crate) fn send_fd(socket: RawFd, fd: RawFd) -> Result {
     let mut byte = 0u8;
-    let mut content = libc::iovec {
-        iov_base: (&raw mut byte).cast(),
-        iov_len: 1,
-    };
+    let mut content = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
     let mut control = OneFd {
         length: std::mem::offset_of!(OneFd, padding),
         level: libc::SOL_SOCKET,
@@ -243,11 +203,7 @@ pub(crate) fn name_tun(fd: RawFd, name: &CStr) -> Result {
         *place = *byte;
     }
     let flags = (libc::IFF_TUN | libc::IFF_NO_PI) as u16;
-    for (place, byte) in request
-        .iter_mut()
-        .skip(libc::IFNAMSIZ)
-        .zip(flags.to_ne_bytes())
-    {
+    for (place, byte) in request.iter_mut().skip(libc::IFNAMSIZ).zip(flags.to_ne_bytes()) {
         *place = byte;
     }
     call!(libc::SYS_ioctl, fd, libc::TUNSETIFF, request.as_mut_ptr()).map(drop)
@@ -260,13 +216,7 @@ pub(crate) fn read(fd: RawFd, buffer: &mut [u8]) -> Result<usize> {
 }
 
 pub(crate) fn exists(path: &CStr) -> bool {
-    call!(
-        libc::SYS_faccessat,
-        libc::AT_FDCWD,
-        path.as_ptr(),
-        libc::F_OK
-    )
-    .is_ok()
+    call!(libc::SYS_faccessat, libc::AT_FDCWD, path.as_ptr(), libc::F_OK).is_ok()
 }
 
 /// Makes another fd for the same file.
@@ -277,17 +227,8 @@ pub(crate) fn duplicate(fd: RawFd) -> Result<RawFd> {
 /// Receives what [`send_fd`] has sent.
 pub(crate) fn receive_fd(socket: RawFd) -> Result<RawFd> {
     let mut byte = 0u8;
-    let mut content = libc::iovec {
-        iov_base: (&raw mut byte).cast(),
-        iov_len: 1,
-    };
-    let mut control = OneFd {
-        length: 0,
-        level: 0,
-        kind: 0,
-        fd: -1,
-        padding: 0,
-    };
+    let mut content = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    let mut control = OneFd { length: 0, level: 0, kind: 0, fd: -1, padding: 0 };
     let mut message: [usize; 7] = [
         0,
         0,

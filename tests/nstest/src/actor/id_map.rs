@@ -75,10 +75,7 @@ struct Line {
 
 impl Line {
     fn of((inside, outside): (u32, u32)) -> Line {
-        let mut line = Line {
-            bytes: [0; LINE],
-            start: LINE,
-        };
+        let mut line = Line { bytes: [0; LINE], start: LINE };
         line.prepend(b'1');
         line.prepend(b' ');
         line.prepend_number(outside);
@@ -116,9 +113,6 @@ mod tests {
     #[test]
     fn lines_map_one_id() {
         assert_eq!(Line::of((0, 1000)).text(), b"0 1000 1");
-        assert_eq!(
-            Line::of((u32::MAX, u32::MAX)).text(),
-            b"4294967295 4294967295 1"
-        );
+        assert_eq!(Line::of((u32::MAX, u32::MAX)).text(), b"4294967295 4294967295 1");
     }
 }

@@ -5,10 +5,7 @@
 //! do more than the call: setuid(2) signals all threads, and fork(2) runs handlers. Made for 64-bit
 //! Linux.
 
-#![expect(
-    unsafe_code,
-    reason = "system calls that rustix does not offer after a fork"
-)]
+#![expect(unsafe_code, reason = "system calls that rustix does not offer after a fork")]
 
 use std::ffi::{CStr, c_int, c_long, c_void};
 use std::io;
@@ -56,11 +53,7 @@ pub(crate) unsafe fn start_thread(
         | libc::CLONE_SYSVSEM;
     // SAFETY: the caller promises a stack and an argument that outlive the thread.
     let started = unsafe { libc::clone(body, stack_top, flags, argument) };
-    if started == -1 {
-        Err(last_error())
-    } else {
-        Ok(())
-    }
+    if started == -1 { Err(last_error()) } else { Ok(()) }
 }
 
 pub(crate) fn exit_process(status: i32) -> ! {
@@ -79,10 +72,7 @@ pub(crate) fn exit_thread() -> ! {
 /// ask for the owner, and gets the TID as of its own PID namespace.
 pub(crate) fn own(fd: RawFd) -> Result {
     let tid = call!(libc::SYS_gettid).map(number)?;
-    let owner = f_owner_ex {
-        type_: F_OWNER_TID.cast_signed(),
-        pid: tid,
-    };
+    let owner = f_owner_ex { type_: F_OWNER_TID.cast_signed(), pid: tid };
     call!(libc::SYS_fcntl, fd, F_SETOWN_EX, &raw const owner).map(drop)
 }
 
@@ -125,15 +115,7 @@ pub(crate) fn set_name(name: &CStr) -> Result {
 
 /// Asks to be killed when the calling thread's parent thread ends.
 pub(crate) fn die_with_parent() -> Result {
-    call!(
-        libc::SYS_prctl,
-        libc::PR_SET_PDEATHSIG,
-        libc::SIGKILL,
-        0,
-        0,
-        0
-    )
-    .map(drop)
+    call!(libc::SYS_prctl, libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0).map(drop)
 }
 
 /// Sets a soft limit, as far as the hard one allows.
@@ -157,10 +139,7 @@ pub(super) fn refuse(number: c_long) -> Result {
         line(verdict, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
         line(verdict, 0, libc::SECCOMP_RET_ALLOW),
     ];
-    let program = libc::sock_fprog {
-        len: filter.len() as u16,
-        filter: filter.as_mut_ptr(),
-    };
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
     let mode = libc::SECCOMP_SET_MODE_FILTER;
     call!(libc::SYS_prctl, libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)?;
     call!(libc::SYS_seccomp, mode, 0, &raw const program).map(drop)
@@ -202,12 +181,7 @@ pub(crate) fn reap(pid: i32) -> Result<i32> {
 /// Executes a program; returns only if that fails. The lists are addresses of strings that outlive
 /// the call, closed by 0.
 pub(crate) fn execute(path: &CStr, arguments: &[usize], environment: &[usize]) -> Errno {
-    match call!(
-        libc::SYS_execve,
-        path.as_ptr(),
-        arguments.as_ptr(),
-        environment.as_ptr()
-    ) {
+    match call!(libc::SYS_execve, path.as_ptr(), arguments.as_ptr(), environment.as_ptr()) {
         Ok(_) => Errno(libc::EIO),
         Err(error) => error,
     }
@@ -229,12 +203,7 @@ pub(crate) fn fork_as(pid: i32) -> Result<i32> {
             *place = value;
         }
     }
-    call!(
-        libc::SYS_clone3,
-        arguments.as_mut_ptr(),
-        size_of_val(&arguments)
-    )
-    .map(number)
+    call!(libc::SYS_clone3, arguments.as_mut_ptr(), size_of_val(&arguments)).map(number)
 }
 
 pub(crate) fn kill(pid: i32) {
@@ -265,9 +234,6 @@ pub(crate) fn wait_for_end(pid: i32, flags: i32) -> Result<bool> {
 
 /// Sleeps for so many nanoseconds, less than a second.
 pub(crate) fn sleep(nanoseconds: i64) {
-    let time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: nanoseconds,
-    };
+    let time = libc::timespec { tv_sec: 0, tv_nsec: nanoseconds };
     _ = call!(libc::SYS_nanosleep, &raw const time, 0);
 }

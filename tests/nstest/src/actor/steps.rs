@@ -31,13 +31,7 @@ impl Life<'_> {
                 let written = files::write(file, content);
                 files::close(file).and(written)
             }
-            Step::Mount {
-                source,
-                target,
-                fs_type,
-                flags,
-                options,
-            } => files::mount(
+            Step::Mount { source, target, fs_type, flags, options } => files::mount(
                 source.as_deref(),
                 target,
                 fs_type.as_deref(),
@@ -62,9 +56,7 @@ impl Life<'_> {
             Step::Note { link, .. } => self.note(link),
             Step::Start { actor, copies } => (0..*copies).try_for_each(|_| self.start(*actor)),
             Step::Reap => kernel::reap(-1).map(drop),
-            Step::Run {
-                executable, output, ..
-            } => self.run(executable, *output),
+            Step::Run { executable, output, .. } => self.run(executable, *output),
             Step::Pause => {
                 self.pause();
                 Ok(())
@@ -143,11 +135,7 @@ impl Life<'_> {
         if let Err(error) = rustix::thread::sched_setaffinity(None, &self.plan.cpus) {
             return Errno(error.raw_os_error());
         }
-        kernel::execute(
-            executable.path(),
-            executable.arguments(),
-            executable.environment(),
-        )
+        kernel::execute(executable.path(), executable.arguments(), executable.environment())
     }
 }
 

@@ -37,21 +37,12 @@ impl Child {
     }
 
     fn next_report(&self, awaited: usize) -> Result<Report, Error> {
-        let actor = || {
-            self.actors
-                .get(awaited)
-                .map(|actor| actor.label.clone())
-                .unwrap_or_default()
-        };
-        let mut fds = [
-            PollFd::new(&self.report, PollFlags::IN),
-            PollFd::new(&self.pidfd, PollFlags::IN),
-        ];
+        let actor =
+            || self.actors.get(awaited).map(|actor| actor.label.clone()).unwrap_or_default();
+        let mut fds =
+            [PollFd::new(&self.report, PollFlags::IN), PollFd::new(&self.pidfd, PollFlags::IN)];
         if retry(|| poll(&mut fds, Some(&PATIENCE)))? == 0 {
-            return Err(Error::Stuck {
-                actor: actor(),
-                seconds: PATIENCE.tv_sec,
-            });
+            return Err(Error::Stuck { actor: actor(), seconds: PATIENCE.tv_sec });
         }
         let [report, _] = &fds;
         if !report.revents().contains(PollFlags::IN) {
@@ -81,17 +72,11 @@ impl Child {
     }
 
     fn failure(&self, report: &Report) -> Error {
-        let actor = self
-            .actors
-            .get(report.actor)
-            .map(|actor| actor.label.clone());
+        let actor = self.actors.get(report.actor).map(|actor| actor.label.clone());
         Error::Step {
             actor: actor.unwrap_or_default(),
             number: report.step,
-            step: self
-                .step(report)
-                .map(|step| format!("{step:?}"))
-                .unwrap_or_default(),
+            step: self.step(report).map(|step| format!("{step:?}")).unwrap_or_default(),
             source: io::Error::from_raw_os_error(report.value),
         }
     }

@@ -52,13 +52,7 @@ pub(super) fn user_namespaces() -> bool {
 pub(super) fn time_namespaces() -> bool {
     [Script::new(), Script::new().user_namespace()]
         .into_iter()
-        .any(|script| {
-            script
-                .unshare([Time])
-                .fork("inside", Script::new())
-                .spawn()
-                .is_ok()
-        })
+        .any(|script| script.unshare([Time]).fork("inside", Script::new()).spawn().is_ok())
 }
 
 pub(super) fn initial_pid_namespace() -> bool {
@@ -126,14 +120,7 @@ pub(super) fn listmount() -> bool {
     const ROOT_OF_OWN_NAMESPACE: u64 = u64::MAX;
     let request: [u64; 3] = [24, ROOT_OF_OWN_NAMESPACE, 0];
     let mut mounts = [0u64; 1];
-    call!(
-        LISTMOUNT,
-        request.as_ptr(),
-        mounts.as_mut_ptr(),
-        mounts.len(),
-        0
-    )
-    .is_ok()
+    call!(LISTMOUNT, request.as_ptr(), mounts.as_mut_ptr(), mounts.len(), 0).is_ok()
 }
 
 fn own(ns_type: NamespaceType) -> Option<File> {

@@ -112,12 +112,7 @@ fn new_mount_namespace(task: &mut Task<'_>) {
         if let (Some(from), Some(to)) = (from, task.joined.get(Mnt)) {
             let ended = task.world.shared.tick();
             let (from, to) = (from.inode(), to.inode());
-            task.write(Entry::Copied {
-                from,
-                to,
-                began,
-                ended,
-            });
+            task.write(Entry::Copied { from, to, began, ended });
         }
     }
     task.world.shared.end();
@@ -248,11 +243,7 @@ fn socket(task: &mut Task<'_>) {
     if let Ok(fd) = files::tcp_socket() {
         let fact = Fact::Socket(fd.cast_unsigned());
         task.began(fact, namespace, before);
-        task.keep(Slot {
-            fd,
-            fact,
-            namespace,
-        });
+        task.keep(Slot { fd, fact, namespace });
     }
     task.world.shared.end();
 }
@@ -328,10 +319,7 @@ fn mount_or_unmount(task: &mut Task<'_>) {
         return;
     };
     let source = own(namespace_type);
-    let Some(source) = source
-        .as_c_str()
-        .filter(|_| task.world.shared.take_path(number))
-    else {
+    let Some(source) = source.as_c_str().filter(|_| task.world.shared.take_path(number)) else {
         return;
     };
     let before = task.world.shared.begin();

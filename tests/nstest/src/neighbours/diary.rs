@@ -68,9 +68,7 @@ impl Shared {
             rustix::mm::mmap_anonymous(std::ptr::null_mut(), size, access, MapFlags::SHARED)
         }?;
         let memory = NonNull::new(mapped.cast::<Memory>());
-        memory
-            .map(Shared)
-            .ok_or_else(|| io::Error::other("nothing mapped"))
+        memory.map(Shared).ok_or_else(|| io::Error::other("nothing mapped"))
     }
 
     fn memory(&self) -> &Memory {
@@ -252,10 +250,7 @@ impl Shared {
 
 /// Waits until woken, or the value is another one, or so many nanoseconds have passed.
 fn wait_at(place: &AtomicU32, value: u32, nanoseconds: i64) {
-    let limit = Timespec {
-        tv_sec: 0,
-        tv_nsec: nanoseconds,
-    };
+    let limit = Timespec { tv_sec: 0, tv_nsec: nanoseconds };
     _ = futex::wait(place, futex::Flags::empty(), value, Some(&limit));
 }
 

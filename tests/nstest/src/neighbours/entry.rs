@@ -103,35 +103,13 @@ impl Entry {
             [tag, who_and_kind, namespace.inode(), at, a, b, 0]
         };
         match self {
-            Entry::Born {
-                who,
-                of,
-                pid,
-                tid,
-                start_time,
-                at,
-            } => {
+            Entry::Born { who, of, pid, tid, start_time, at } => {
                 let [who, of, pid, tid] = [who, of, pid.0, tid.0].map(u64::from);
                 [1, who, of, pid, tid, start_time, at]
             }
-            Entry::Began {
-                who,
-                fact,
-                namespace,
-                at,
-            } => tie(2, who, fact, namespace, at),
-            Entry::Ceased {
-                who,
-                fact,
-                namespace,
-                at,
-            } => tie(3, who, fact, namespace, at),
-            Entry::Copied {
-                from,
-                to,
-                began,
-                ended,
-            } => [4, from, to, began, ended, 0, 0],
+            Entry::Began { who, fact, namespace, at } => tie(2, who, fact, namespace, at),
+            Entry::Ceased { who, fact, namespace, at } => tie(3, who, fact, namespace, at),
+            Entry::Copied { from, to, began, ended } => [4, from, to, began, ended, 0, 0],
             Entry::Died { who, at } => [5, who.into(), at, 0, 0, 0, 0],
             Entry::Gone { who, at } => [6, who.into(), at, 0, 0, 0, 0],
         }
@@ -162,35 +140,14 @@ impl Entry {
                 let namespace = NamespaceId::new(namespace_type, second)?;
                 let (who, at) = (small(first >> 16)?, third);
                 if tag == 2 {
-                    Entry::Began {
-                        who,
-                        fact,
-                        namespace,
-                        at,
-                    }
+                    Entry::Began { who, fact, namespace, at }
                 } else {
-                    Entry::Ceased {
-                        who,
-                        fact,
-                        namespace,
-                        at,
-                    }
+                    Entry::Ceased { who, fact, namespace, at }
                 }
             }
-            4 => Entry::Copied {
-                from: first,
-                to: second,
-                began: third,
-                ended: fourth,
-            },
-            5 => Entry::Died {
-                who: small(first)?,
-                at: second,
-            },
-            6 => Entry::Gone {
-                who: small(first)?,
-                at: second,
-            },
+            4 => Entry::Copied { from: first, to: second, began: third, ended: fourth },
+            5 => Entry::Died { who: small(first)?, at: second },
+            6 => Entry::Gone { who: small(first)?, at: second },
             _ => return None,
         })
     }
@@ -204,46 +161,16 @@ mod tests {
     fn entries_are_read_as_written() {
         let namespace = "net:[4026531840]".parse().unwrap();
         let mut entries = vec![
-            Entry::Born {
-                who: 1,
-                of: 2,
-                pid: Pid(3),
-                tid: Pid(4),
-                start_time: 5,
-                at: 6,
-            },
-            Entry::Copied {
-                from: 1,
-                to: 2,
-                began: 3,
-                ended: 4,
-            },
+            Entry::Born { who: 1, of: 2, pid: Pid(3), tid: Pid(4), start_time: 5, at: 6 },
+            Entry::Copied { from: 1, to: 2, began: 3, ended: 4 },
             Entry::Died { who: 7, at: 8 },
-            Entry::Gone {
-                who: u32::MAX,
-                at: 8,
-            },
+            Entry::Gone { who: u32::MAX, at: 8 },
         ];
-        for fact in [
-            Fact::Joined,
-            Fact::Pending,
-            Fact::Fd(3),
-            Fact::Socket(4),
-            Fact::Mounted(5, 6),
-        ] {
+        for fact in [Fact::Joined, Fact::Pending, Fact::Fd(3), Fact::Socket(4), Fact::Mounted(5, 6)]
+        {
             let (who, at) = (0x1234_5678, 9);
-            entries.push(Entry::Began {
-                who,
-                fact,
-                namespace,
-                at,
-            });
-            entries.push(Entry::Ceased {
-                who,
-                fact,
-                namespace,
-                at,
-            });
+            entries.push(Entry::Began { who, fact, namespace, at });
+            entries.push(Entry::Ceased { who, fact, namespace, at });
         }
         for entry in entries {
             assert_eq!(Entry::of_words(entry.to_words()), Some(entry));

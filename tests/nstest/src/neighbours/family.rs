@@ -77,12 +77,7 @@ impl Task<'_> {
             _ = kernel::reap(pid);
             return None;
         };
-        let child = Child {
-            pid,
-            who,
-            role,
-            is_zombie: false,
-        };
+        let child = Child { pid, who, role, is_zombie: false };
         if let Some(place) = self.children.iter_mut().find(|place| place.is_none()) {
             *place = Some(child);
         }
@@ -219,11 +214,7 @@ impl Task<'_> {
         let born = started.ok().and_then(|()| cradle.wait());
         self.world.shared.end();
         let who = born?;
-        let thread = Thread {
-            tid: Pid(birth.tid.load(Ordering::SeqCst)),
-            who,
-            stack: free,
-        };
+        let thread = Thread { tid: Pid(birth.tid.load(Ordering::SeqCst)), who, stack: free };
         if let Some(place) = self.threads.iter_mut().find(|place| place.is_none()) {
             *place = Some(thread);
         }
@@ -258,10 +249,7 @@ struct Birth<'a> {
     tid: AtomicU32,
 }
 
-#[expect(
-    unsafe_code,
-    reason = "the argument of a thread without the standard library"
-)]
+#[expect(unsafe_code, reason = "the argument of a thread without the standard library")]
 extern "C" fn thread_body(argument: *mut c_void) -> c_int {
     // SAFETY: the starter keeps it alive until this thread is born, and does not touch it before.
     let birth = unsafe { &*argument.cast::<Birth<'_>>() };

@@ -9,9 +9,7 @@ use crate::syscall::{Errno, Result};
 
 /// The calling thread's namespace behind a file such as `ns/net`.
 pub(super) fn own_namespace(file: &str) -> Option<NamespaceId> {
-    let path = Path::new()
-        .text(b"/proc/thread-self/")
-        .text(file.as_bytes());
+    let path = Path::new().text(b"/proc/thread-self/").text(file.as_bytes());
     let mut buffer = [0; 64];
     let length = files::read_link(path.as_c_str()?, &mut buffer).ok()?;
     buffer.get(..length).and_then(NamespaceId::from_link)
@@ -36,10 +34,7 @@ pub(super) fn own_start_time(buffer: &mut [u8]) -> Result<u64> {
     _ = files::close(file);
     let text = buffer.get(..read?).unwrap_or_default();
     let after_name = text.rsplit(|byte| *byte == b')').next();
-    let mut fields = after_name
-        .unwrap_or_default()
-        .split(|byte| *byte == b' ')
-        .skip(20);
+    let mut fields = after_name.unwrap_or_default().split(|byte| *byte == b' ').skip(20);
     let start_time = fields.next().and_then(number_in);
     start_time.ok_or(Errno(libc::EINVAL))
 }
@@ -56,10 +51,7 @@ pub(super) struct Path {
 
 impl Path {
     pub(super) fn new() -> Path {
-        Path {
-            bytes: [0; 64],
-            length: 0,
-        }
+        Path { bytes: [0; 64], length: 0 }
     }
 
     pub(super) fn text(mut self, text: &[u8]) -> Path {
@@ -100,10 +92,7 @@ mod tests {
 
     #[test]
     fn paths_are_put_together() {
-        let path = Path::new()
-            .text(b"/proc/")
-            .number(4_294_967_295)
-            .text(b"/ns");
+        let path = Path::new().text(b"/proc/").number(4_294_967_295).text(b"/ns");
         assert_eq!(path.as_c_str(), Some(c"/proc/4294967295/ns"));
         assert_eq!(Path::new().number(0).as_c_str(), Some(c"0"));
         assert_eq!(Path::new().text(&[b'x'; 70]).as_c_str(), None);

@@ -163,22 +163,12 @@ impl<'a> Task<'a> {
 
     pub(super) fn began(&self, fact: Fact, namespace: NamespaceId, at: u64) {
         let who = self.who;
-        self.write(Entry::Began {
-            who,
-            fact,
-            namespace,
-            at,
-        });
+        self.write(Entry::Began { who, fact, namespace, at });
     }
 
     pub(super) fn ceased(&self, fact: Fact, namespace: NamespaceId) {
         let (who, at) = (self.who, self.world.shared.tick());
-        self.write(Entry::Ceased {
-            who,
-            fact,
-            namespace,
-            at,
-        });
+        self.write(Entry::Ceased { who, fact, namespace, at });
     }
 
     /// Finds out about itself, and writes it down. The parent has raised the flag.
@@ -192,14 +182,7 @@ impl<'a> Task<'a> {
         if !self.is_thread {
             self.of = self.who;
         }
-        self.write(Entry::Born {
-            who: self.who,
-            of: self.of,
-            pid,
-            tid,
-            start_time,
-            at: before,
-        });
+        self.write(Entry::Born { who: self.who, of: self.of, pid, tid, start_time, at: before });
         self.joined = Joined::default();
         self.pending = Joined::default();
         self.look_around(before);
@@ -262,9 +245,7 @@ impl<'a> Task<'a> {
         let fd = files::open_at(libc::AT_FDCWD, path, libc::O_RDONLY).ok()?;
         let mut buffer = [0; 64];
         // Not `self`: that is the main thread, whose files may be others.
-        let link = Path::new()
-            .text(b"/proc/thread-self/fd/")
-            .number(fd.cast_unsigned());
+        let link = Path::new().text(b"/proc/thread-self/fd/").number(fd.cast_unsigned());
         let namespace = link
             .as_c_str()
             .and_then(|link| files::read_link(link, &mut buffer).ok())
@@ -276,11 +257,7 @@ impl<'a> Task<'a> {
         };
         let fact = Fact::Fd(fd.cast_unsigned());
         self.began(fact, namespace, before);
-        Some(Slot {
-            fd,
-            fact,
-            namespace,
-        })
+        Some(Slot { fd, fact, namespace })
     }
 
     /// Closes an open file.

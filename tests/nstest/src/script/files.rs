@@ -16,20 +16,12 @@ impl Script {
 
     /// Creates an empty file, such as bind-mounting a namespace needs.
     pub fn touch(self, path: impl AsRef<Path>) -> Script {
-        self.step(Step::Mknod {
-            path: c_path(path),
-            mode: libc::S_IFREG,
-            device: 0,
-        })
+        self.step(Step::Mknod { path: c_path(path), mode: libc::S_IFREG, device: 0 })
     }
 
     /// Creates a FIFO.
     pub fn mkfifo(self, path: impl AsRef<Path>) -> Script {
-        self.step(Step::Mknod {
-            path: c_path(path),
-            mode: libc::S_IFIFO,
-            device: 0,
-        })
+        self.step(Step::Mknod { path: c_path(path), mode: libc::S_IFIFO, device: 0 })
     }
 
     /// Creates a character device, `device` being its major and minor number. Takes root.
@@ -43,10 +35,7 @@ impl Script {
 
     /// Creates a symbolic link at `path`.
     pub fn symlink(self, target: impl AsRef<Path>, path: impl AsRef<Path>) -> Script {
-        self.step(Step::Symlink {
-            target: c_path(target),
-            path: c_path(path),
-        })
+        self.step(Step::Symlink { target: c_path(target), path: c_path(path) })
     }
 
     /// Removes a file.
@@ -56,10 +45,7 @@ impl Script {
 
     /// Writes to a file that exists, such as `/proc/self/timens_offsets`.
     pub fn write(self, path: impl AsRef<Path>, content: impl AsRef<[u8]>) -> Script {
-        self.step(Step::Write {
-            path: c_path(path),
-            content: content.as_ref().into(),
-        })
+        self.step(Step::Write { path: c_path(path), content: content.as_ref().into() })
     }
 
     /// Mounts a new file system of this type, such as `tmpfs` or `proc`, with these options.
@@ -106,8 +92,7 @@ impl Script {
     /// Makes a directory a mount point that neither sends nor receives mounts, as it must be to hold
     /// bind mounts of mount namespaces.
     pub fn private_mount_point(self, path: impl AsRef<Path>) -> Script {
-        self.bind(&path, &path)
-            .change_propagation(path, libc::MS_PRIVATE)
+        self.bind(&path, &path).change_propagation(path, libc::MS_PRIVATE)
     }
 
     pub(super) fn change_propagation(self, path: impl AsRef<Path>, propagation: u64) -> Script {
@@ -137,30 +122,18 @@ impl Script {
 
     /// Opens a file for reading as fd number `fd`.
     pub fn open(self, path: impl AsRef<Path>, fd: i32) -> Script {
-        self.step(Step::Open {
-            path: c_path(path),
-            flags: libc::O_RDONLY,
-            fd,
-        })
+        self.step(Step::Open { path: c_path(path), flags: libc::O_RDONLY, fd })
     }
 
     /// Opens a device for reading and writing as fd number `fd`.
     pub fn open_device(self, path: impl AsRef<Path>, fd: i32) -> Script {
-        self.step(Step::Open {
-            path: c_path(path),
-            flags: libc::O_RDWR,
-            fd,
-        })
+        self.step(Step::Open { path: c_path(path), flags: libc::O_RDWR, fd })
     }
 
     /// Opens a file with `O_PATH` as fd number `fd`.
     #[doc(alias = "O_PATH")]
     pub fn open_path(self, path: impl AsRef<Path>, fd: i32) -> Script {
-        self.step(Step::Open {
-            path: c_path(path),
-            flags: libc::O_PATH,
-            fd,
-        })
+        self.step(Step::Open { path: c_path(path), flags: libc::O_PATH, fd })
     }
 
     /// Opens the own namespace of this type as fd number `fd`.
@@ -171,10 +144,7 @@ impl Script {
     /// Clones the mount tree at a path, detached from every mount namespace, as fd number `fd`; see
     /// open_tree(2).
     pub fn open_tree(self, path: impl AsRef<Path>, fd: i32) -> Script {
-        self.step(Step::OpenTree {
-            path: c_path(path),
-            fd,
-        })
+        self.step(Step::OpenTree { path: c_path(path), fd })
     }
 
     /// Creates a TCP socket as fd number `fd`.
@@ -185,10 +155,7 @@ impl Script {
     /// Opens /dev/net/tun as fd number `fd` and makes a tun device of this name.
     #[doc(alias = "TUNSETIFF")]
     pub fn tun(self, name: &str, fd: i32) -> Script {
-        self.step(Step::Tun {
-            name: c_text(name.as_ref()),
-            fd,
-        })
+        self.step(Step::Tun { name: c_text(name.as_ref()), fd })
     }
 
     /// Creates a pair of Unix sockets as fds `ends` and sends `fd` into it, where nobody receives

@@ -84,10 +84,9 @@ impl<'s> Branches<'s> {
         match (&verdict, verdict.capabilities()) {
             (Verdict::None, _) => one(Role::CapsNone, "(no capabilities)"),
             (Verdict::Unknown(missing), _) => one(Role::Unknown, &format!("unknown: {missing}")),
-            (Verdict::Effective(_), Some(set)) if self.brief && !set.is_empty() => one(
-                Role::CapsEffective,
-                "(the effective capabilities of the process)",
-            ),
+            (Verdict::Effective(_), Some(set)) if self.brief && !set.is_empty() => {
+                one(Role::CapsEffective, "(the effective capabilities of the process)")
+            }
             (Verdict::Effective(_), Some(set)) => self.list(set, Role::CapsEffective, depth),
             (_, Some(set)) if !self.brief => self.list(set, Role::CapsAll, depth),
             _ => one(Role::CapsAll, "(all capabilities)"),
@@ -102,10 +101,7 @@ impl<'s> Branches<'s> {
         let before = 3 * (depth + 2);
         let room = self.width.unwrap_or(USUAL_WIDTH).saturating_sub(before);
         let lines = grid::columns(&names(set), room);
-        lines
-            .into_iter()
-            .flat_map(|text| one(role, &text))
-            .collect()
+        lines.into_iter().flat_map(|text| one(role, &text)).collect()
     }
 }
 
@@ -152,12 +148,9 @@ impl<'s> Forest for Branches<'s> {
                 line.append(self.labels.user_namespace(self.snapshot, *namespace));
             }
             Node::Process(_) => {
-                line.plain("process ")
-                    .append(self.labels.process(self.process));
+                line.plain("process ").append(self.labels.process(self.process));
                 match self.process.euid() {
-                    Some(euid) => line
-                        .plain(" of ")
-                        .push(Role::Owner, format_args!("UID {euid}")),
+                    Some(euid) => line.plain(" of ").push(Role::Owner, format_args!("UID {euid}")),
                     None => line.plain(" of ").append(label::unknown_user()),
                 };
             }

@@ -105,9 +105,7 @@ fn judge(
     };
     let effective = || {
         let capabilities = process.effective_capabilities();
-        capabilities
-            .ok_or_else(|| unread(Missing::Capabilities(pid)))
-            .map(Verdict::Effective)
+        capabilities.ok_or_else(|| unread(Missing::Capabilities(pid))).map(Verdict::Effective)
     };
     if own == target_user {
         return effective();
@@ -207,12 +205,7 @@ mod tests {
         let mut facts = Facts::default();
         facts.host.last_capability = Capability::new(40);
         facts.host.scanner_namespaces = Joined::of([user(1)]);
-        let users = [
-            (1, None, 0),
-            (2, Some(1), 1000),
-            (3, Some(2), 2000),
-            (4, Some(3), 3000),
-        ];
+        let users = [(1, None, 0), (2, Some(1), 1000), (3, Some(2), 2000), (4, Some(3), 3000)];
         for (inode, parent, creator) in users.into_iter().chain([(5, Some(1), 1000)]) {
             facts.namespaces.push(NamespaceFacts {
                 parent: parent.map_or(Relation::None, |parent| Relation::Known(user(parent))),
@@ -296,37 +289,15 @@ mod tests {
     #[test]
     fn missing_credentials_are_no_guess() {
         let unknown = |missing| Verdict::Unknown(missing);
-        let anonymous = ProcessFacts {
-            euid: None,
-            ..process(0, 1)
-        };
+        let anonymous = ProcessFacts { euid: None, ..process(0, 1) };
         check(facts(), anonymous.clone(), 1, Verdict::Effective(SOME));
         check(facts(), anonymous, 2, unknown(Missing::Euid(Pid(7))));
-        let powerless = ProcessFacts {
-            effective_capabilities: None,
-            ..process(0, 1)
-        };
-        check(
-            facts(),
-            powerless.clone(),
-            1,
-            unknown(Missing::Capabilities(Pid(7))),
-        );
-        check(
-            facts(),
-            powerless.clone(),
-            2,
-            unknown(Missing::Capabilities(Pid(7))),
-        );
-        let creator = ProcessFacts {
-            euid: Some(Uid(1000)),
-            ..powerless
-        };
+        let powerless = ProcessFacts { effective_capabilities: None, ..process(0, 1) };
+        check(facts(), powerless.clone(), 1, unknown(Missing::Capabilities(Pid(7))));
+        check(facts(), powerless.clone(), 2, unknown(Missing::Capabilities(Pid(7))));
+        let creator = ProcessFacts { euid: Some(Uid(1000)), ..powerless };
         check(facts(), creator, 2, Verdict::All(Some(ALL)));
-        let nowhere = ProcessFacts {
-            namespaces: Joined::default(),
-            ..process(0, 1)
-        };
+        let nowhere = ProcessFacts { namespaces: Joined::default(), ..process(0, 1) };
         check(facts(), nowhere, 1, unknown(Missing::UserNamespace(Pid(7))));
     }
 
@@ -387,25 +358,12 @@ mod tests {
         check(facts.clone(), process(65534, 1), 2, Verdict::All(Some(ALL)));
         facts.host.scanner_namespaces = Joined::of([user(2)]);
         let mut all_mapped = facts.clone();
-        for namespace in all_mapped
-            .namespaces
-            .iter_mut()
-            .filter(|it| it.id == user(2))
-        {
+        for namespace in all_mapped.namespaces.iter_mut().filter(|it| it.id == user(2)) {
             let (inside, outside, count) = (0, 0, u32::MAX);
-            namespace.uid_map = Some(vec![IdMapping {
-                inside,
-                outside,
-                count,
-            }]);
+            namespace.uid_map = Some(vec![IdMapping { inside, outside, count }]);
         }
         check(all_mapped, process(65534, 2), 3, Verdict::All(Some(ALL)));
-        check(
-            facts.clone(),
-            process(65534, 2),
-            3,
-            Verdict::Unknown(Missing::Unmapped),
-        );
+        check(facts.clone(), process(65534, 2), 3, Verdict::Unknown(Missing::Unmapped));
         check(facts, process(0, 2), 3, Verdict::Effective(SOME));
     }
 }

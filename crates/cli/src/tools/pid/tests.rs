@@ -55,11 +55,7 @@ fn check(pid: u32, expected: &str) {
     let map = PidMap::new(&snapshot);
     let levels = levels(&map, snapshot.process(Pid(pid)).unwrap());
     let mut out = Vec::new();
-    let mut screen = Screen {
-        out: &mut out,
-        palette: Palette::PLAIN,
-        width: None,
-    };
+    let mut screen = Screen { out: &mut out, palette: Palette::PLAIN, width: None };
     table(&snapshot, levels, Labels::default(), &mut screen).unwrap();
     assert_eq!(String::from_utf8(out).unwrap(), expected);
 }

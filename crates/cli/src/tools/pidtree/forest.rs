@@ -34,14 +34,8 @@ pub(super) enum Node<'s> {
 pub(super) enum NodeDoc<'s> {
     Namespace(NamespaceDoc<'s>),
     Process(ProcessDoc<'s>),
-    Reference {
-        id: String,
-        r#type: NamespaceType,
-        reference: bool,
-    },
-    Nowhere {
-        r#type: NamespaceType,
-    },
+    Reference { id: String, r#type: NamespaceType, reference: bool },
+    Nowhere { r#type: NamespaceType },
 }
 
 /// How nodes are shown, wherever they stand.
@@ -71,15 +65,7 @@ impl<'s> Tree<'s> {
                 tops.entry(place).or_default().push(process);
             }
         }
-        Tree {
-            shown: Shown {
-                snapshot,
-                labels,
-                placement,
-            },
-            tops,
-            shown_already: HashSet::new(),
-        }
+        Tree { shown: Shown { snapshot, labels, placement }, tops, shown_already: HashSet::new() }
     }
 
     /// Whoever stands below nobody: PID namespaces, then what is nowhere.
@@ -101,11 +87,7 @@ impl<'s> Tree<'s> {
         }
         self.shown_already.clear();
         let nowhere = self.tops.get(&None).cloned().map(Node::Nowhere);
-        roots
-            .into_iter()
-            .map(Node::Namespace)
-            .chain(nowhere)
-            .collect()
+        roots.into_iter().map(Node::Namespace).chain(nowhere).collect()
     }
 
     /// Goes to everything that will be shown below a namespace.
@@ -118,25 +100,15 @@ impl<'s> Tree<'s> {
 
     /// Whether a process in another namespace has a child at the top of this one.
     fn has_way_in(&self, id: NamespaceId) -> bool {
-        let tops = self
-            .tops
-            .get(&Some(id))
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let tops = self.tops.get(&Some(id)).map(Vec::as_slice).unwrap_or_default();
         let outside = |parent| self.shown.placement.namespace(parent).is_some();
         tops.iter().any(|top| top.parent().is_some_and(outside))
     }
 
     fn below_namespace(&self, namespace: Namespace<'s>) -> Vec<Node<'s>> {
-        let tops = self
-            .tops
-            .get(&Some(namespace.id()))
-            .cloned()
-            .unwrap_or_default();
+        let tops = self.tops.get(&Some(namespace.id())).cloned().unwrap_or_default();
         let processes = tops.into_iter().map(Node::Process);
-        let namespaces = namespace
-            .children()
-            .filter(|child| !self.has_way_in(child.id()));
+        let namespaces = namespace.children().filter(|child| !self.has_way_in(child.id()));
         processes.chain(namespaces.map(Node::Namespace)).collect()
     }
 
@@ -182,10 +154,7 @@ impl<'s> Forest for Tree<'s> {
             }
             Node::Process(process) => self.below_process(*process),
             Node::Reference(..) => Vec::new(),
-            Node::Nowhere(tops) => std::mem::take(tops)
-                .into_iter()
-                .map(Node::Process)
-                .collect(),
+            Node::Nowhere(tops) => std::mem::take(tops).into_iter().map(Node::Process).collect(),
         }
     }
 
@@ -232,11 +201,7 @@ impl<'s> Branch<'s> {
             up.push(Node::Process(parent));
             at = parent;
         }
-        let shown = Shown {
-            snapshot,
-            labels,
-            placement,
-        };
+        let shown = Shown { snapshot, labels, placement };
         Branch { shown, up }
     }
 
@@ -271,13 +236,8 @@ impl<'s> Shown<'s> {
         let mut line = Line::default();
         match node {
             Node::Namespace(namespace) => {
-                line.append(self.labels.id(namespace.id()))
-                    .plain(", owned by ");
-                line.append(
-                    namespace
-                        .owner()
-                        .map_or_else(label::unknown_user, label::user),
-                );
+                line.append(self.labels.id(namespace.id())).plain(", owned by ");
+                line.append(namespace.owner().map_or_else(label::unknown_user, label::user));
                 if namespace.processes().len() == 0 {
                     let reason = self.labels.reason(self.snapshot, *namespace);
                     line.plain(", ").append(reason);
@@ -293,11 +253,9 @@ impl<'s> Shown<'s> {
                 }
             }
             Node::Reference(namespace, processes) => {
-                line.append(self.labels.id(namespace.id()))
-                    .plain(", see above: ");
+                line.append(self.labels.id(namespace.id())).plain(", see above: ");
                 for (at, process) in processes.iter().enumerate() {
-                    line.plain(if at > 0 { ", " } else { "" })
-                        .append(self.process(*process));
+                    line.plain(if at > 0 { ", " } else { "" }).append(self.process(*process));
                 }
             }
             Node::Nowhere(_) => {
@@ -329,8 +287,6 @@ fn document<'s>(node: &Node<'s>) -> NodeDoc<'s> {
             r#type: namespace.namespace_type(),
             reference: true,
         },
-        Node::Nowhere(_) => NodeDoc::Nowhere {
-            r#type: NamespaceType::Pid,
-        },
+        Node::Nowhere(_) => NodeDoc::Nowhere { r#type: NamespaceType::Pid },
     }
 }

@@ -38,10 +38,7 @@ impl Placement {
                     break;
                 }
                 if let Some(known) = own(outermost, process) {
-                    let place = Place {
-                        namespace: Some(known),
-                        certain: true,
-                    };
+                    let place = Place { namespace: Some(known), certain: true };
                     places.insert(process.pid(), place);
                     namespace = Some(known);
                     break;
@@ -50,10 +47,7 @@ impl Placement {
                 at = process.parent();
             }
             for process in without.drain(..) {
-                let place = Place {
-                    namespace,
-                    certain: false,
-                };
+                let place = Place { namespace, certain: false };
                 places.insert(process.pid(), place);
             }
         }
@@ -61,10 +55,7 @@ impl Placement {
     }
 
     pub(super) fn get(&self, process: Process<'_>) -> Place {
-        self.0.get(&process.pid()).copied().unwrap_or(Place {
-            namespace: None,
-            certain: false,
-        })
+        self.0.get(&process.pid()).copied().unwrap_or(Place { namespace: None, certain: false })
     }
 
     /// The namespace in which a process is shown.

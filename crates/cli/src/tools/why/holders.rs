@@ -17,11 +17,7 @@ pub(super) fn write(
     let mut line = namer.labels.id(namespace.id());
     let is_held =
         !namespace.is_hidden() || namespace.children().len() > 0 || namespace.owned().len() > 0;
-    line.plain(if is_held {
-        " is held by"
-    } else {
-        " is held by nothing that can be seen"
-    });
+    line.plain(if is_held { " is held by" } else { " is held by nothing that can be seen" });
     line.write(screen.out, &screen.palette)?;
     writeln!(screen.out)?;
     members(namer, why, screen)?;
@@ -29,11 +25,7 @@ pub(super) fn write(
         group(namer, holders, screen)?;
     }
     let children = namespace.children();
-    section(
-        screen,
-        &count(children.len(), "child namespace"),
-        children.len(),
-    )?;
+    section(screen, &count(children.len(), "child namespace"), children.len())?;
     for child in children {
         entry(screen, "", namer.labels.namespace(namer.snapshot, child))?;
     }

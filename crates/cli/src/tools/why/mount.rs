@@ -20,8 +20,7 @@ pub(super) fn write(
     let (major, minor) = mounted.device;
     let mut line = said(format_args!("device {major}:{minor}"));
     if let Some(mount_point) = &mounted.mount_point {
-        line.plain(", mounted at ")
-            .plain(quoted(mount_point.as_bytes()));
+        line.plain(", mounted at ").plain(quoted(mount_point.as_bytes()));
     }
     line.plain(match mounted.places.len() {
         0 => " is mounted nowhere that can be seen".to_owned(),
@@ -123,11 +122,8 @@ impl MountedDoc {
             let namespace = namespace.and_then(|id| namer.snapshot.namespace(id));
             let members = namespace.into_iter().flat_map(|it| it.processes());
             let by_mounts = place.processes.iter().copied();
-            let mut processes: Vec<u32> = members
-                .map(|process| process.pid())
-                .chain(by_mounts)
-                .map(|pid| pid.0)
-                .collect();
+            let mut processes: Vec<u32> =
+                members.map(|process| process.pid()).chain(by_mounts).map(|pid| pid.0).collect();
             processes.sort_unstable();
             PlaceDoc {
                 mount_namespace: place.mount_namespace,
@@ -135,10 +131,7 @@ impl MountedDoc {
                 mounts: place
                     .mounts
                     .iter()
-                    .map(|mount| MountDoc {
-                        path: text(&mount.path),
-                        root: text(&mount.root),
-                    })
+                    .map(|mount| MountDoc { path: text(&mount.path), root: text(&mount.root) })
                     .collect(),
             }
         };

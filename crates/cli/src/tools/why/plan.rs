@@ -25,18 +25,10 @@ pub(super) fn write(
         }
         _ => return Ok(()),
     };
-    section(
-        screen,
-        "it goes away after",
-        plan.steps.len() + plan.unexplained.len(),
-    )?;
+    section(screen, "it goes away after", plan.steps.len() + plan.unexplained.len())?;
     let width = plan.steps.len().to_string().len();
     for (number, step) in (1..).zip(&plan.steps) {
-        entry(
-            screen,
-            &format!("{number:width$}. "),
-            line(namer, step, plan),
-        )?;
+        entry(screen, &format!("{number:width$}. "), line(namer, step, plan))?;
     }
     for id in &plan.unexplained {
         let mut line = said("something unseen lets go of ");
@@ -62,26 +54,15 @@ fn line(namer: &Namer<'_>, step: &Step, plan: &Plan) -> Line {
     let mut line = match &step.action {
         Action::End { pid, along } => end(namer, *pid, along),
         Action::Reap { pid, parent } => reap(namer, *pid, *parent),
-        Action::LetGo {
-            pid,
-            threads,
-            closes,
-        } => let_go(namer, *pid, threads, closes),
-        Action::Unmount {
-            mount_namespace,
-            path,
-        } => unmount(namer, *mount_namespace, path),
+        Action::LetGo { pid, threads, closes } => let_go(namer, *pid, threads, closes),
+        Action::Unmount { mount_namespace, path } => unmount(namer, *mount_namespace, path),
         _ => Line::default(),
     };
     // With a single namespace it goes without saying.
     if plan.gone.len() > 1 {
         line.plain(format_args!(" (for {})", listed(step.frees.iter())));
     }
-    if let Action::Unmount {
-        mount_namespace,
-        path,
-    } = &step.action
-    {
+    if let Action::Unmount { mount_namespace, path } = &step.action {
         line.append(how_to_unmount(namer, *mount_namespace, path));
     }
     line
@@ -118,11 +99,7 @@ fn let_go(namer: &Namer<'_>, pid: Pid, threads: &[Pid], closes: &[OpenFile]) -> 
     let mut line = namer.process(pid);
     if !threads.is_empty() {
         let tids = listed(threads.iter());
-        let noun = if threads.len() == 1 {
-            "thread"
-        } else {
-            "threads"
-        };
+        let noun = if threads.len() == 1 { "thread" } else { "threads" };
         line.plain(format_args!(" ends its {noun} {tids}"));
     }
     for (at, table) in closes.chunk_by(|a, b| a.tid == b.tid).enumerate() {
@@ -164,18 +141,14 @@ fn how_to_unmount(namer: &Namer<'_>, mount_namespace: Option<NamespaceId>, path:
         });
         line.plain(format_args!(": {enter}umount {path}"));
     }
-    let place = Holder::BindMount {
-        mount_namespace,
-        path: path.clone(),
-    };
+    let place = Holder::BindMount { mount_namespace, path: path.clone() };
     if snapshot.is_stacked(&place) {
         line.plain("; another one is mounted there, too: this unmounts what is on top");
     }
     if let Some(id) = elsewhere
         && may_be_locked(snapshot, id)
     {
-        line.plain("; if that is refused, ")
-            .append(namer.labels.id(id));
+        line.plain("; if that is refused, ").append(namer.labels.id(id));
         line.plain(format_args!(" has to go: lxkns why mnt:{}", id.inode()));
     }
     line
@@ -196,10 +169,7 @@ fn to_unmount_in(snapshot: &Snapshot, id: NamespaceId) -> String {
     }
     // It looks into /proc/self, which others' procfs does not have.
     let own = host.scanner_namespaces.get(NamespaceType::Pid);
-    let proc = Holder::ProcMount {
-        mount_namespace: Some(id),
-        path: Text::from("/proc"),
-    };
+    let proc = Holder::ProcMount { mount_namespace: Some(id), path: Text::from("/proc") };
     let shown = snapshot
         .namespaces_of(NamespaceType::Pid)
         .find(|it| Some(it.id()) != own && it.holders().contains(&proc));

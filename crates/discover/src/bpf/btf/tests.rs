@@ -12,10 +12,7 @@ struct Builder {
 
 impl Builder {
     fn new() -> Builder {
-        Builder {
-            types: Vec::new(),
-            names: vec![0],
-        }
+        Builder { types: Vec::new(), names: vec![0] }
     }
 
     fn name(&mut self, name: &str) -> u32 {
@@ -44,10 +41,7 @@ impl Builder {
     fn build(&self) -> Vec<u8> {
         let length = self.types.len() as u32 * 4;
         let header = [24, 0, length, length, self.names.len() as u32];
-        let words = header
-            .iter()
-            .chain(&self.types)
-            .flat_map(|it| it.to_ne_bytes());
+        let words = header.iter().chain(&self.types).flat_map(|it| it.to_ne_bytes());
         let mut bytes = [&MAGIC.to_ne_bytes()[..], &[1, 0]].concat();
         bytes.extend(words);
         bytes.extend(&self.names);
@@ -118,14 +112,7 @@ fn members_are_found_wherever_they_are() {
     check("array.high", 48, 4);
     check("value", 88, 4);
     check("wide", 96, 8);
-    for path in [
-        "low",
-        "embedded.middle",
-        "number.low",
-        "pointer.low",
-        "far",
-        "odd",
-    ] {
+    for path in ["low", "embedded.middle", "number.low", "pointer.low", "far", "odd"] {
         let error = BtfError::NoMember("outer", path);
         assert_eq!(btf.member("outer", path), Err(error), "{path}");
     }
@@ -138,10 +125,7 @@ fn members_are_found_wherever_they_are() {
 fn what_is_missing_is_named() {
     let bytes = sample();
     let btf = Btf::scan(&bytes, &["nowhere"], &["inner"]).unwrap();
-    assert_eq!(
-        btf.member("nowhere", "x"),
-        Err(BtfError::NoStruct("nowhere"))
-    );
+    assert_eq!(btf.member("nowhere", "x"), Err(BtfError::NoStruct("nowhere")));
     assert_eq!(btf.size("nowhere"), Err(BtfError::NoStruct("nowhere")));
     assert_eq!(btf.function("inner"), Err(BtfError::NoFunction("inner")));
 }
@@ -156,20 +140,14 @@ fn bit_fields_are_no_members_but_their_neighbours_are() {
     builder.types[info] |= 1 << 31;
     let bytes = builder.build();
     let btf = Btf::scan(&bytes, &["flags"], &[]).unwrap();
-    assert_eq!(
-        btf.member("flags", "plain"),
-        Ok(Member { offset: 4, size: 4 })
-    );
+    assert_eq!(btf.member("flags", "plain"), Ok(Member { offset: 4, size: 4 }));
     assert!(btf.member("flags", "flag").is_err());
 }
 
 #[test]
 fn nonsense_is_refused() {
     for bytes in [&b""[..], b"\x9f", b"\xff\xff\x01\x00", &[0; 64]] {
-        assert_eq!(
-            Btf::scan(bytes, &["a"], &[]).unwrap_err(),
-            BtfError::NoHeader
-        );
+        assert_eq!(Btf::scan(bytes, &["a"], &[]).unwrap_err(), BtfError::NoHeader);
     }
     let mut builder = Builder::new();
     builder.entry("odd", 20, 0, 0, &[]);
@@ -196,15 +174,7 @@ fn ask(bytes: &[u8]) {
     let Ok(btf) = Btf::scan(bytes, &["outer", "inner"], &["run"]) else {
         return;
     };
-    for path in [
-        "number",
-        "second",
-        "embedded.high",
-        "array",
-        "array.high",
-        "wide",
-        "none",
-    ] {
+    for path in ["number", "second", "embedded.high", "array", "array.high", "wide", "none"] {
         if let Ok(member) = btf.member("outer", path) {
             assert!(member.offset >= 0);
         }

@@ -31,16 +31,8 @@ pub(super) fn namespaces(program: &mut Program<'_>) -> Result<()> {
         (NamespaceType::Uts, "uts_ns", "uts_namespace"),
     ];
     let for_children = [
-        (
-            "pid_ns_for_children",
-            "pid_namespace",
-            slot!(pid_for_children),
-        ),
-        (
-            "time_ns_for_children",
-            "time_namespace",
-            slot!(time_for_children),
-        ),
+        ("pid_ns_for_children", "pid_namespace", slot!(pid_for_children)),
+        ("time_ns_for_children", "time_namespace", slot!(time_for_children)),
     ];
     let dead = program.asm.label();
     program.asm.jump_if(NSPROXY, Equal, 0, dead);
@@ -89,9 +81,7 @@ fn details(program: &mut Program<'_>, structure: &'static str, index: i16) -> Re
     };
     if let Ok(id) = id {
         program.asm.load(Double, R2, R1, id);
-        program
-            .asm
-            .store(Double, R10, slot!(unique_ids) + 8 * index, R2);
+        program.asm.store(Double, R10, slot!(unique_ids) + 8 * index, R2);
     }
     if let Ok(owner) = program.offset(Double, structure, "user_ns") {
         let inode = inode(program, "user_namespace")?;
@@ -141,9 +131,7 @@ pub(super) fn pids(program: &mut Program<'_>) -> Result<()> {
     program.asm.call(ProbeReadKernel);
     let number = program.offset(Word, "upid", "nr")?;
     for level in 0..LEVELS as i16 {
-        program
-            .asm
-            .load(Word, R1, R10, UPIDS + UPID_SIZE * level + number);
+        program.asm.load(Word, R1, R10, UPIDS + UPID_SIZE * level + number);
         program.asm.store(Word, R10, slot!(numbers, level), R1);
     }
     // The namespace of the last level, however deep: 32 is the kernel's limit.

@@ -43,10 +43,7 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
         scan,
         with_handles: targets.iter().map(|target| target.id).collect(),
         only: None,
-        shared: Mutex::new(Shared {
-            patience: TOTAL_PATIENCE,
-            ..Shared::default()
-        }),
+        shared: Mutex::new(Shared { patience: TOTAL_PATIENCE, ..Shared::default() }),
     };
     walk.begin_at_all(&targets, &mut sightings.holders);
     let missed = walk.missed();
@@ -110,13 +107,7 @@ impl Walk<'_> {
             if let Some(id) = shown.or_else(|| self.scan.shown_by_own_proc(device)) {
                 let mount_namespace = Some(place);
                 let path = Text::from(path);
-                held.push((
-                    id,
-                    Holder::ProcMount {
-                        mount_namespace,
-                        path,
-                    },
-                ));
+                held.push((id, Holder::ProcMount { mount_namespace, path }));
             } else {
                 let why = failed.unwrap_or(Reason::Partial);
                 self.gap(Missing::ProcMounts, why, place, &path);
@@ -141,10 +132,7 @@ impl Walk<'_> {
             }
             Err(Reason::Gone) => _ = self.shared().lost.insert(target.id),
             Err(_) if self.only.is_some() => {}
-            Err(why) => self
-                .scan
-                .gaps
-                .add(Missing::Mounts, why, target.id.to_string()),
+            Err(why) => self.scan.gaps.add(Missing::Mounts, why, target.id.to_string()),
         }
     }
 
@@ -224,13 +212,7 @@ impl Walk<'_> {
             Mounted::Namespace(id) => id,
             Mounted::Proc => {
                 match self.pid_namespace_shown(place, entry) {
-                    Ok(id) => held.push((
-                        id,
-                        Holder::ProcMount {
-                            mount_namespace,
-                            path,
-                        },
-                    )),
+                    Ok(id) => held.push((id, Holder::ProcMount { mount_namespace, path })),
                     Err(why) => {
                         let mut shared = self.shared();
                         shared.proc_failed.insert(entry.device, why.clone());
@@ -247,13 +229,7 @@ impl Walk<'_> {
             }
         };
         if !place.is_known {
-            held.push((
-                id,
-                Holder::BindMount {
-                    mount_namespace,
-                    path,
-                },
-            ));
+            held.push((id, Holder::BindMount { mount_namespace, path }));
         }
         let unseen = id.namespace_type() == NamespaceType::Mnt && self.is_new(id);
         if self.scan.resolver.has(id) && !unseen {

@@ -103,10 +103,9 @@ impl<'t> Place<'t> {
     pub(super) fn root(&self, scan: &Scan<'_>) -> Result<&OwnedFd, Reason> {
         match &self.root {
             Root::Open(root) => Ok(root),
-            Root::Unvisited { way, root } => root
-                .get_or_init(|| way.root(scan))
-                .as_ref()
-                .map_err(Clone::clone),
+            Root::Unvisited { way, root } => {
+                root.get_or_init(|| way.root(scan)).as_ref().map_err(Clone::clone)
+            }
             Root::Unreachable => Err(Reason::Denied),
         }
     }
@@ -116,20 +115,13 @@ impl<'t> Place<'t> {
     pub(super) fn listed(scan: &Scan<'_>, target: &'t Target) -> Option<Place<'t>> {
         let (unique_id, count) = scan.resolver.mount_table(target.id)?;
         let entries = scan.lists_mounts.then(|| listed(scan, unique_id, count))?;
-        Some(Place::unvisited(
-            target.id,
-            Way::Closed(target),
-            entries.ok()??,
-        ))
+        Some(Place::unvisited(target.id, Way::Closed(target), entries.ok()??))
     }
 
     fn unvisited(id: NamespaceId, way: Way<'t>, entries: Vec<Entry>) -> Place<'t> {
         Place {
             id,
-            root: Root::Unvisited {
-                way,
-                root: OnceCell::new(),
-            },
+            root: Root::Unvisited { way, root: OnceCell::new() },
             entries: entries.into_iter(),
             is_known: false,
         }
@@ -154,13 +146,7 @@ impl<'t> Place<'t> {
         }
         let view = view(scan, &namespace)?;
         let (table, cut) = read_open(&view.mountinfo, TABLE_LIMIT).map_err(reason)?;
-        Ok(Place::from_table(
-            scan,
-            id,
-            Root::Open(view.root),
-            &table,
-            cut,
-        ))
+        Ok(Place::from_table(scan, id, Root::Open(view.root), &table, cut))
     }
 
     /// The mount namespace that this process is joined to, as it sees it.
@@ -225,8 +211,7 @@ impl<'t> Place<'t> {
         cut: bool,
     ) -> Place<'t> {
         if cut {
-            scan.gaps
-                .add(Missing::Mounts, Reason::Limit, id.to_string());
+            scan.gaps.add(Missing::Mounts, Reason::Limit, id.to_string());
         }
         let of_interest = |mount: mountinfo::Mount<'_>| {
             let what = match mount.fs_type {
@@ -242,12 +227,7 @@ impl<'t> Place<'t> {
             })
         };
         let entries: Vec<Entry> = mountinfo::parse(table).filter_map(of_interest).collect();
-        Place {
-            id,
-            root,
-            entries: entries.into_iter(),
-            is_known: false,
-        }
+        Place { id, root, entries: entries.into_iter(), is_known: false }
     }
 }
 
@@ -340,11 +320,7 @@ fn root_of_member(scan: &Scan<'_>, id: NamespaceId, member: Pid) -> Result<Owned
 }
 
 fn is_joined(task: &TaskDir, id: NamespaceId) -> Result<(), Errno> {
-    if task.namespace(NamespaceType::Mnt)? == id {
-        Ok(())
-    } else {
-        Err(Errno::SRCH)
-    }
+    if task.namespace(NamespaceType::Mnt)? == id { Ok(()) } else { Err(Errno::SRCH) }
 }
 
 /// Looks into a mount namespace with the help of a child.

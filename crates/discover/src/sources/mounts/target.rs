@@ -31,11 +31,7 @@ impl Target {
         let handles = self.handles.iter().filter_map(|holder| match holder {
             Holder::Thread { pid, tid } => Some(format!("{pid}/task/{tid}/ns/mnt")),
             Holder::Fd { pid, tid: None, fd } => Some(format!("{pid}/fd/{fd}")),
-            Holder::Fd {
-                pid,
-                tid: Some(tid),
-                fd,
-            } => Some(format!("{pid}/task/{tid}/fd/{fd}")),
+            Holder::Fd { pid, tid: Some(tid), fd } => Some(format!("{pid}/task/{tid}/fd/{fd}")),
             _ => None,
         });
         members.chain(handles).map(move |path| {
@@ -50,12 +46,7 @@ impl Target {
 pub(super) fn targets(scan: &Scan<'_>, sightings: &Sightings) -> Vec<Target> {
     let mut targets: HashMap<NamespaceId, Target> = HashMap::new();
     let mut target = |id: NamespaceId, member: Option<Pid>, handle: Option<&Holder>| {
-        let new = || Target {
-            id,
-            members: Vec::new(),
-            handles: Vec::new(),
-            witness: None,
-        };
+        let new = || Target { id, members: Vec::new(), handles: Vec::new(), witness: None };
         let target = targets.entry(id).or_insert_with(new);
         target.members.extend(member);
         target.handles.extend(handle.cloned());
@@ -71,10 +62,7 @@ pub(super) fn targets(scan: &Scan<'_>, sightings: &Sightings) -> Vec<Target> {
             target(id, Some(process.pid), None);
         }
         for thread in &process.threads {
-            let holder = Holder::Thread {
-                pid: process.pid,
-                tid: thread.tid,
-            };
+            let holder = Holder::Thread { pid: process.pid, tid: thread.tid };
             if let Some(id) = thread.namespaces.get(NamespaceType::Mnt) {
                 target(id, None, Some(&holder));
             }
@@ -86,11 +74,7 @@ pub(super) fn targets(scan: &Scan<'_>, sightings: &Sightings) -> Vec<Target> {
         }
     }
     // Kernel threads stand on a root directory that nobody else sees any more.
-    for process in sightings
-        .processes
-        .iter()
-        .filter(|process| !process.kernel_thread)
-    {
+    for process in sightings.processes.iter().filter(|process| !process.kernel_thread) {
         let joined = process.namespaces.get(NamespaceType::Mnt);
         if let Some(target) = joined.and_then(|id| targets.get_mut(&id)) {
             target.witness = target.witness.or(Some(process.pid));

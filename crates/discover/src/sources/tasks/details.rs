@@ -55,10 +55,7 @@ pub(super) fn add(
         .map(|(at, process)| (at, is_described(scan, process, processes)))
         .filter(|(at, described)| *described || processes.get(*at).is_some_and(|p| p.kernel_thread))
         .collect();
-    let reader = Reader {
-        scan,
-        witnesses: Mutex::default(),
-    };
+    let reader = Reader { scan, witnesses: Mutex::default() };
     let read = |(at, described): &(usize, bool), all: &mut Vec<(usize, Found)>| {
         let process = processes.get(*at);
         if let Some((process, task)) = process.and_then(|it| Some((it, leaders.get(&it.pid)?))) {
@@ -114,9 +111,7 @@ impl Reader<'_> {
         if process.kernel_thread {
             let mut buffer = [0; 64];
             let comm = read_into(scan.proc.as_fd(), format!("{pid}/comm"), &mut buffer);
-            found.comm = comm
-                .ok()
-                .map(|comm| Text::from(comm.strip_suffix(b"\n").unwrap_or(comm)));
+            found.comm = comm.ok().map(|comm| Text::from(comm.strip_suffix(b"\n").unwrap_or(comm)));
         }
         if described && scan.wants(Part::Cmdline) {
             found.cmdline = if process.kernel_thread {
@@ -133,11 +128,7 @@ impl Reader<'_> {
     }
 
     fn cgroup(&self, task: &Task) -> Result<Option<Text>, Errno> {
-        let witnesses = || {
-            self.witnesses
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-        };
+        let witnesses = || self.witnesses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, text)) = witnesses().get(&task.cgroups) {
             return Ok(text.clone());
         }

@@ -4,15 +4,8 @@ use super::*;
 
 #[test]
 fn one_step_for_each_who_holds_it() {
-    let socket = Holder::Socket {
-        pid: Pid(20),
-        tid: None,
-        fd: 3,
-    };
-    let thread = Holder::Thread {
-        pid: Pid(20),
-        tid: Pid(21),
-    };
+    let socket = Holder::Socket { pid: Pid(20), tid: None, fd: 3 };
+    let thread = Holder::Thread { pid: Pid(20), tid: Pid(21) };
     let holders = [fd(20, 7), socket, thread, fd(30, 4), mount("mnt:[1]", "/x")];
     Machine::new()
         .process(&[10], 0, &["net:[5]"])
@@ -31,15 +24,8 @@ fn one_step_for_each_who_holds_it() {
 
 #[test]
 fn the_end_of_a_process_covers_all_that_it_holds() {
-    let pending = Holder::PendingChildren {
-        pid: Pid(10),
-        tid: None,
-    };
-    let of_thread = Holder::Fd {
-        pid: Pid(10),
-        tid: Some(Pid(12)),
-        fd: 9,
-    };
+    let pending = Holder::PendingChildren { pid: Pid(10), tid: None };
+    let of_thread = Holder::Fd { pid: Pid(10), tid: Some(Pid(12)), fd: 9 };
     Machine::new()
         .held("time:[5]", [pending, fd(10, 3), of_thread])
         .check("time:[5]", &[(end(10, &[]), &["time:[5]"])]);
@@ -47,15 +33,8 @@ fn the_end_of_a_process_covers_all_that_it_holds() {
 
 #[test]
 fn the_end_of_a_thread_closes_its_own_files() {
-    let thread = Holder::Thread {
-        pid: Pid(10),
-        tid: Pid(12),
-    };
-    let its_own = Holder::Fd {
-        pid: Pid(10),
-        tid: Some(Pid(12)),
-        fd: 9,
-    };
+    let thread = Holder::Thread { pid: Pid(10), tid: Pid(12) };
+    let its_own = Holder::Fd { pid: Pid(10), tid: Some(Pid(12)), fd: 9 };
     Machine::new()
         .held("net:[5]", [thread, its_own])
         .check("net:[5]", &[(let_go(10, &[12], &[]), &["net:[5]"])]);
@@ -74,13 +53,7 @@ fn pid_1_takes_its_namespace_along() {
         .process(&[12, 3, 1], 11, &["net:[5]", "pid:[6]"])
         .process(&[13], 0, &["net:[5]", "pid:[1]"])
         .process(&[14, 4], 10, &["net:[1]", "pid:[5]"])
-        .check(
-            "net:[5]",
-            &[
-                (end(10, &[11, 12, 14]), &["net:[5]"]),
-                (end(13, &[]), &["net:[5]"]),
-            ],
-        );
+        .check("net:[5]", &[(end(10, &[11, 12, 14]), &["net:[5]"]), (end(13, &[]), &["net:[5]"])]);
 }
 
 #[test]
@@ -105,10 +78,7 @@ fn what_is_below_goes_first() {
         .held("user:[4]", [fd(20, 3)])
         .plan("user:[4]");
     let ids = |texts: &[&str]| texts.iter().map(|text| id(text)).collect::<Vec<_>>();
-    let step = |action, frees: &[&str]| Step {
-        action,
-        frees: ids(frees),
-    };
+    let step = |action, frees: &[&str]| Step { action, frees: ids(frees) };
     assert_eq!(
         plan.steps,
         [
@@ -117,10 +87,7 @@ fn what_is_below_goes_first() {
             step(let_go(20, &[], &[3]), &["user:[4]"]),
         ]
     );
-    assert_eq!(
-        plan.gone,
-        ids(&["net:[6]", "net:[7]", "user:[5]", "user:[4]"])
-    );
+    assert_eq!(plan.gone, ids(&["net:[6]", "net:[7]", "user:[5]", "user:[4]"]));
 }
 
 #[test]
@@ -131,10 +98,7 @@ fn mounts_go_with_their_mount_namespace() {
         .held("net:[5]", [mount("mnt:[5]", "/x"), mount("mnt:[1]", "/y")])
         .check(
             "net:[5]",
-            &[
-                (end(10, &[]), &["net:[5]"]),
-                (unmount("mnt:[1]", "/y"), &["net:[5]"]),
-            ],
+            &[(end(10, &[]), &["net:[5]"]), (unmount("mnt:[1]", "/y"), &["net:[5]"])],
         );
 }
 
@@ -204,10 +168,7 @@ fn procfs_mounts_hold_their_pid_namespace() {
         .held("pid:[5]", [shown("mnt:[5]"), shown("mnt:[1]")])
         .check(
             "pid:[5]",
-            &[
-                (end(10, &[]), &["pid:[5]"]),
-                (unmount("mnt:[1]", "/proc"), &["pid:[5]"]),
-            ],
+            &[(end(10, &[]), &["pid:[5]"]), (unmount("mnt:[1]", "/proc"), &["pid:[5]"])],
         );
 }
 
@@ -222,10 +183,7 @@ fn the_dead_are_waited_for() {
         machine.last().state = Some('Z');
         machine.child("user:[5]", "user:[1]")
     };
-    let reap = Action::Reap {
-        pid: Pid(11),
-        parent: Some(Pid(10)),
-    };
+    let reap = Action::Reap { pid: Pid(11), parent: Some(Pid(10)) };
     zombie(&["user:[1]"]).check("user:[5]", &[(reap, &["user:[5]"])]);
     // If its parent has to end anyway, somebody else will wait for it.
     zombie(&["user:[5]"]).check("user:[5]", &[(end(10, &[]), &["user:[5]"])]);

@@ -58,21 +58,9 @@ impl From<Read> for Scope {
             (Part::Processes, options.skipped_procs, options.from_procs),
             (Part::Threads, options.skipped_tasks, options.from_tasks),
             (Part::Fds, options.skipped_fds, options.from_fds),
-            (
-                Part::Mounts,
-                options.skipped_bindmounts,
-                options.from_bindmounts,
-            ),
-            (
-                Part::Hierarchy,
-                options.skipped_hierarchy,
-                options.with_hierarchy,
-            ),
-            (
-                Part::Ownership,
-                options.skipped_ownership,
-                options.with_ownership,
-            ),
+            (Part::Mounts, options.skipped_bindmounts, options.from_bindmounts),
+            (Part::Hierarchy, options.skipped_hierarchy, options.with_hierarchy),
+            (Part::Ownership, options.skipped_ownership, options.with_ownership),
         ];
         let parts: Parts = asked
             .into_iter()

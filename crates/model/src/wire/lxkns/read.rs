@@ -31,9 +31,7 @@ pub(in crate::wire) fn read_document(document: &[u8]) -> Result<Snapshot, Error>
     reader.list_types(&document.namespaces)?;
     for (key, process) in document.processes.0 {
         let process = reader.process(&key, process)?;
-        reader
-            .pids
-            .insert(process.pid, reader.facts.processes.len());
+        reader.pids.insert(process.pid, reader.facts.processes.len());
         reader.facts.processes.push(process);
     }
     for (key, namespace) in document.namespaces.0 {
@@ -43,12 +41,8 @@ pub(in crate::wire) fn read_document(document: &[u8]) -> Result<Snapshot, Error>
     let mut facts = reader.facts;
     facts.scope = Scope::from(document.discovery_options);
     facts.counts = count(&facts.processes);
-    facts.gaps = vec![Gap {
-        what: Missing::Holders,
-        why: Reason::Format,
-        count: 0,
-        examples: Vec::new(),
-    }];
+    facts.gaps =
+        vec![Gap { what: Missing::Holders, why: Reason::Format, count: 0, examples: Vec::new() }];
     Ok(Snapshot::assemble(facts))
 }
 
@@ -71,11 +65,7 @@ impl Reader {
                 let reason = format!("{} is not what it is listed as", namespace.nsid);
                 return Err(Error::content(format!("{}.nsid", place()), reason));
             }
-            if self
-                .types
-                .insert(namespace.nsid, namespace.r#type)
-                .is_some()
-            {
+            if self.types.insert(namespace.nsid, namespace.r#type).is_some() {
                 return Err(Error::content(place(), "listed twice"));
             }
         }
@@ -102,9 +92,8 @@ impl Reader {
         let mut joined = Joined::default();
         for (name, inode) in inodes.0 {
             let place = || format!("{place}.namespaces");
-            let namespace_type: NamespaceType = name
-                .parse()
-                .map_err(|error| Error::content(place(), format!("{error}")))?;
+            let namespace_type: NamespaceType =
+                name.parse().map_err(|error| Error::content(place(), format!("{error}")))?;
             let place = || format!("{}.{name}", place());
             if joined.get(namespace_type).is_some() {
                 return Err(Error::content(place(), "listed twice"));
@@ -134,10 +123,7 @@ impl Reader {
             }
             let joined = self.joined(task.namespaces, &place)?;
             // All tasks are listed, the main one and those that are no different, too.
-            if joined
-                .iter()
-                .any(|id| namespaces.get(id.namespace_type()) != Some(id))
-            {
+            if joined.iter().any(|id| namespaces.get(id.namespace_type()) != Some(id)) {
                 threads.push(ThreadFacts {
                     tid: task.tid,
                     comm: text(task.name),
@@ -247,22 +233,11 @@ fn cmdline(arguments: Vec<String>) -> Option<Cmdline> {
         [only] if only.is_empty() => Vec::new(),
         _ => arguments.into_iter().map(Text::from).collect(),
     };
-    Some(Cmdline {
-        arguments,
-        cut: false,
-    })
+    Some(Cmdline { arguments, cut: false })
 }
 
 fn count(processes: &[ProcessFacts]) -> Counts {
     let listed = processes.len() as u64;
-    let read = processes
-        .iter()
-        .filter(|process| !process.namespaces.is_empty())
-        .count() as u64;
-    Counts {
-        listed,
-        read,
-        unreadable: listed - read,
-        vanished: 0,
-    }
+    let read = processes.iter().filter(|process| !process.namespaces.is_empty()).count() as u64;
+    Counts { listed, read, unreadable: listed - read, vanished: 0 }
 }

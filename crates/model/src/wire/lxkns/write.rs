@@ -35,19 +35,15 @@ pub fn write(snapshot: &Snapshot, out: impl io::Write, layout: Layout) -> io::Re
                 .map(|namespace| (namespace.id().inode(), NamespaceDoc::from(namespace)))
         }),
         processes: stream::Object(|| {
-            snapshot
-                .processes()
-                .map(|process| (process.pid(), ProcessDoc::from(process)))
+            snapshot.processes().map(|process| (process.pid(), ProcessDoc::from(process)))
         }),
     };
     stream::write(&document, out, layout)
 }
 
 fn check_inodes(snapshot: &Snapshot) -> io::Result<()> {
-    let mut inodes: Vec<u64> = snapshot
-        .namespaces()
-        .map(|namespace| namespace.id().inode())
-        .collect();
+    let mut inodes: Vec<u64> =
+        snapshot.namespaces().map(|namespace| namespace.id().inode()).collect();
     inodes.sort_unstable();
     match inodes.windows(2).find(|pair| pair.first() == pair.last()) {
         Some(pair) => {
@@ -87,19 +83,15 @@ struct NamespaceDoc<'s> {
 impl<'s> From<Namespace<'s>> for NamespaceDoc<'s> {
     fn from(namespace: Namespace<'s>) -> Self {
         let inode = |namespace: Namespace<'_>| namespace.id().inode();
-        let creator = namespace
-            .creator()
-            .filter(|_| namespace.namespace_type() == NamespaceType::User);
-        let creator_name = namespace
-            .creator_name()
-            .map_or(Cow::Borrowed(""), Text::to_string_lossy);
+        let creator =
+            namespace.creator().filter(|_| namespace.namespace_type() == NamespaceType::User);
+        let creator_name =
+            namespace.creator_name().map_or(Cow::Borrowed(""), Text::to_string_lossy);
         NamespaceDoc {
             nsid: inode(namespace),
             r#type: namespace.namespace_type(),
             owner: namespace.owner().map(inode),
-            reference: namespace
-                .reference()
-                .map(|path| path.to_string_lossy().into_owned()),
+            reference: namespace.reference().map(|path| path.to_string_lossy().into_owned()),
             leaders: namespace.leaders().map(Process::pid).collect(),
             ealdorman: namespace.senior_leader().map(Process::pid),
             parent: namespace.parent().known().map(inode),
@@ -129,11 +121,7 @@ impl<'s> From<Process<'s>> for ProcessDoc<'s> {
         let cmdline = match process.cmdline() {
             None => Vec::new(),
             Some(cmdline) if cmdline.arguments.is_empty() => vec![Cow::Borrowed("")],
-            Some(cmdline) => cmdline
-                .arguments
-                .iter()
-                .map(Text::to_string_lossy)
-                .collect(),
+            Some(cmdline) => cmdline.arguments.iter().map(Text::to_string_lossy).collect(),
         };
         ProcessDoc {
             namespaces: Inodes(process.joined()),

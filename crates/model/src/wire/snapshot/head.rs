@@ -48,20 +48,14 @@ pub(super) struct HostDoc<'s> {
     scanner_pid: Option<Pid>,
     /// The effective capabilities of the scanner, by name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "Option<Vec<super::schema::CapabilityName>>")
-    )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<super::schema::CapabilityName>>"))]
     scanner_capabilities: Option<CapabilitiesDoc>,
     /// The namespaces that the scanner was in, by type.
     #[serde(skip_serializing_if = "JoinedDoc::is_empty")]
     scanner_namespaces: JoinedDoc,
     /// The number of the highest capability that the kernel knows.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "Option<super::schema::CapabilityNumber>")
-    )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::CapabilityNumber>"))]
     last_capability: Option<CapabilityNumber>,
 }
 
@@ -112,8 +106,7 @@ struct Timestamp(SystemTime);
 /// Whether RFC 3339 has a form for it: from 1970 on, up to the year 9999.
 fn has_rfc3339(time: &SystemTime) -> bool {
     const YEAR_10000: u64 = 253_402_300_800;
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .is_ok_and(|since| since.as_secs() < YEAR_10000)
+    time.duration_since(SystemTime::UNIX_EPOCH).is_ok_and(|since| since.as_secs() < YEAR_10000)
 }
 
 impl Serialize for Timestamp {
@@ -125,9 +118,7 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
-        humantime::parse_rfc3339(&text)
-            .map(Timestamp)
-            .map_err(serde::de::Error::custom)
+        humantime::parse_rfc3339(&text).map(Timestamp).map_err(serde::de::Error::custom)
     }
 }
 
@@ -215,11 +206,7 @@ impl OptionsDoc {
     pub(super) fn into_model(self) -> Scope {
         Scope {
             types: NamespaceTypes::of(self.types),
-            parts: self
-                .parts
-                .iter()
-                .filter_map(|name| name.parse().ok())
-                .collect::<Parts>(),
+            parts: self.parts.iter().filter_map(|name| name.parse().ok()).collect::<Parts>(),
             details: match self.details {
                 DetailsDoc::Nobody => Details::Nobody,
                 DetailsDoc::Leaders => Details::Leaders,

@@ -45,11 +45,8 @@ pub(super) struct HolderDoc<'s> {
 
 impl<'s> From<&'s Holder> for HolderDoc<'s> {
     fn from(holder: &'s Holder) -> Self {
-        let mut doc = HolderDoc {
-            kind: holder.kind().into(),
-            pid: holder.pid(),
-            ..HolderDoc::default()
-        };
+        let mut doc =
+            HolderDoc { kind: holder.kind().into(), pid: holder.pid(), ..HolderDoc::default() };
         match holder {
             Holder::Thread { pid: _, tid } => doc.tid = Some(*tid),
             Holder::PendingChildren { pid: _, tid } => doc.tid = *tid,
@@ -59,14 +56,8 @@ impl<'s> From<&'s Holder> for HolderDoc<'s> {
                 doc.tid = *tid;
                 doc.fd = Some(*fd);
             }
-            Holder::BindMount {
-                mount_namespace,
-                path,
-            }
-            | Holder::ProcMount {
-                mount_namespace,
-                path,
-            } => {
+            Holder::BindMount { mount_namespace, path }
+            | Holder::ProcMount { mount_namespace, path } => {
                 doc.mount_namespace = *mount_namespace;
                 let (path, path_bytes) = text::split(path);
                 doc.path = Some(path);
@@ -90,26 +81,11 @@ impl HolderDoc<'_> {
         let fd = || self.fd.ok_or_else(|| missing("fd"));
         let tid = self.tid;
         Ok(match &*self.kind {
-            "thread" => Holder::Thread {
-                pid: pid()?,
-                tid: tid.ok_or_else(|| missing("tid"))?,
-            },
+            "thread" => Holder::Thread { pid: pid()?, tid: tid.ok_or_else(|| missing("tid"))? },
             "pending-children" => Holder::PendingChildren { pid: pid()?, tid },
-            "fd" => Holder::Fd {
-                pid: pid()?,
-                tid,
-                fd: fd()?,
-            },
-            "socket" => Holder::Socket {
-                pid: pid()?,
-                tid,
-                fd: fd()?,
-            },
-            "tun" => Holder::Tun {
-                pid: pid()?,
-                tid,
-                fd: fd()?,
-            },
+            "fd" => Holder::Fd { pid: pid()?, tid, fd: fd()? },
+            "socket" => Holder::Socket { pid: pid()?, tid, fd: fd()? },
+            "tun" => Holder::Tun { pid: pid()?, tid, fd: fd()? },
             kind @ ("bind-mount" | "proc-mount") => {
                 let mount_namespace = self.mount_namespace;
                 if mount_namespace.is_some_and(|id| id.namespace_type() != NamespaceType::Mnt) {
@@ -120,15 +96,9 @@ impl HolderDoc<'_> {
                 let no_path = missing("path");
                 let path = text::join(self.path, self.path_bytes).ok_or(no_path)?;
                 if is_bind {
-                    Holder::BindMount {
-                        mount_namespace,
-                        path,
-                    }
+                    Holder::BindMount { mount_namespace, path }
                 } else {
-                    Holder::ProcMount {
-                        mount_namespace,
-                        path,
-                    }
+                    Holder::ProcMount { mount_namespace, path }
                 }
             }
             _ => Holder::Unseen,

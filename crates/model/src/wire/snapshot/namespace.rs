@@ -135,11 +135,7 @@ fn mappings(map: &[IdMapping]) -> Vec<MappingDoc> {
 
 fn into_mappings(map: Vec<MappingDoc>) -> Vec<IdMapping> {
     map.into_iter()
-        .map(|range| IdMapping {
-            inside: range.inside,
-            outside: range.outside,
-            count: range.count,
-        })
+        .map(|range| IdMapping { inside: range.inside, outside: range.outside, count: range.count })
         .collect()
 }
 

@@ -56,10 +56,7 @@ pub struct ProcessDoc<'s> {
     euid: Option<Uid>,
     /// The effective capabilities by name, valid in its own user namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(
-        feature = "schema",
-        schemars(with = "Option<Vec<super::schema::CapabilityName>>")
-    )]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<super::schema::CapabilityName>>"))]
     effective_capabilities: Option<CapabilitiesDoc>,
     /// Its PIDs, from the scanner's PID namespace down to its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -166,10 +163,9 @@ impl ProcessDoc<'_> {
         let cut = self.cmdline_cut;
         let cmdline = match (self.cmdline, self.cmdline_bytes) {
             (None, None) => None,
-            (lossy, exact) => Some(Cmdline {
-                arguments: text::join_list(lossy.unwrap_or_default(), exact),
-                cut,
-            }),
+            (lossy, exact) => {
+                Some(Cmdline { arguments: text::join_list(lossy.unwrap_or_default(), exact), cut })
+            }
         };
         facts.processes.push(ProcessFacts {
             pid,
@@ -184,11 +180,7 @@ impl ProcessDoc<'_> {
             pids: self.pids.map(Cow::into_owned),
             cgroup: text::join(self.cgroup, self.cgroup_bytes),
             namespaces: self.namespaces.0,
-            threads: self
-                .threads
-                .into_iter()
-                .map(ThreadDoc::into_model)
-                .collect(),
+            threads: self.threads.into_iter().map(ThreadDoc::into_model).collect(),
         });
         Ok(())
     }

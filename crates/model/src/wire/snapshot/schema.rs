@@ -18,9 +18,7 @@ use super::{Owned, SCHEMA};
 /// The JSON Schema of a document.
 pub fn schema() -> Value {
     let mut settings = SchemaSettings::draft2020_12().for_serialize();
-    settings
-        .transforms
-        .push(Box::new(RecursiveTransform(plain)));
+    settings.transforms.push(Box::new(RecursiveTransform(plain)));
     let mut schema = settings.into_generator().into_root_schema_for::<Owned>();
     schema.insert("title".to_owned(), json!(SCHEMA));
     schema.to_value()

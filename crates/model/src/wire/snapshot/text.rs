@@ -37,12 +37,10 @@ pub(super) fn split_option(text: Option<&Text>) -> (Option<Cow<'_, str>>, Option
 /// The two fields for a list of texts; the second one has all of them or is not there.
 pub(super) fn split_list(texts: &[Text]) -> (Vec<Cow<'_, str>>, Option<Vec<Hex<'_>>>) {
     let lossy = texts.iter().map(Text::to_string_lossy).collect();
-    let exact = texts.iter().any(|text| text.to_str().is_none()).then(|| {
-        texts
-            .iter()
-            .map(|text| Hex(Cow::Borrowed(text.as_bytes())))
-            .collect()
-    });
+    let exact = texts
+        .iter()
+        .any(|text| text.to_str().is_none())
+        .then(|| texts.iter().map(|text| Hex(Cow::Borrowed(text.as_bytes()))).collect());
     (lossy, exact)
 }
 
@@ -58,14 +56,8 @@ pub(super) fn join(lossy: Option<Cow<'_, str>>, exact: Option<Hex<'_>>) -> Optio
 /// The texts behind the two fields.
 pub(super) fn join_list(lossy: Vec<Cow<'_, str>>, exact: Option<Vec<Hex<'_>>>) -> Vec<Text> {
     match exact {
-        Some(exact) => exact
-            .into_iter()
-            .map(|hex| Text::from(hex.0.into_owned()))
-            .collect(),
-        None => lossy
-            .into_iter()
-            .map(|text| Text::from(text.into_owned()))
-            .collect(),
+        Some(exact) => exact.into_iter().map(|hex| Text::from(hex.0.into_owned())).collect(),
+        None => lossy.into_iter().map(|text| Text::from(text.into_owned())).collect(),
     }
 }
 

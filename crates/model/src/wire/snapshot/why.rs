@@ -65,11 +65,7 @@ struct StepDoc<'s> {
 }
 
 #[derive(Debug, Serialize)]
-#[serde(
-    tag = "action",
-    rename_all = "kebab-case",
-    rename_all_fields = "kebab-case"
-)]
+#[serde(tag = "action", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 enum ActionDoc<'s> {
     End {
         pid: Pid,
@@ -115,19 +111,14 @@ impl<'s> From<&'s Why<'s>> for WhyDoc<'s> {
             members: why
                 .members
                 .iter()
-                .map(|members| MembersDoc {
-                    leader: members.leader.pid(),
-                    count: members.count,
-                })
+                .map(|members| MembersDoc { leader: members.leader.pid(), count: members.count })
                 .collect(),
             children: namespace.children().map(Namespace::id).collect(),
             owned: namespace.owned().map(Namespace::id).collect(),
             never,
             steps: steps.iter().map(StepDoc::from).collect(),
             gone: plan.map(|plan| plan.gone.clone()).unwrap_or_default(),
-            unexplained: plan
-                .map(|plan| plan.unexplained.clone())
-                .unwrap_or_default(),
+            unexplained: plan.map(|plan| plan.unexplained.clone()).unwrap_or_default(),
             processes: mentioned(why)
                 .into_iter()
                 .filter_map(|pid| snapshot.process(pid))
@@ -171,29 +162,16 @@ impl From<Never> for NeverDoc {
 
 impl<'s> From<&'s Step> for StepDoc<'s> {
     fn from(step: &'s Step) -> Self {
-        StepDoc {
-            action: ActionDoc::from(&step.action),
-            frees: step.frees.clone(),
-        }
+        StepDoc { action: ActionDoc::from(&step.action), frees: step.frees.clone() }
     }
 }
 
 impl<'s> From<&'s Action> for ActionDoc<'s> {
     fn from(action: &'s Action) -> Self {
         match action {
-            Action::End { pid, along } => ActionDoc::End {
-                pid: *pid,
-                along: along.clone(),
-            },
-            Action::Reap { pid, parent } => ActionDoc::Reap {
-                pid: *pid,
-                parent: *parent,
-            },
-            Action::LetGo {
-                pid,
-                threads,
-                closes,
-            } => ActionDoc::LetGo {
+            Action::End { pid, along } => ActionDoc::End { pid: *pid, along: along.clone() },
+            Action::Reap { pid, parent } => ActionDoc::Reap { pid: *pid, parent: *parent },
+            Action::LetGo { pid, threads, closes } => ActionDoc::LetGo {
                 pid: *pid,
                 threads: threads.clone(),
                 closes: closes
@@ -201,16 +179,9 @@ impl<'s> From<&'s Action> for ActionDoc<'s> {
                     .map(|&OpenFile { tid, fd }| OpenFileDoc { tid, fd })
                     .collect(),
             },
-            Action::Unmount {
-                mount_namespace,
-                path,
-            } => {
+            Action::Unmount { mount_namespace, path } => {
                 let (path, path_bytes) = text::split(path);
-                ActionDoc::Unmount {
-                    mount_namespace: *mount_namespace,
-                    path,
-                    path_bytes,
-                }
+                ActionDoc::Unmount { mount_namespace: *mount_namespace, path, path_bytes }
             }
         }
     }

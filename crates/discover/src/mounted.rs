@@ -246,12 +246,8 @@ fn table(proc: &Procfs, snapshot: &Snapshot, namespace: Namespace<'_>) -> Option
 
 fn visited(proc: &Procfs, snapshot: &Snapshot, id: NamespaceId) -> Option<Vec<u8>> {
     let namespace = open(snapshot, id).ok()?;
-    let view = MountView::of(&namespace, None, proc).or_else(|_| {
-        // An unprivileged owner has to go there first.
-        let owner = namespace.owner()?;
-        MountView::of(&namespace, Some(owner.as_fd()), proc)
-    });
-    let (table, _) = read_open(&view.ok()?.mountinfo, TABLE_LIMIT).ok()?;
+    let view = MountView::of(&namespace, proc).ok()?;
+    let (table, _) = read_open(&view.mountinfo, TABLE_LIMIT).ok()?;
     Some(table)
 }
 

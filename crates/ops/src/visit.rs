@@ -24,14 +24,18 @@ pub struct MountView {
 }
 
 impl MountView {
-    /// Looks into a mount namespace that need not have any process in it.
+    /// Looks into a mount namespace, which needs no process in it.
     ///
     /// A child of the calling process does so, on behalf of all its threads and without disturbing
     /// any: it shares the caller's memory and file table, stops the calling thread until it is done
-    /// (20 to 240 µs), and makes three or four system calls. If `user_namespace` is given, it
-    /// enters that one first: an unprivileged user needs that to get at the mount namespaces of a
-    /// user namespace of their own. `proc` is the root directory of a procfs in which the caller
-    /// finds itself.
+    /// (20 to 240 µs), and makes three or four system calls. `proc` is the root directory of a
+    /// procfs that shows the caller.
+    ///
+    /// If that is denied, it tries again as the owner: the child first enters the user namespace
+    /// that owns the mount namespace. An unprivileged user needs that to get at the mount
+    /// namespaces of their own user namespaces. For as long as the child is in there, the caller is
+    /// not dumpable (`PR_SET_DUMPABLE`), so that root of that user namespace cannot trace the child
+    /// and write to the caller's memory. Do not change that setting in another thread meanwhile.
     ///
     /// # Errors
     ///
@@ -47,29 +51,25 @@ impl MountView {
     ///
     /// let own = Namespace::of_self(NamespaceType::Mnt)?;
     /// let proc = File::open("/proc").unwrap();
-    /// match MountView::of(&own, None, &proc) {
+    /// match MountView::of(&own, &proc) {
     ///     Ok(view) => println!("{}", std::io::read_to_string(File::from(view.mountinfo)).unwrap()),
     ///     Err(error) => assert!(error.is_denied()),
     /// }
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
     #[doc(alias = "setns")]
-    pub fn of(
-        mount_namespace: impl AsFd,
-        user_namespace: Option<BorrowedFd<'_>>,
-        proc: impl AsFd,
-    ) -> Result<MountView, Error> {
-        let look = visit::look_into(user_namespace, mount_namespace.as_fd(), Some(proc.as_fd()));
-        match look.map_err(failed)? {
+    pub fn of(mount_namespace: &Namespace, proc: impl AsFd) -> Result<MountView, Error> {
+        match look_into(mount_namespace, Some(proc.as_fd()))? {
             (root, Some(mountinfo)) => Ok(MountView { root, mountinfo }),
             (_, None) => Err(failed(Errno::CHILD)),
         }
     }
 }
 
-/// The root directory of a mount namespace, opened with `O_PATH` in the same way: for who does not
-/// need the table of mounts. Who is denied it tries again as an owner, by way of the user namespace
-/// that owns the mount namespace.
+/// Opens the root directory of a mount namespace with `O_PATH`, for callers that do not need the
+/// table of mounts.
+///
+/// It looks into the mount namespace in the same way as [`MountView::of`].
 ///
 /// # Errors
 ///
@@ -87,14 +87,25 @@ impl MountView {
 /// # Ok::<(), lxkns_ops::Error>(())
 /// ```
 pub fn root_of(mount_namespace: &Namespace) -> Result<OwnedFd, Error> {
+    look_into(mount_namespace, None).map(|(root, _)| root)
+}
+
+/// The root directory of a mount namespace and, with a `proc`, its mounts; as the owner only if the
+/// caller is denied.
+fn look_into(
+    mount_namespace: &Namespace,
+    proc: Option<BorrowedFd<'_>>,
+) -> Result<(OwnedFd, Option<OwnedFd>), Error> {
     let look = |user_namespace: Option<BorrowedFd<'_>>| {
-        let look = visit::look_into(user_namespace, mount_namespace.as_fd(), None);
-        look.map(|(root, _)| root).map_err(failed)
+        visit::look_into(user_namespace, mount_namespace.as_fd(), proc).map_err(failed)
     };
-    look(None).or_else(|denied| match mount_namespace.owner() {
-        Ok(owner) => look(Some(owner.as_fd())).map_err(|_| denied),
-        Err(_) => Err(denied),
-    })
+    match look(None) {
+        Err(denied) if denied.is_denied() => match mount_namespace.owner() {
+            Ok(owner) => look(Some(owner.as_fd())).map_err(|_| denied),
+            Err(_) => Err(denied),
+        },
+        done => done,
+    }
 }
 
 fn failed(source: Errno) -> Error {

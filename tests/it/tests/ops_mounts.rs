@@ -153,7 +153,7 @@ fn paths_are_opened_below_a_root_and_never_outside() {
         .unwrap();
     let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
     let proc = std::fs::File::open("/proc").unwrap();
-    let view = MountView::of(&namespace, None, &proc).unwrap();
+    let view = MountView::of(&namespace, &proc).unwrap();
     let mountinfo = std::io::read_to_string(std::fs::File::from(view.mountinfo)).unwrap();
     assert!(mountinfo.contains(&child.namespace(Net).to_string()));
     let open = |path: &Path| {

@@ -14,7 +14,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fs::{CWD, readlinkat_raw};
+use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
 use rustix::io::{Errno, Result, retry_on_intr};
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -46,13 +46,12 @@ impl Helper {
         let (answers, theirs) =
             socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
         let signals = BlockedSignals::all()?;
+        clone_is_carried_out()?;
         let mut pidfd: RawFd = -1;
         let flags = libc::CLONE_PIDFD as libc::c_long;
-        // SAFETY: as fork(2), but without exit signal and with a pidfd, which it stores in `pidfd`.
-        // The child goes on with a copy of this very stack.
-        let pid = unsafe {
-            libc::syscall(libc::SYS_clone, flags, 0usize, &raw mut pidfd, 0usize, 0usize)
-        };
+        // As fork(2), but without exit signal and with a pidfd, which the kernel stores in `pidfd`.
+        // SAFETY: the child goes on with a copy of this very stack.
+        let pid = unsafe { clone_on_same_stack(flags, &raw mut pidfd) };
         if pid == 0 {
             // A copy of a process that may have had other threads: raw system calls only from here on.
             let _even_after_a_panic = Exit;
@@ -126,6 +125,38 @@ fn exit() -> ! {
     unsafe { libc::_exit(0) }
 }
 
+/// clone(2) with these flags, of which none may need more arguments than the address for a pidfd. As
+/// after fork(2), the child goes on with a copy of the caller's stack.
+///
+/// # Safety
+///
+/// The flags do not contain `CLONE_VM`, and the address is null or of memory that the kernel may
+/// write to. Until it executes a program, the child makes system calls only: other threads may have
+/// held locks.
+pub(super) unsafe fn clone_on_same_stack(
+    flags: libc::c_long,
+    pidfd: *mut RawFd,
+) -> libc::c_long {
+    const NO_STACK: libc::c_long = 0;
+    // Only here the stack comes first, see clone(2).
+    let (first, second) =
+        if cfg!(target_arch = "s390x") { (NO_STACK, flags) } else { (flags, NO_STACK) };
+    // SAFETY: the caller vouches for flags and address; the last two arguments are not looked at.
+    unsafe { libc::syscall(libc::SYS_clone, first, second, pidfd, 0usize, 0usize) }
+}
+
+/// Fails where clone(2) is answered by somebody else than the kernel: a sandbox that says 0, without
+/// doing anything, would have the caller take itself for the child.
+pub(super) fn clone_is_carried_out() -> Result<()> {
+    // No kernel makes a thread of the caller's that does not share its memory: this gives EINVAL.
+    let impossible = libc::c_long::from(libc::CLONE_THREAD);
+    // SAFETY: no CLONE_VM, no address; and there is no child.
+    match unsafe { clone_on_same_stack(impossible, std::ptr::null_mut()) } {
+        0 => Err(Errno::NOSYS),
+        _ => Ok(()),
+    }
+}
+
 /// Whether the children of this thread begin in a PID namespace that has had no process yet.
 fn has_unborn_pid_namespace() -> bool {
     let link = |name: &CStr| readlinkat_raw(CWD, name, &mut [0; 64]).map(drop);
@@ -172,23 +203,43 @@ pub(super) fn receive<'b>(
 }
 
 /// Closes all files of this child but two. In place of the standard files there is the socket, so that
-/// nobody else's file gets their numbers.
+/// no other file gets their numbers.
 fn keep_only(file: BorrowedFd<'_>, socket: BorrowedFd<'_>) {
     let (file, socket) = (file.as_raw_fd(), socket.as_raw_fd());
     let (low, high) = (file.min(socket), file.max(socket));
-    let close_between = |first: i32, end: i32| {
-        if first < end {
-            // SAFETY: closes files of this child only, which nothing in it uses. Before Linux 5.9
-            // it fails, and they stay open until the child ends.
-            unsafe { libc::syscall(libc::SYS_close_range, first, end - 1, 0) };
-        }
-    };
-    close_between(0, low);
-    close_between(low + 1, high);
-    close_between(high + 1, i32::MAX);
+    let mut gaps = [(0, low), (low + 1, high), (high + 1, RawFd::MAX)].into_iter();
+    if !gaps.all(|(first, end)| first >= end || close_range(first, end - 1)) {
+        // Before Linux 5.9, or in a sandbox.
+        close_listed(|fd| fd != file && fd != socket);
+    }
     for standard in (0..3).filter(|standard| ![file, socket].contains(standard)) {
         // SAFETY: takes numbers; nothing in this child uses what may be open there.
         unsafe { libc::dup2(socket, standard) };
+    }
+}
+
+/// Closes the files of this child from `first` to `last`; false if the kernel does not.
+fn close_range(first: RawFd, last: RawFd) -> bool {
+    // SAFETY: closes files of this child only, which nothing in it uses.
+    unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) == 0 }
+}
+
+/// Closes those files of this child that `/proc` lists; without a `/proc` they stay open until it
+/// ends. Does not allocate.
+fn close_listed(is_unwanted: impl Fn(RawFd) -> bool) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(folder) = openat(CWD, c"/proc/self/fd", flags, Mode::empty()) else { return };
+    let mut buffer = [MaybeUninit::uninit(); 2048];
+    let mut entries = RawDir::new(&folder, &mut buffer);
+    while let Some(Ok(entry)) = entries.next() {
+        let name = str::from_utf8(entry.file_name().to_bytes()).ok();
+        if let Some(fd) = name.and_then(|name| name.parse().ok())
+            && fd != folder.as_raw_fd()
+            && is_unwanted(fd)
+        {
+            // SAFETY: closes a file of this child only, which nothing in it uses.
+            unsafe { libc::close(fd) };
+        }
     }
 }
 
@@ -246,4 +297,58 @@ pub(crate) fn reap_abandoned() {
         let reaped = unsafe { libc::waitpid(*pid, std::ptr::null_mut(), flags) };
         reaped == 0
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::IntoRawFd;
+    use std::time::Duration;
+
+    use super::*;
+
+    /// The number of files that this process has open, not counting the folder that tells.
+    fn open_files() -> u8 {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = openat(CWD, c"/proc/self/fd", flags, Mode::empty()).unwrap();
+        let mut buffer = [MaybeUninit::uninit(); 2048];
+        let mut entries = RawDir::new(&folder, &mut buffer);
+        let mut count = 0;
+        while let Some(Ok(entry)) = entries.next() {
+            count += u8::from(entry.file_name().to_bytes().first().is_some_and(u8::is_ascii_digit));
+        }
+        count - 1
+    }
+
+    /// What a helper child says after this.
+    fn said(work: impl FnOnce(BorrowedFd<'_>) -> [u8; 2]) -> [u8; 2] {
+        let helper = Helper::start(None, |socket| _ = send(socket, &work(socket), None)).unwrap();
+        let mut said = [0; 2];
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let length = helper.receive(deadline, &mut said).unwrap().map(|(said, _)| said.len());
+        assert_eq!(length, Some(2));
+        helper.end();
+        said
+    }
+
+    #[test]
+    fn a_helper_has_no_files_but_its_socket() {
+        let others: Vec<File> = (0..50).map(|_| File::open("/dev/null").unwrap()).collect();
+        // And three copies of it, in place of the standard files.
+        assert_eq!(said(|_| [open_files(), 0]), [4, 0]);
+        drop(others);
+    }
+
+    #[test]
+    fn files_are_closed_one_by_one_where_there_is_no_other_way() {
+        let said = said(|socket| {
+            for _ in 0..50 {
+                _ = rustix::io::dup(socket).map(IntoRawFd::into_raw_fd);
+            }
+            let before = open_files();
+            close_listed(|fd| fd > 2 && fd != socket.as_raw_fd());
+            [before, open_files()]
+        });
+        assert_eq!(said, [54, 4]);
+    }
 }

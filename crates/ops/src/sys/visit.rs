@@ -4,21 +4,24 @@
 //! its own, though it shares memory and file table with the caller. It makes raw system calls only: no
 //! allocation, no name service, no unwinding. With exit signal 0 it does not disturb the host
 //! program's handling of SIGCHLD. The second is a [`Helper`].
-#![expect(unsafe_code, reason = "clone(2), and what its child does before it exits")]
+#![expect(unsafe_code, reason = "clone(2), the stack of its child, and what that does")]
 
 use std::ffi::{CStr, c_int, c_void};
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::{Errno, Result};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
+use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::helper::{BlockedSignals, Helper, reap, send};
+use super::helper::{BlockedSignals, Helper, clone_is_carried_out, reap, send};
 use super::process::checked;
 
-/// What the child that looks into a mount namespace is told, and what it answers.
+/// The request to the child that looks into a mount namespace, and its answer.
 struct Look<'a> {
     user_namespace: Option<BorrowedFd<'a>>,
     mount_namespace: BorrowedFd<'a>,
@@ -26,7 +29,7 @@ struct Look<'a> {
     answer: Result<Answer>,
 }
 
-/// The root directory (`O_PATH`) and, if it was wanted, the table of mounts.
+/// The root directory (`O_PATH`) and, if requested, the table of mounts.
 type Answer = (OwnedFd, Option<OwnedFd>);
 
 /// Enters the namespaces in a child that shares memory and file table with the caller, which
@@ -37,27 +40,25 @@ pub(crate) fn look_into(
     mount_namespace: BorrowedFd<'_>,
     proc: Option<BorrowedFd<'_>>,
 ) -> Result<Answer> {
-    const STACK: usize = 64 * 1024;
     const FLAGS: c_int = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_VFORK;
-    // u128: aligned as the ABI wants a stack to be.
-    let mut stack = vec![MaybeUninit::<u128>::uninit(); STACK / size_of::<u128>()];
+    let stack = Stack::new()?;
     let mut look = Look { user_namespace, mount_namespace, proc, answer: Err(Errno::CHILD) };
-
+    // Inside a user namespace, its root could trace the child, and write to our memory.
+    let undumpable = user_namespace.map(|_| Undumpable::begin()).transpose()?;
     // A signal handler must not run in the child: it would think that it is the parent.
     let signals = BlockedSignals::all()?;
-    let dumpable = dumpable();
-    // SAFETY: one past the last element of the stack, which grows down.
-    let top = unsafe { stack.as_mut_ptr().add(stack.len()) };
+    clone_is_carried_out()?;
     // SAFETY: the child runs `look_in_child` on a stack of its own, and because of CLONE_VFORK this
     // thread does not go on before it has exited: `stack` and `look` outlive it and are not
     // touched meanwhile. Without CLONE_FS it has a root and working directory of its own.
-    let pid =
-        unsafe { libc::clone(look_in_child, top.cast(), FLAGS, (&raw mut look).cast::<c_void>()) };
+    let pid = unsafe {
+        libc::clone(look_in_child, stack.top(), FLAGS, (&raw mut look).cast::<c_void>())
+    };
     let pid = checked(pid.into());
-    // Entering a user namespace of another owner makes our shared memory undumpable.
-    restore_dumpable(dumpable);
     drop(signals);
     reap(pid? as libc::pid_t);
+    // Only now: until it is a zombie, the child has our memory, and its number leads there.
+    drop(undumpable);
     look.answer
 }
 
@@ -80,15 +81,82 @@ fn look_around(look: &Look<'_>) -> Result<Answer> {
     Ok((root, look.proc.map(open).transpose()?))
 }
 
-fn dumpable() -> c_int {
-    // SAFETY: takes and returns numbers.
-    unsafe { libc::prctl(libc::PR_GET_DUMPABLE, 0, 0, 0, 0) }
+/// The stack of a child, above memory that may not be touched.
+struct Stack(NonNull<c_void>);
+
+impl Stack {
+    /// The size of the stack, and of the guard below it: no page of any architecture is larger.
+    const SIZE: usize = 64 * 1024;
+
+    fn new() -> Result<Stack> {
+        // SAFETY: a new mapping at an address of the kernel's choice, so nothing is replaced.
+        let start = unsafe {
+            let access = ProtFlags::READ | ProtFlags::WRITE;
+            mmap_anonymous(std::ptr::null_mut(), 2 * Stack::SIZE, access, MapFlags::PRIVATE)
+        }?;
+        let stack = Stack(NonNull::new(start).ok_or(Errno::FAULT)?);
+        // SAFETY: the lower half of the mapping just made, which nothing uses.
+        unsafe { mprotect(stack.0.as_ptr(), Stack::SIZE, MprotectFlags::empty()) }?;
+        Ok(stack)
+    }
+
+    /// Its upper end: a stack grows down.
+    fn top(&self) -> *mut c_void {
+        // SAFETY: one past the end of the mapping.
+        unsafe { self.0.as_ptr().byte_add(2 * Stack::SIZE) }
+    }
 }
 
-fn restore_dumpable(before: c_int) {
-    if before == 1 && dumpable() != 1 {
-        // SAFETY: takes numbers.
-        unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 1, 0, 0, 0) };
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: exactly what `new` mapped; the child that used it has exited.
+        let unmapped = unsafe { munmap(self.0.as_ptr(), 2 * Stack::SIZE) };
+        debug_assert!(unmapped.is_ok());
+    }
+}
+
+/// As long as one of these lives, this process is not dumpable: only who has privileges in the
+/// user namespace where its program was started can get at its memory.
+struct Undumpable;
+
+/// The number of [`Undumpable`]s, and whether the last one makes the process dumpable again.
+struct Users {
+    count: usize,
+    was_dumpable: bool,
+}
+
+static USERS: Mutex<Users> = Mutex::new(Users { count: 0, was_dumpable: false });
+
+fn users() -> MutexGuard<'static, Users> {
+    USERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Undumpable {
+    fn begin() -> Result<Undumpable> {
+        let mut users = users();
+        if users.count == 0 {
+            users.was_dumpable = dumpable_behavior()? == DumpableBehavior::Dumpable;
+            if users.was_dumpable {
+                set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+                // A sandbox may only say that it has done so.
+                if dumpable_behavior()? == DumpableBehavior::Dumpable {
+                    return Err(Errno::PERM);
+                }
+            }
+        }
+        users.count += 1;
+        Ok(Undumpable)
+    }
+}
+
+impl Drop for Undumpable {
+    fn drop(&mut self) {
+        let mut users = users();
+        users.count -= 1;
+        if users.count == 0 && users.was_dumpable {
+            // If that fails, the process stays as it is: safe, and slightly less convenient.
+            let _ = set_dumpable_behavior(DumpableBehavior::Dumpable);
+        }
     }
 }
 
@@ -138,4 +206,65 @@ fn open_step_by_step(root: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd> {
         reached = openat(&reached, name, flags, Mode::empty())?;
     }
     Ok(reached)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn the_last_user_makes_the_process_dumpable_again() {
+        const WORKERS: usize = 4;
+        let dumpable = || dumpable_behavior().unwrap() == DumpableBehavior::Dumpable;
+        assert!(dumpable());
+        let (start, held) = (Barrier::new(WORKERS), Barrier::new(WORKERS));
+        thread::scope(|scope| {
+            for worker in 0..WORKERS {
+                let (start, held) = (&start, &held);
+                scope.spawn(move || {
+                    for _ in 0..1000 {
+                        let user = Undumpable::begin().unwrap();
+                        assert!(!dumpable());
+                        drop(user);
+                    }
+                    start.wait();
+                    let user = Undumpable::begin().unwrap();
+                    held.wait();
+                    // All but one end, in whatever order.
+                    if worker > 0 {
+                        drop(user);
+                        start.wait();
+                    } else {
+                        start.wait();
+                        assert!(!dumpable());
+                    }
+                });
+            }
+        });
+        assert!(dumpable());
+    }
+
+    #[test]
+    fn below_the_stack_is_a_guard() {
+        let stack = Stack::new().unwrap();
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        let start = stack.0.as_ptr().addr();
+        let access_of = |address: usize| {
+            let line = maps.lines().find(|line| {
+                let range = line.split_whitespace().next().and_then(|it| it.split_once('-'));
+                range.is_some_and(|(from, to)| {
+                    let number = |text| usize::from_str_radix(text, 16).unwrap();
+                    (number(from)..number(to)).contains(&address)
+                })
+            });
+            line.and_then(|line| line.split_whitespace().nth(1))
+        };
+        assert_eq!(access_of(start), Some("---p"));
+        assert_eq!(access_of(start + Stack::SIZE - 1), Some("---p"));
+        assert_eq!(access_of(start + Stack::SIZE), Some("rw-p"));
+        assert_eq!(access_of(stack.top().addr() - 1), Some("rw-p"));
+    }
 }

@@ -328,13 +328,6 @@ fn view(scan: &Scan<'_>, namespace: &Namespace) -> Result<MountView, Reason> {
     if !scan.proc.is_ours() {
         return Err(Reason::ForeignProc);
     }
-    let plain = MountView::of(namespace, None, &scan.proc);
-    let view = plain.or_else(|denied| {
-        // As the owner of a child user namespace one may enter that first.
-        let Ok(owner) = namespace.owner() else {
-            return Err(denied);
-        };
-        MountView::of(namespace, Some(owner.as_fd()), &scan.proc).map_err(|_| denied)
-    });
-    view.map_err(|error| error.errno().map_or(Reason::Failed, reason))
+    MountView::of(namespace, &scan.proc)
+        .map_err(|error| error.errno().map_or(Reason::Failed, reason))
 }

@@ -57,6 +57,15 @@ impl Gaps {
     }
 }
 
+/// As [`reason`], for a call about something that is certainly there: it is not gone, whatever the
+/// call said.
+pub(crate) fn reason_though_there(errno: Errno) -> Reason {
+    match reason(errno) {
+        Reason::Gone => Reason::Failed,
+        why => why,
+    }
+}
+
 /// Why a call failed, in the terms of a gap.
 pub(crate) fn reason(errno: Errno) -> Reason {
     match errno {

@@ -11,6 +11,7 @@ use lxkns_model::{
     Details, Facts, Holder, Host, IdMapping, Missing, NamespaceFacts, Part, ProcessFacts, Reason,
     Snapshot,
 };
+use lxkns_ops::uname;
 use lxkns_ops::visit::reap_abandoned;
 use lxkns_species::{Capabilities, Capability, NamespaceId, NamespaceType, NamespaceTypes, Pid};
 use rustix::io::Errno;
@@ -217,7 +218,7 @@ pub(crate) fn id_map(text: &[u8]) -> Vec<IdMapping> {
 }
 
 fn host(scan: &Scan<'_>, taken_at: SystemTime, by_bpf: bool) -> Host {
-    let uname = rustix::system::uname();
+    let (name, kernel) = uname().map_or((None, None), |names| (names.node, names.release));
     let mut buffer = [0; 64];
     let boot_id = scan.proc.read_into(c"sys/kernel/random/boot_id", &mut buffer).ok();
     let boot_id = boot_id.map(|id| String::from_utf8_lossy(id.trim_ascii()).into_owned());
@@ -226,9 +227,9 @@ fn host(scan: &Scan<'_>, taken_at: SystemTime, by_bpf: bool) -> Host {
     let capabilities = rustix::thread::capabilities(None).ok();
     let own = scan.proc.own_process().ok();
     Host {
-        name: Some(uname.nodename().to_bytes().into()),
+        name: name.map(|name| name.to_bytes().into()),
         boot_id,
-        kernel: Some(uname.release().to_bytes().into()),
+        kernel: kernel.map(|kernel| kernel.to_bytes().into()),
         taken_at: Some(taken_at),
         tool: Some(concat!("lxkns ", env!("CARGO_PKG_VERSION")).into()),
         tier: Some(format!("{}{}", scan.tier().name(), if by_bpf { "+bpf" } else { "" })),

@@ -15,7 +15,7 @@ use lxkns_ops::{Error, Feature, Namespace, Support, mounts};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
 
-use crate::gaps::{Gaps, reason};
+use crate::gaps::{Gaps, reason, reason_though_there};
 use crate::options::{Options, Tier};
 use crate::procfs::{Kind, Procfs};
 use crate::scan::UidView;
@@ -208,7 +208,8 @@ impl Resolver {
                 Some(id)
             }
             Err(error) => {
-                why = failure(&error);
+                // It is open, so neither it nor what is above has gone.
+                why = error.errno().map_or(Reason::Failed, reason_though_there);
                 None
             }
         };

@@ -6,6 +6,9 @@ use std::thread;
 /// So many items a worker takes at a time.
 const CHUNK: usize = 32;
 
+/// The size of a worker's stack, whatever the environment says (`RUST_MIN_STACK`).
+const STACK: usize = 1024 * 1024;
+
 /// Works on all items, on up to `workers` threads, the calling one among them. Each fills a result
 /// of its own. Few items are not worth another thread.
 pub(crate) fn share_out<Item: Sync, Found: Default + Send>(
@@ -28,7 +31,9 @@ pub(crate) fn share_out<Item: Sync, Found: Default + Send>(
     thread::scope(|scope| {
         // If no thread can be had, the others, at least the calling one, do all the work.
         let helpers: Vec<_> = (0..helpers)
-            .filter_map(|_| thread::Builder::new().spawn_scoped(scope, worker).ok())
+            .filter_map(|_| {
+                thread::Builder::new().stack_size(STACK).spawn_scoped(scope, worker).ok()
+            })
             .collect();
         let mut all = vec![worker()];
         for helper in helpers {

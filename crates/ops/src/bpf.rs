@@ -213,7 +213,8 @@ impl KernelTypes {
         if let Ok(mapping) = sys::bpf::Mapping::of_btf(&file, length) {
             return Ok(KernelTypes(Source::Mapped(mapping)));
         }
-        let mut bytes = Vec::with_capacity(length + 1);
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length + 1).map_err(|_| std::io::Error::from(Errno::NOMEM))?;
         file.read_to_end(&mut bytes)?;
         Ok(KernelTypes(Source::Copied(bytes)))
     }

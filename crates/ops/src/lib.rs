@@ -19,6 +19,9 @@
 //!
 //! [ioctl_nsfs(2)]: https://man7.org/linux/man-pages/man2/ioctl_nsfs.2.html
 
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
+compile_error!("lxkns asks Linux kernels, by the system calls of 64-bit architectures");
+
 mod error;
 mod feature;
 mod handle;
@@ -27,6 +30,7 @@ mod portable;
 mod privilege;
 mod reference;
 mod sys;
+mod system;
 
 pub mod bpf;
 pub mod enter;
@@ -43,3 +47,4 @@ pub use namespace::Namespace;
 pub use portable::{Fact, Portable};
 pub use privilege::{give_up_privileges, is_secure_execution, may_see_all, with_own_privileges};
 pub use reference::Reference;
+pub use system::{Uname, clock_ticks_per_second, uname};

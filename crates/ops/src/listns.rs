@@ -13,6 +13,7 @@ use rustix::io::Errno;
 
 use crate::Error;
 use crate::sys::listns::{Request, listns};
+use crate::sys::room_for;
 
 /// Lists the 64-bit ids of all active namespaces of these types, in ascending order.
 ///
@@ -48,7 +49,7 @@ pub fn all(types: NamespaceTypes) -> Result<Vec<u64>, Error> {
 fn complete(request: &Request) -> Result<Vec<u64>, Errno> {
     /// What the kernel takes at most.
     const LIMIT: usize = 1_000_000;
-    let mut ids = vec![0; 1024];
+    let mut ids = room_for(1024)?;
     loop {
         let count = match listns(request, &mut ids) {
             // Where there is nothing to list, some kernels say so in this way.
@@ -63,6 +64,6 @@ fn complete(request: &Request) -> Result<Vec<u64>, Errno> {
         if ids.len() == LIMIT {
             return Err(Errno::OVERFLOW);
         }
-        ids = vec![0; LIMIT.min(ids.len() * 2)];
+        ids = room_for(LIMIT.min(ids.len() * 2))?;
     }
 }

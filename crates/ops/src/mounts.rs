@@ -28,6 +28,7 @@ use rustix::io::Errno;
 
 use crate::Error;
 use crate::sys::mounts::{Answer, HEAD_ONLY, Request, listmount, statmount};
+use crate::sys::room_for;
 
 pub use walk::{Info, Walk, info, next, previous, walk};
 
@@ -137,6 +138,7 @@ pub fn list(of: Of<'_>) -> Result<Vec<MountId>, Error> {
     loop {
         let count = listmount(&request, &mut chunk).map_err(about_list)?;
         let new = chunk.get(..count).unwrap_or_default();
+        mounts.try_reserve(new.len()).map_err(|_| about_list(Errno::NOMEM))?;
         mounts.extend(new.iter().copied().map(MountId));
         match new.last() {
             Some(last) if count == CHUNK => request.param = *last,
@@ -225,7 +227,7 @@ pub fn describe(of: Of<'_>, mount: MountId) -> Result<Mount, Error> {
             match statmount(&request, buffer) {
                 Ok(answer) => return mount_in(&answer),
                 Err(Errno::OVERFLOW) if size < LARGEST => {
-                    large = vec![0u64; size * 4];
+                    large = room_for(size * 4)?;
                     buffer = &mut large;
                 }
                 Err(errno) => return Err(errno),

@@ -21,7 +21,7 @@ use crate::{Error, Namespace};
 ///
 /// # Errors
 ///
-/// [`Error::Call`]; denied without the capability.
+/// [`Error::Call`]; denied without the capability, EBADF if the file is neither.
 ///
 /// ```no_run
 /// let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

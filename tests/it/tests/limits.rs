@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -17,7 +18,7 @@ use lxkns_model::{Holder, Reason, Snapshot};
 use lxkns_nstest::{Child, Dir, Script, need, own_namespace};
 use lxkns_species::NamespaceId;
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
-use rustix::process::{Resource, getrlimit, setrlimit};
+use rustix::process::{Resource, Signal, getrlimit, setrlimit};
 
 /// The whole tool, libraries, stacks and all, has to make do with this much memory.
 const MEMORY: u64 = 1 << 30;
@@ -237,6 +238,27 @@ fn a_command_line_of_two_mebibytes() {
     }
     drop(idle.stdin.take());
     assert!(idle.wait().unwrap().success());
+}
+
+/// The kernel's type information is some megabytes that may not be there.
+#[test]
+fn without_memory_for_bpf_proc_will_do() {
+    need!(root);
+    let _turn = one_at_a_time();
+    let mut tool = tool_snapshot();
+    tool.args(["--bpf", "on"]);
+    let mut complete = 0;
+    for megabytes in 8..40 {
+        let script = Script::new().limit(Resource::As, megabytes << 20);
+        let child = script.run("tool", &tool).spawn().unwrap();
+        let output = child.output("tool");
+        // Below some size the program is not even loaded; then the kernel ends it, but not so.
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        let aborted = output.status.signal() == Some(Signal::ABORT.as_raw());
+        assert!(!aborted, "{megabytes} MiB: {complaints}");
+        complete += u32::from(output.status.success());
+    }
+    assert!(complete > 10, "{complete}");
 }
 
 #[test]

@@ -3,17 +3,22 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::ffi::CString;
+use std::fs::{self, File, OpenOptions};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use lxkns_nstest::{Dir, Script, need};
 use lxkns_ops::mounts::{self, Mount, MountId, NSFS_MAGIC, Of};
 use lxkns_ops::visit::{MountView, open_in, root_of};
 use lxkns_ops::{Feature, Namespace, Support, may_see_all};
-use lxkns_species::NamespaceType::{Mnt, Net};
+use lxkns_species::NamespaceType::{Mnt, Net, User};
 use rustix::io::Errno;
+use rustix::process::{DumpableBehavior, dumpable_behavior};
+use rustix::thread::{CapabilitySet, capabilities, gettid, set_capabilities};
 
 /// The mounts of nsfs in a mount namespace, found in two steps.
 fn nsfs_mounts(of: Of<'_>) -> Vec<Mount> {
@@ -191,4 +196,53 @@ fn an_owner_gets_at_the_root_directory() {
 
     let net = Namespace::of_self(Net).unwrap();
     assert_eq!(root_of(&net).unwrap_err().errno(), Some(Errno::INVAL));
+}
+
+/// The visiting child shares the caller's memory. Root of the user namespace that it is in must not get
+/// at that.
+#[test]
+fn nobody_inside_gets_at_the_memory_of_a_visitor() {
+    need!(userns);
+    let child = Script::new().user_namespace().unshare([Mnt]).spawn().unwrap();
+    let dir = Dir::new().unwrap();
+    let (folder, fifo) = (dir.join("self"), dir.join("self/mountinfo"));
+    // Where the child looks for its table of mounts it has to wait for who writes.
+    let trap = Script::new().mkdir(&folder).mkfifo(&fifo).spawn().unwrap();
+    let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
+    let (sender, visitor) = mpsc::channel();
+    let proc = File::open(dir.path()).unwrap();
+    thread::scope(|scope| {
+        let visit = scope.spawn(move || {
+            // Without these, it has to go there as the owner, also if that is root.
+            let mut sets = capabilities(None).unwrap();
+            sets.effective -= CapabilitySet::SYS_ADMIN | CapabilitySet::SYS_CHROOT;
+            set_capabilities(None, sets).unwrap();
+            sender.send(gettid()).unwrap();
+            MountView::of(&namespace, &proc).map(drop)
+        });
+        let tid = visitor.recv().unwrap();
+        let children = format!("/proc/self/task/{tid}/children");
+        // Asleep, and not only for a moment.
+        let (mut pid, mut asleep) = (String::new(), 0);
+        while asleep < 100 {
+            pid = fs::read_to_string(&children).unwrap().trim().to_owned();
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            asleep = if stat.contains(") S ") { asleep + 1 } else { 0 };
+            thread::yield_now();
+        }
+        assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
+        let inside = |path: String| {
+            let user = format!("/proc/{}/ns/user", child.pid());
+            Script::new().enter(user, User).open_device(path, 3).spawn().map(drop)
+        };
+        let own = inside("/proc/self/mem".into());
+        let others = inside(format!("/proc/{pid}/mem"));
+        // Opening for writing alone would wait, should the child have gone.
+        drop(OpenOptions::new().read(true).write(true).open(&fifo).unwrap());
+        own.unwrap();
+        assert!(others.is_err(), "the memory of the visitor is open to root inside");
+        visit.join().unwrap().unwrap();
+    });
+    assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::Dumpable));
+    drop(trap);
 }

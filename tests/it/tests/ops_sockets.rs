@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use lxkns_nstest::{Dir, Script, need};
+use lxkns_nstest::{Call, Dir, Script, answer_on_this_thread, need};
 use lxkns_ops::socket::Asker;
-use lxkns_ops::{Namespace, pidfd, socket};
-use lxkns_species::NamespaceType::Net;
+use lxkns_ops::{Namespace, pidfd, socket, visit};
+use lxkns_species::NamespaceType::{Mnt, Net};
 use rustix::io::Errno;
 
 #[test]
@@ -21,6 +21,31 @@ fn a_socket_tells_its_network_namespace() {
         assert_eq!(cookie, unique_id);
     }
     assert_eq!(pidfd::get_fd(&pidfd, 77).unwrap_err().errno(), Some(Errno::BADF));
+}
+
+/// The caller of clone(2) would take itself for the child.
+#[test]
+fn a_clone_that_makes_no_child_is_an_error() {
+    let sandboxed = || {
+        answer_on_this_thread(Call::Clone, 0).unwrap();
+        let mnt = Namespace::of_self(Mnt).unwrap();
+        let errors = [Asker::start().map(drop).unwrap_err(), visit::root_of(&mnt).unwrap_err()];
+        errors.map(|error| error.errno())
+    };
+    let errors = std::thread::spawn(sandboxed).join().unwrap();
+    assert_eq!(errors, [Some(Errno::NOSYS); 2]);
+}
+
+/// Other drivers give that number another meaning.
+#[test]
+fn only_sockets_and_tun_devices_are_asked() {
+    let dir = Dir::new().unwrap();
+    let file = std::fs::File::create(dir.join("file")).unwrap();
+    let files = [std::fs::File::open("/dev/null").unwrap(), file];
+    for file in files {
+        let error = socket::network_namespace(file).unwrap_err();
+        assert_eq!(error.errno(), Some(Errno::BADF));
+    }
 }
 
 #[test]

@@ -46,5 +46,5 @@ pub use namespaces::{assert_same_namespaces, linked, namespace_of, own_namespace
 pub use need::is_met;
 pub use neighbours::{Entry, Fact, Neighbours};
 pub use script::Script;
-pub use step::IdMap;
+pub use step::{Call, IdMap, answer_on_this_thread};
 pub use tool::tool;

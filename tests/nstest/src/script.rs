@@ -15,7 +15,7 @@ use lxkns_species::{NamespaceType, NamespaceTypes};
 use rustix::process::Resource;
 
 use crate::command::Executable;
-use crate::step::{Flags, IdMap, Kind, Step};
+use crate::step::{Call, Flags, IdMap, Kind, Step};
 
 /// The fd number that [`Script::enter`] uses in passing.
 const PASSING: i32 = 199;
@@ -145,7 +145,14 @@ impl Script {
     /// would create; and gives up ever getting new privileges.
     #[doc(alias = "seccomp")]
     pub fn refuse_openat2(self) -> Script {
-        self.step(Step::Refuse(libc::SYS_openat2))
+        self.answer(Call::Openat2, libc::ENOSYS)
+    }
+
+    /// Has a system call fail with this error from here on. With 0 it seems to succeed, but nothing
+    /// is done. Gives up ever getting new privileges.
+    #[doc(alias = "seccomp")]
+    pub fn answer(self, call: Call, errno: i32) -> Script {
+        self.step(Step::Answer(call.number(), errno))
     }
 
     /// Sets the name (comm) of the process or thread, at most 15 bytes.

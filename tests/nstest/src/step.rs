@@ -2,11 +2,13 @@
 
 use std::ffi::{CString, c_long};
 use std::fmt;
+use std::io;
 use std::os::fd::RawFd;
 
 use lxkns_species::{NamespaceType, NamespaceTypes};
 use rustix::process::Resource;
 
+use crate::actor::kernel;
 use crate::command::Executable;
 
 /// The ID mappings of a new user namespace.
@@ -21,6 +23,59 @@ pub enum IdMap {
     Own,
     /// All IDs are mapped to themselves. Needs root in the initial user namespace.
     Everything,
+}
+
+/// A system call for [`Script::answer`](crate::Script::answer).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "they are called as the system calls are")]
+pub enum Call {
+    Clone,
+    CloseRange,
+    Getdents64,
+    Ioctl,
+    Openat2,
+    PidfdGetfd,
+    PidfdOpen,
+    Ppoll,
+    Prctl,
+    Sendmsg,
+    Setns,
+    Socketpair,
+    Statmount,
+    Uname,
+}
+
+impl Call {
+    pub(crate) fn number(self) -> c_long {
+        match self {
+            Call::Clone => libc::SYS_clone,
+            Call::CloseRange => libc::SYS_close_range,
+            Call::Getdents64 => libc::SYS_getdents64,
+            Call::Ioctl => libc::SYS_ioctl,
+            Call::Openat2 => libc::SYS_openat2,
+            Call::PidfdGetfd => libc::SYS_pidfd_getfd,
+            Call::PidfdOpen => libc::SYS_pidfd_open,
+            Call::Ppoll => libc::SYS_ppoll,
+            Call::Prctl => libc::SYS_prctl,
+            Call::Sendmsg => libc::SYS_sendmsg,
+            Call::Setns => libc::SYS_setns,
+            Call::Socketpair => libc::SYS_socketpair,
+            Call::Statmount => linux_raw_sys::general::__NR_statmount.into(),
+            Call::Uname => libc::SYS_uname,
+        }
+    }
+}
+
+/// Has a system call of the calling thread, and of those that it starts, fail with this error from here
+/// on, as [`Script::answer`](crate::Script::answer) does.
+///
+/// # Errors
+///
+/// If the kernel takes no filter.
+pub fn answer_on_this_thread(call: Call, errno: i32) -> io::Result<()> {
+    kernel::answer(call.number(), errno)
+        .map_err(|kernel::Errno(errno)| io::Error::from_raw_os_error(errno))
 }
 
 /// What carries out a part of a script.
@@ -117,7 +172,8 @@ pub(crate) enum Step {
         most: u64,
     },
     Fill(RawFd),
-    Refuse(c_long),
+    /// A system call, by its number, and what it answers from then on.
+    Answer(c_long, i32),
     Note {
         label: String,
         link: CString,

@@ -154,7 +154,7 @@ impl TaskIterator {
     /// Looks at all tasks.
     pub(crate) fn read(&self) -> Result<Tasks, Unavailable> {
         let started = Instant::now();
-        let ticks = rustix::param::clock_ticks_per_second();
+        let ticks = lxkns_ops::clock_ticks_per_second();
         let (mut reader, mut tasks) = (None, Vec::new());
         self.iterator.read(size_of::<Record>(), |record| match &reader {
             None => reader = Some(Reader::of(record, ticks)),

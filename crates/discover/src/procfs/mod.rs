@@ -121,6 +121,8 @@ impl Procfs {
         let opened = self.open_file(&format!("thread-self/fd/{}", file.as_raw_fd()));
         opened.map_err(|errno| match errno {
             Errno::NOENT if !self.is_ours() => Errno::REMOTE,
+            // The file is open, so it is not that.
+            Errno::NOENT | Errno::SRCH => Errno::IO,
             errno => errno,
         })
     }
@@ -286,6 +288,11 @@ pub(crate) fn read_all(
 /// As [`read_all`], from an open file.
 pub(crate) fn read_open(file: &OwnedFd, limit: usize) -> Result<(Vec<u8>, bool), Errno> {
     let mut content = vec![0; 4096.min(limit)];
+    let more = |content: &mut Vec<u8>, length: usize| {
+        content.try_reserve_exact(length - content.len()).map_err(|_| Errno::NOMEM)?;
+        content.resize(length, 0);
+        Ok(())
+    };
     let mut length = 0;
     loop {
         let space = content.get_mut(length..).unwrap_or_default();
@@ -294,7 +301,8 @@ pub(crate) fn read_open(file: &OwnedFd, limit: usize) -> Result<(Vec<u8>, bool),
                 let more = retry_on_intr(|| rustix::io::read(file, &mut [0; 1]))?;
                 return Ok((content, more > 0));
             }
-            content.resize((content.len() * 4).min(limit), 0);
+            let length = (content.len() * 4).min(limit);
+            more(&mut content, length)?;
             continue;
         }
         match retry_on_intr(|| rustix::io::read(file, &mut *space))? {

@@ -7,6 +7,9 @@ use super::number;
 /// `PF_KTHREAD` of the kernel's linux/sched.h, among the flags of `stat`.
 const PF_KTHREAD: u32 = 0x0020_0000;
 
+/// `PF_EXITING`, in the same place.
+const PF_EXITING: u32 = 0x4;
+
 /// What lxkns needs of `/proc/PID/stat`.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stat<'t> {
@@ -14,6 +17,8 @@ pub(crate) struct Stat<'t> {
     pub(crate) state: char,
     pub(crate) ppid: Pid,
     pub(crate) kernel_thread: bool,
+    /// Whether the task lets go of all that it has, or has done so.
+    pub(crate) ending: bool,
     pub(crate) threads: u64,
     /// In clock ticks since boot.
     pub(crate) start_time: u64,
@@ -39,6 +44,7 @@ pub(crate) fn parse(text: &[u8]) -> Option<Stat<'_>> {
         state,
         ppid: Pid(ppid),
         kernel_thread: flags & PF_KTHREAD != 0,
+        ending: flags & PF_EXITING != 0 || matches!(state, 'Z' | 'X'),
         threads,
         start_time,
     })
@@ -61,10 +67,20 @@ mod tests {
                 state: 'S',
                 ppid: Pid(1),
                 kernel_thread: false,
+                ending: false,
                 threads: 17,
                 start_time: 98765,
             };
             assert_eq!(parse(text.as_bytes()), Some(expected));
+        }
+    }
+
+    #[test]
+    fn a_task_that_is_ending_is_told_from_others() {
+        // Still running, but its files are gone; and a zombie.
+        for rest in [REST.replace("4194560", "4194564"), REST.replace("S 1", "Z 1")] {
+            let text = format!("812 (bash) {rest}");
+            assert!(parse(text.as_bytes()).unwrap().ending);
         }
     }
 

@@ -8,9 +8,12 @@ use std::borrow::Cow;
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use lxkns_model::Reason;
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Uid};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
+
+use crate::gaps::reason;
 
 use super::{numbers_in, open_uncovered, read_into, read_whole, stat};
 
@@ -151,9 +154,30 @@ impl TaskDir {
         listed.ok().and(living)
     }
 
-    /// Whether the task is still there, be it as a zombie.
-    pub(crate) fn is_alive(&self) -> bool {
-        statat(&self.0, c"stat", AtFlags::empty()).is_ok()
+    /// Whether the task is still there, possibly as a zombie.
+    pub(crate) fn is_alive(&self) -> Result<bool, Errno> {
+        match statat(&self.0, c"stat", AtFlags::empty()) {
+            Ok(_) => Ok(true),
+            Err(Errno::NOENT | Errno::SRCH) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// Why a call about the task failed, in the terms of a gap. Only a task that is ending is gone.
+    pub(crate) fn reason(&self, errno: Errno) -> Reason {
+        match reason(errno) {
+            Reason::Gone if !self.is_ending() => Reason::Failed,
+            why => why,
+        }
+    }
+
+    /// Whether the task has ended, or lets go of what it has.
+    fn is_ending(&self) -> bool {
+        let mut buffer = [0; 1024];
+        match self.read(c"stat", &mut buffer) {
+            Ok(text) => stat::parse(text).is_some_and(|stat| stat.ending),
+            Err(_) => self.is_alive() == Ok(false),
+        }
     }
 
     fn link(&self, name: &CStr) -> Result<NamespaceId, Errno> {

@@ -47,7 +47,7 @@ fn is_wanted(scan: &Scan<'_>) -> bool {
 
 pub(crate) fn of_process(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
     if is_wanted(scan) && !process.is_zombie() && !process.stat.kernel_thread {
-        look_at(scan, Table { pid: process.pid, tid: None, task: &process.dir }, found);
+        look_at(scan, Table { pid: process.pid, tid: None, task: process.dir }, found);
     }
 }
 
@@ -66,17 +66,26 @@ pub(crate) fn of_thread(
     let shared = found.file_tables.iter().try_fold(false, |shared, other| {
         Ok::<_, lxkns_ops::Error>(shared || pidfd::share_files(*other, tid)?)
     });
-    match shared {
+    let looked = match shared {
         // Compared by number: both must still be who they were.
-        Ok(false) if thread.dir.is_alive() && process.dir.is_alive() => {
-            look_at(scan, Table { pid, tid: Some(tid), task: &thread.dir }, found);
+        Ok(false) => {
+            let alive =
+                thread.dir.is_alive().and_then(|alive| Ok(alive && process.dir.is_alive()?));
+            match alive {
+                Ok(true) => {
+                    look_at(scan, Table { pid, tid: Some(tid), task: &thread.dir }, found);
+                    Ok(())
+                }
+                Ok(false) => Ok(()),
+                Err(errno) => Err(reason(errno)),
+            }
         }
-        Ok(_) => {}
-        Err(error) if error.is_gone() => {}
-        Err(error) => {
-            let why = error.errno().map_or(Reason::Failed, reason);
-            scan.gaps.add(Missing::Fds, why, format!("thread {tid} of pid {pid}"));
-        }
+        Ok(true) => Ok(()),
+        Err(error) => Err(error.errno().map_or(Reason::Failed, |errno| thread.dir.reason(errno))),
+    };
+    match looked {
+        Ok(()) | Err(Reason::Gone) => {}
+        Err(why) => scan.gaps.add(Missing::Fds, why, format!("thread {tid} of pid {pid}")),
     }
 }
 
@@ -104,10 +113,10 @@ fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
         })
     });
     sockets.ask(found);
-    match unreadable.map_or(looked, Err) {
+    match unreadable.map_or(looked, Err).map_err(|errno| table.task.reason(errno)) {
         Ok(()) => found.file_tables.push(table.tid.unwrap_or(table.pid)),
-        Err(Errno::NOENT | Errno::SRCH) => {}
-        Err(errno) => scan.gaps.add(Missing::Fds, reason(errno), table.name()),
+        Err(Reason::Gone) => {}
+        Err(why) => scan.gaps.add(Missing::Fds, why, table.name()),
     }
 }
 

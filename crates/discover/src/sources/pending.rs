@@ -14,7 +14,7 @@ use crate::scan::Scan;
 
 pub(crate) fn of_process(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
     if !process.is_zombie() && !process.stat.kernel_thread {
-        look_at(scan, process, &process.dir, None, found);
+        look_at(scan, process, process.dir, None, found);
     }
 }
 

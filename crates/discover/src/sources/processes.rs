@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 use super::{OF_PROCESS, OF_THREAD, tasks};
 use crate::describe;
-use crate::gaps::reason;
+use crate::gaps::{reason, reason_though_there};
 use crate::procfs::numbers_in;
 use crate::procfs::stat::{self, Stat};
 use crate::procfs::task::TaskDir;
@@ -29,7 +29,7 @@ const THREAD_PARTS: [Part; 3] = [Part::Threads, Part::Fds, Part::Sockets];
 /// A process whose directory is open: whatever is read through it concerns this process.
 pub(crate) struct OpenProcess<'s> {
     pub(crate) pid: Pid,
-    pub(crate) dir: TaskDir,
+    pub(crate) dir: &'s TaskDir,
     pub(crate) stat: Stat<'s>,
     /// The namespaces that could be read.
     pub(crate) namespaces: Joined,
@@ -68,7 +68,8 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
     let mut pids = match scan.proc.pids() {
         Ok(pids) => pids,
         Err(errno) => {
-            return scan.gaps.add_uncounted(Missing::Processes, reason(errno), "");
+            let why = reason_though_there(errno);
+            return scan.gaps.add_uncounted(Missing::Processes, why, "");
         }
     };
     if scan.proc.is_ours() && pids.first() != Some(&Pid(1)) {
@@ -95,7 +96,11 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
 }
 
 fn look(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) {
-    match read(scan, pid, seen) {
+    let dir = match scan.proc.process(pid) {
+        Ok(dir) => dir,
+        Err(errno) => return unread(scan, pid, reason(errno), seen),
+    };
+    match read(scan, pid, &dir, seen) {
         Ok(process) => {
             if process.namespaces.is_empty() && process.threads.is_empty() {
                 seen.counts.unreadable += 1;
@@ -104,25 +109,32 @@ fn look(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) {
             }
             seen.processes.push(process);
         }
-        Err(Errno::NOENT | Errno::SRCH) => {
-            seen.counts.vanished += 1;
-        }
-        Err(errno) => {
-            seen.counts.unreadable += 1;
-            scan.gaps.add(Missing::ProcessNamespaces, reason(errno), format!("pid {pid}"));
-            seen.processes.push(ProcessFacts::new(pid));
-        }
+        Err(errno) => unread(scan, pid, dir.reason(errno), seen),
     }
 }
 
-fn read(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) -> Result<ProcessFacts, Errno> {
-    let dir = scan.proc.process(pid)?;
+fn unread(scan: &Scan<'_>, pid: Pid, why: Reason, seen: &mut Sightings) {
+    if why == Reason::Gone {
+        seen.counts.vanished += 1;
+        return;
+    }
+    seen.counts.unreadable += 1;
+    scan.gaps.add(Missing::ProcessNamespaces, why, format!("pid {pid}"));
+    seen.processes.push(ProcessFacts::new(pid));
+}
+
+fn read(
+    scan: &Scan<'_>,
+    pid: Pid,
+    dir: &TaskDir,
+    seen: &mut Sightings,
+) -> Result<ProcessFacts, Errno> {
     let mut buffer = [0; 1024];
     let text = dir.read(c"stat", &mut buffer)?;
     let stat = stat::parse(text).ok_or(Errno::INVAL)?;
     let links = dir.namespaces(scan.link_types);
     let zombie = matches!(stat.state, 'Z' | 'X');
-    if !links.absent.is_empty() && !zombie && !dir.is_alive() {
+    if !links.absent.is_empty() && !zombie && !dir.is_alive()? {
         return Err(Errno::SRCH);
     }
     if !links.denied.is_empty() {
@@ -141,9 +153,9 @@ fn read(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) -> Result<ProcessFacts,
     process.start_time = Some(stat.start_time);
     process.kernel_thread = stat.kernel_thread;
     process.namespaces = links.joined;
-    describe::credentials(scan, &dir, &mut process)?;
+    describe::credentials(scan, dir, &mut process)?;
     if scan.options.scope().details == Details::Everyone {
-        describe::command_and_cgroup(scan, &dir, &mut process)?;
+        describe::command_and_cgroup(scan, dir, &mut process)?;
     }
 
     let open = OpenProcess { pid, dir, stat, namespaces: links.joined };
@@ -179,10 +191,8 @@ fn threads(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
             }
         })
     });
-    match looked {
-        Ok(()) | Err(Errno::NOENT | Errno::SRCH) => {}
-        Err(errno) => {
-            scan.gaps.add(Missing::Threads, reason(errno), format!("pid {}", process.pid));
-        }
+    match looked.map_err(|errno| process.dir.reason(errno)) {
+        Ok(()) | Err(Reason::Gone) => {}
+        Err(why) => scan.gaps.add(Missing::Threads, why, format!("pid {}", process.pid)),
     }
 }

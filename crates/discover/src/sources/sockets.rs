@@ -139,12 +139,16 @@ impl<'s> Of<'s> {
         }
         let pidfd = self.pidfd()?;
         let idle = self.sockets().askers.pop();
-        let mut asker = idle.map_or_else(|| Asker::start().map_err(why), Ok)?;
+        let mut asker =
+            idle.map_or_else(|| Asker::start().map_err(|error| self.why(&error)), Ok)?;
         let start = Instant::now();
         let all = asker.ask(&pidfd, fds, limit);
         let took = start.elapsed();
         // Whoever asks next may be told no more than a cookie, so all is noted down before.
-        let told: Vec<Asked> = all.into_iter().map(|told| self.id_of(told.map_err(why)?)).collect();
+        let told: Vec<Asked> = all
+            .into_iter()
+            .map(|told| self.id_of(told.map_err(|error| self.why(&error))?))
+            .collect();
         let mut sockets = self.sockets();
         if asker.is_well() {
             sockets.askers.push(asker);
@@ -180,10 +184,22 @@ impl<'s> Of<'s> {
         let pidfd = pidfd.map_err(|error| match error.errno() {
             // Before Linux 6.9 only whole processes have pidfds.
             Some(Errno::INVAL) => Reason::Unsupported,
-            _ => why(error),
+            _ => self.why(&error),
         })?;
         // The number was still that of our process when the pidfd was opened.
-        if self.table.task.is_alive() { Ok(pidfd) } else { Err(Reason::Gone) }
+        match self.table.task.is_alive() {
+            Ok(true) => Ok(pidfd),
+            Ok(false) => Err(Reason::Gone),
+            Err(errno) => Err(reason(errno)),
+        }
+    }
+
+    fn why(&self, error: &Error) -> Reason {
+        match error.errno() {
+            // Closed meanwhile, or only a name of it is open (O_PATH).
+            Some(Errno::BADF) => Reason::Gone,
+            errno => errno.map_or(Reason::Failed, |errno| self.table.task.reason(errno)),
+        }
     }
 
     fn is_held(&self, id: NamespaceId, fd: u32, by_socket: bool, found: &mut Found) {
@@ -208,13 +224,5 @@ impl<'s> Of<'s> {
             None => Missing::TunDevices,
         };
         self.scan.gaps.add(what, why, format!("fd {fd} of {}", self.table.name()));
-    }
-}
-
-fn why(error: Error) -> Reason {
-    match error.errno() {
-        // Closed meanwhile, or only a name of it is open (O_PATH).
-        Some(Errno::BADF) => Reason::Gone,
-        errno => errno.map_or(Reason::Failed, reason),
     }
 }

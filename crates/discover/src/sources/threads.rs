@@ -7,10 +7,8 @@
 
 use lxkns_model::{Missing, Part, Reason, Text, ThreadFacts};
 use lxkns_species::{NamespaceType, NamespaceTypes};
-use rustix::io::Errno;
 
 use super::processes::{Found, OpenProcess, OpenThread};
-use crate::gaps::reason;
 use crate::procfs::{Kind, stat};
 use crate::scan::Scan;
 
@@ -59,11 +57,14 @@ pub(crate) fn of_thread(
     let mut buffer = [0; 1024];
     let stat = match thread.dir.read(c"stat", &mut buffer) {
         Ok(text) => stat::parse(text),
-        // No longer there: then it holds nothing either.
-        Err(Errno::NOENT | Errno::SRCH) => return,
         Err(errno) => {
-            let example = format!("thread {} of pid {}", thread.tid, process.pid);
-            return scan.gaps.add(Missing::Threads, reason(errno), example);
+            let why = thread.dir.reason(errno);
+            // No longer there: then it holds nothing either.
+            if why != Reason::Gone {
+                let example = format!("thread {} of pid {}", thread.tid, process.pid);
+                scan.gaps.add(Missing::Threads, why, example);
+            }
+            return;
         }
     };
     let Some(stat) = stat else { return };

@@ -83,7 +83,7 @@ pub fn spawn<T: Send + 'static>(
         drop(own);
         (!failed).then(f)
     };
-    let thread = Builder::new().name(NAME.into()).spawn(inside);
+    let thread = builder().spawn(inside);
     let thread = thread.map_err(no_thread)?;
     entered.recv().unwrap_or(Err(Error::Call { what: "start a thread", source: Errno::AGAIN }))?;
     Ok(Visit(thread))
@@ -147,14 +147,18 @@ fn for_threads(namespaces: &[&Namespace]) -> Result<(), Error> {
 /// Runs a closure on a thread that ends with it; its panic goes on in the caller.
 pub(super) fn on_thread<T: Send>(f: impl FnOnce() -> Result<T, Error> + Send) -> Result<T, Error> {
     thread::scope(|scope| {
-        let thread = Builder::new().name(NAME.into()).spawn_scoped(scope, f);
+        let thread = builder().spawn_scoped(scope, f);
         let thread = thread.map_err(no_thread)?;
         thread.join().unwrap_or_else(|panic| resume_unwind(panic))
     })
 }
 
-/// The name of the threads.
-const NAME: &str = "visitor";
+/// How the threads are made. Their size is not up to the environment (`RUST_MIN_STACK`): a closure may
+/// count on what threads have by default.
+fn builder() -> Builder {
+    const STACK: usize = 2 * 1024 * 1024;
+    Builder::new().name("visitor".into()).stack_size(STACK)
+}
 
 fn no_thread(error: std::io::Error) -> Error {
     Error::Call {

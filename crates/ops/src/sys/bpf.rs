@@ -7,12 +7,13 @@
 #![expect(unsafe_code, reason = "bpf(2) and mmap(2) take and give addresses")]
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::ptr::NonNull;
 
 use rustix::io::{Errno, Result};
 use rustix::mm::{MapFlags, ProtFlags};
 
+use super::process::opened;
 use crate::bpf::Instruction;
 
 // include/uapi/linux/bpf.h
@@ -100,8 +101,10 @@ fn bpf<A: Attributes>(attributes: &mut A) -> Result<OwnedFd> {
         let error = std::io::Error::last_os_error();
         return Err(Errno::from_io_error(&error).unwrap_or(Errno::IO));
     }
-    // SAFETY: the kernel has just made this descriptor for us, nobody else knows it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+    /// `ANON_INODE_FS_MAGIC` of linux/magic.h: programs, links and iterators are there.
+    const ANON_INODE_MAGIC: u64 = 0x0904_1934;
+    // SAFETY: the kernel has just made this descriptor for us, nothing else owns it.
+    unsafe { opened(fd, ANON_INODE_MAGIC) }
 }
 
 /// Loads an iterator program, with the verifier's log going to `log` unless that is empty.

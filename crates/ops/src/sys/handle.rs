@@ -1,11 +1,12 @@
 //! File handles of nsfs: open_by_handle_at(2).
 #![expect(unsafe_code, reason = "a system call that rustix lacks")]
 
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{OwnedFd, RawFd};
 
 use rustix::io::{Errno, Result};
 
-use super::process::checked;
+use super::process::{checked, opened};
+use crate::mounts::NSFS_MAGIC;
 
 /// Stands for the root of nsfs, include/uapi/linux/fcntl.h.
 const FD_NSFS_ROOT: libc::c_int = -10003;
@@ -46,6 +47,6 @@ pub(crate) fn open(id: u64, namespace_type: u32, inode: u32) -> Result<OwnedFd> 
         )
     };
     let raw = RawFd::try_from(checked(result)?).map_err(|_| Errno::BADF)?;
-    // SAFETY: on success it returns a new file descriptor that nobody else knows.
-    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+    // SAFETY: on success it returns a new file descriptor, a namespace.
+    unsafe { opened(raw, NSFS_MAGIC) }
 }

@@ -44,7 +44,8 @@ impl Helper {
             return Err(Errno::BUSY);
         }
         let (answers, theirs) =
-            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)
+                .map_err(of_helper)?;
         let signals = BlockedSignals::all()?;
         clone_is_carried_out()?;
         let mut pidfd: RawFd = -1;
@@ -61,7 +62,7 @@ impl Helper {
             exit();
         }
         drop(signals);
-        checked(pid)?;
+        checked(pid).map_err(of_helper)?;
         // SAFETY: clone has succeeded, so this is a new file descriptor that nobody else knows.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
         Ok(Helper { answers, pidfd, pid: pid as libc::pid_t })
@@ -69,7 +70,7 @@ impl Helper {
 
     /// Tells the child something.
     pub(super) fn tell(&self, message: &[u8], fd: BorrowedFd<'_>) -> Result<()> {
-        send(self.answers.as_fd(), message, Some(fd))
+        send(self.answers.as_fd(), message, Some(fd)).map_err(of_helper)
     }
 
     /// The next answer; `None` if the child has nothing more to say.
@@ -91,10 +92,10 @@ impl Helper {
                 Ok(0) => return Err(Errno::TIMEDOUT),
                 Ok(_) => break,
                 Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno),
+                Err(errno) => return Err(of_helper(errno)),
             }
         }
-        receive(self.answers.as_fd(), buffer)
+        receive(self.answers.as_fd(), buffer).map_err(of_helper)
     }
 
     /// Is done with the child. If it does not end, because it is stuck, it is left behind, see
@@ -108,6 +109,15 @@ impl Helper {
         let _ = retry_on_intr(|| poll(&mut ended, Some(&PARTING)));
         abandoned().push(self.pid);
         reap_abandoned();
+    }
+}
+
+/// An error of a call that is about the helper. It must not pass for the answer that what the helper is
+/// to look at is not there.
+fn of_helper(errno: Errno) -> Errno {
+    match errno {
+        Errno::NOENT | Errno::SRCH | Errno::STALE | Errno::BADF => Errno::IO,
+        errno => errno,
     }
 }
 
@@ -133,10 +143,7 @@ fn exit() -> ! {
 /// The flags do not contain `CLONE_VM`, and the address is null or of memory that the kernel may
 /// write to. Until it executes a program, the child makes system calls only: other threads may have
 /// held locks.
-pub(super) unsafe fn clone_on_same_stack(
-    flags: libc::c_long,
-    pidfd: *mut RawFd,
-) -> libc::c_long {
+pub(super) unsafe fn clone_on_same_stack(flags: libc::c_long, pidfd: *mut RawFd) -> libc::c_long {
     const NO_STACK: libc::c_long = 0;
     // Only here the stack comes first, see clone(2).
     let (first, second) =

@@ -12,4 +12,15 @@ pub(crate) mod mounts;
 pub(crate) mod nsfs;
 pub(crate) mod process;
 pub(crate) mod socket;
+pub(crate) mod system;
 pub(crate) mod visit;
+
+use rustix::io::{Errno, Result};
+
+/// Room for an answer whose length others decide: it may be more than there is.
+pub(crate) fn room_for(length: usize) -> Result<Vec<u64>> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(length).map_err(|_| Errno::NOMEM)?;
+    room.resize(length, 0);
+    Ok(room)
+}

@@ -2,10 +2,13 @@
 #![expect(unsafe_code, reason = "ioctls have no safe form")]
 
 use std::ffi::c_void;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::io::{Errno, Result};
-use rustix::ioctl::{Getter, Ioctl, IoctlOutput, Opcode, ioctl, opcode};
+use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
+
+use super::process::{UNANSWERED, opened};
+use crate::mounts::NSFS_MAGIC;
 
 const NSIO: u8 = 0xb7;
 
@@ -31,21 +34,28 @@ unsafe impl<const OPCODE: Opcode> Ioctl for Returning<OPCODE> {
     }
 }
 
-fn returning_fd<const OPCODE: Opcode>(fd: impl AsFd) -> Result<OwnedFd> {
-    // SAFETY: both opcodes that come here, NS_GET_USERNS and NS_GET_PARENT, take no argument.
+/// An ioctl that opens a namespace.
+///
+/// # Safety
+///
+/// The opcode is that of an ioctl without argument, which returns a new file descriptor.
+unsafe fn returning_fd<const OPCODE: Opcode>(fd: impl AsFd) -> Result<OwnedFd> {
+    // SAFETY: the caller vouches that there is no argument.
     let raw = unsafe { ioctl(fd, Returning::<OPCODE>) }?;
-    // SAFETY: on success they return a new file descriptor (close-on-exec) that nobody else knows.
-    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+    // SAFETY: the caller vouches that it is a new file descriptor; it is close-on-exec.
+    unsafe { opened(raw, NSFS_MAGIC) }
 }
 
 /// `NS_GET_USERNS`.
 pub(crate) fn owner(fd: impl AsFd) -> Result<OwnedFd> {
-    returning_fd::<{ opcode::none(NSIO, 1) }>(fd)
+    // SAFETY: it takes no argument, and opens a namespace.
+    unsafe { returning_fd::<{ opcode::none(NSIO, 1) }>(fd) }
 }
 
 /// `NS_GET_PARENT`.
 pub(crate) fn parent(fd: impl AsFd) -> Result<OwnedFd> {
-    returning_fd::<{ opcode::none(NSIO, 2) }>(fd)
+    // SAFETY: it takes no argument, and opens a namespace.
+    unsafe { returning_fd::<{ opcode::none(NSIO, 2) }>(fd) }
 }
 
 /// `NS_GET_NSTYPE`: a `CLONE_NEW…` flag.
@@ -55,27 +65,65 @@ pub(crate) fn namespace_type(fd: impl AsFd) -> Result<u32> {
     u32::try_from(flag).map_err(|_| Errno::INVAL)
 }
 
-/// An ioctl that writes a plain number to its argument.
-fn written<const OPCODE: Opcode, Number>(fd: impl AsFd) -> Result<Number> {
-    // SAFETY: each opcode below writes one number of just the type that goes with it.
-    let getter = unsafe { Getter::<OPCODE, Number>::new() };
-    // SAFETY: as above.
-    unsafe { ioctl(fd, getter) }
+/// An ioctl that writes a plain number to its argument. The argument begins with a number that is no
+/// answer.
+struct Writing<const OPCODE: Opcode, Number>(Number);
+
+// SAFETY: the opcodes used with it write one such number, see `written`.
+unsafe impl<const OPCODE: Opcode, Number: Copy> Ioctl for Writing<OPCODE, Number> {
+    type Output = Number;
+
+    const IS_MUTATING: bool = true;
+
+    fn opcode(&self) -> Opcode {
+        OPCODE
+    }
+
+    fn as_ptr(&mut self) -> *mut c_void {
+        (&raw mut self.0).cast()
+    }
+
+    unsafe fn output_from_ptr(_: IoctlOutput, number: *mut c_void) -> Result<Number> {
+        // SAFETY: it is the pointer that `as_ptr` gave, to an initialised number.
+        Ok(unsafe { number.cast::<Number>().read() })
+    }
+}
+
+/// The number that an ioctl writes to its argument.
+///
+/// # Errors
+///
+/// Those of the ioctl; [`UNANSWERED`] if it has left `impossible` there.
+///
+/// # Safety
+///
+/// The opcode is that of an ioctl that writes one `Number`, an integer, to its argument.
+unsafe fn written<const OPCODE: Opcode, Number: Copy + PartialEq>(
+    fd: impl AsFd,
+    impossible: Number,
+) -> Result<Number> {
+    // SAFETY: the caller vouches for what it writes.
+    let number = unsafe { ioctl(fd, Writing::<OPCODE, Number>(impossible)) }?;
+    if number == impossible { Err(UNANSWERED) } else { Ok(number) }
 }
 
 /// `NS_GET_OWNER_UID`, which is an `_IO` in spite of its argument, a uid_t.
 pub(crate) fn owner_uid(fd: impl AsFd) -> Result<u32> {
-    written::<{ opcode::none(NSIO, 4) }, u32>(fd)
+    // -1 is no UID.
+    // SAFETY: it writes a uid_t.
+    unsafe { written::<{ opcode::none(NSIO, 4) }, u32>(fd, u32::MAX) }
 }
 
-/// `NS_GET_MNTNS_ID` (6.11).
+/// `NS_GET_MNTNS_ID` (6.12).
 pub(crate) fn mount_namespace_id(fd: impl AsFd) -> Result<u64> {
-    written::<{ opcode::read::<u64>(NSIO, 5) }, u64>(fd)
+    // SAFETY: it writes a u64.
+    unsafe { written::<{ opcode::read::<u64>(NSIO, 5) }, u64>(fd, 0) }
 }
 
 /// `NS_GET_ID` (6.18).
 pub(crate) fn unique_id(fd: impl AsFd) -> Result<u64> {
-    written::<{ opcode::read::<u64>(NSIO, 13) }, u64>(fd)
+    // SAFETY: it writes a u64.
+    unsafe { written::<{ opcode::read::<u64>(NSIO, 13) }, u64>(fd, 0) }
 }
 
 /// `struct mnt_ns_info`.
@@ -116,7 +164,9 @@ unsafe impl<const OPCODE: Opcode> Ioctl for InfoGetter<OPCODE> {
 
     unsafe fn output_from_ptr(output: IoctlOutput, info: *mut c_void) -> Result<Self::Output> {
         // SAFETY: it is the pointer that `as_ptr` gave, to integers that are initialised.
-        Ok((output, unsafe { info.cast::<MountNamespaceInfo>().read() }))
+        let info = unsafe { info.cast::<MountNamespaceInfo>().read() };
+        // No namespace has this id: `new` has put it there.
+        if info.id == 0 { Err(UNANSWERED) } else { Ok((output, info)) }
     }
 }
 
@@ -146,8 +196,9 @@ pub(crate) fn neighbour(fd: impl AsFd, which: Neighbour) -> Result<(OwnedFd, Mou
         // SAFETY: NS_MNT_GET_PREV writes a `struct mnt_ns_info`.
         Neighbour::Previous => unsafe { ioctl(fd, InfoGetter::<{ info_opcode(12) }>::new()) },
     }?;
-    // SAFETY: on success they return a new file descriptor (close-on-exec) that nobody else knows.
-    Ok((unsafe { OwnedFd::from_raw_fd(raw) }, info))
+    // SAFETY: on success they return a new file descriptor (close-on-exec), a namespace.
+    let neighbour = unsafe { opened(raw, NSFS_MAGIC) }?;
+    Ok((neighbour, info))
 }
 
 /// An ioctl whose argument and result are PIDs.
@@ -175,7 +226,11 @@ unsafe impl<const OPCODE: Opcode> Ioctl for Translator<OPCODE> {
 fn translated<const OPCODE: Opcode>(fd: impl AsFd, pid: u32) -> Result<u32> {
     // SAFETY: the four opcodes below take a number.
     let pid = unsafe { ioctl(fd, Translator::<OPCODE>(pid)) }?;
-    u32::try_from(pid).map_err(|_| Errno::SRCH)
+    match u32::try_from(pid) {
+        // Where there is no such PID, the kernel says ESRCH.
+        Ok(0) => Err(UNANSWERED),
+        pid => pid.map_err(|_| Errno::SRCH),
+    }
 }
 
 /// `NS_GET_PID_FROM_PIDNS` (6.11).

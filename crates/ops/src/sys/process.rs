@@ -2,11 +2,19 @@
 #![expect(unsafe_code, reason = "system calls and ioctls that rustix lacks")]
 
 use std::ffi::c_void;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use lxkns_species::NamespaceType;
+use rustix::fs::fstatfs;
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::mounts::NSFS_MAGIC;
+
+/// The error of a call that has succeeded, but has left no answer. No kernel does that; a sandbox
+/// may say 0 for a call that it has not let through.
+pub(crate) const UNANSWERED: Errno = Errno::NODATA;
 
 /// Turns the result of `libc::syscall` into an error or a number.
 pub(crate) fn checked(result: i64) -> Result<i64> {
@@ -17,13 +25,36 @@ pub(crate) fn checked(result: i64) -> Result<i64> {
     Ok(result)
 }
 
+/// Takes over a file descriptor that a call has returned, of a file on the file system with this
+/// magic number.
+///
+/// # Errors
+///
+/// [`UNANSWERED`] if it is 0, and such a file is not there: then it is the standard input, and
+/// remains open.
+///
+/// # Safety
+///
+/// The call has just made this descriptor, if it was carried out at all, and nothing else owns it.
+pub(super) unsafe fn opened(raw: RawFd, magic: u64) -> Result<OwnedFd> {
+    if raw < 0 {
+        return Err(Errno::BADF);
+    }
+    if raw == 0 {
+        // SAFETY: borrowed for one call, which fails if it is not open.
+        let file = unsafe { BorrowedFd::borrow_raw(raw) };
+        if fstatfs(file).map(|it| it.f_type as u64) != Ok(magic) {
+            return Err(UNANSWERED);
+        }
+    }
+    // SAFETY: the caller vouches that nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
 /// pidfd_open(2) of a single thread, `PIDFD_THREAD` (6.9).
 pub(crate) fn pidfd_open_thread(tid: u32) -> Result<OwnedFd> {
-    // SAFETY: takes two numbers, touches no memory of ours.
-    let result = unsafe { libc::syscall(libc::SYS_pidfd_open, tid, libc::PIDFD_THREAD) };
-    let raw = RawFd::try_from(checked(result)?).map_err(|_| Errno::BADF)?;
-    // SAFETY: on success it returns a new file descriptor (close-on-exec) that nobody else knows.
-    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+    let tid = i32::try_from(tid).ok().and_then(Pid::from_raw).ok_or(Errno::SRCH)?;
+    pidfd_open(tid, PidfdFlags::from_bits_retain(libc::PIDFD_THREAD))
 }
 
 /// One of the ioctls of pidfds that open a namespace.
@@ -57,8 +88,8 @@ pub(crate) fn namespace(pidfd: impl AsFd, namespace_type: NamespaceType) -> Resu
     let request = GetNamespace(opcode::none(PIDFS, *number));
     // SAFETY: it takes no argument.
     let raw = unsafe { ioctl(pidfd, request) }?;
-    // SAFETY: on success it returns a new file descriptor (close-on-exec) that nobody else knows.
-    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+    // SAFETY: on success it returns a new file descriptor (close-on-exec), a namespace.
+    unsafe { opened(raw, NSFS_MAGIC) }
 }
 
 /// kcmp(2) with `KCMP_FILES`: whether two tasks share their file table.

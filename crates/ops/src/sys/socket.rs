@@ -3,7 +3,7 @@
 
 use std::ffi::c_void;
 use std::mem::size_of;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use rustix::fs::{AtFlags, FileType, StatxFlags, statx};
@@ -12,7 +12,8 @@ use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl};
 use rustix::process::{PidfdGetfdFlags, pidfd_getfd};
 
 use super::helper::{Helper, receive, send};
-use super::process::checked;
+use super::process::{UNANSWERED, checked, opened};
+use crate::mounts::NSFS_MAGIC;
 
 /// include/uapi/linux/sockios.h; also understood by tun/tap device files.
 const SIOCGSKNS: Opcode = 0x894c;
@@ -260,29 +261,40 @@ fn answer_all(socket: BorrowedFd<'_>) {
 }
 
 fn tell_of(file: &OwnedFd, is_met: impl Fn(u64) -> bool) -> Result<Told> {
-    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
-    let stat = statx(file, c"", flags, StatxFlags::empty())?;
-    let (is_socket, cookie) = match FileType::from_raw_mode(stat.stx_mode.into()) {
-        FileType::Socket => (true, cookie(file).ok()),
-        FileType::CharacterDevice if (stat.stx_rdev_major, stat.stx_rdev_minor) == TUN => {
-            (false, None)
-        }
-        _ => return Err(Errno::BADF),
-    };
+    let (is_socket, inode) = identified(file)?;
+    let cookie = if is_socket { cookie(file).ok() } else { None };
     let namespace = match cookie {
         Some(cookie) if is_met(cookie) => None,
         _ => Some(network_namespace(file)?),
     };
-    Ok(Told { inode: stat.stx_ino, is_socket, cookie, namespace })
+    Ok(Told { inode, is_socket, cookie, namespace })
+}
+
+/// Whether a file is a socket, and its inode.
+///
+/// # Errors
+///
+/// EBADF if it is neither a socket nor a tun/tap device file.
+fn identified(file: impl AsFd) -> Result<(bool, u64)> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let stat = statx(file, c"", flags, StatxFlags::empty())?;
+    match FileType::from_raw_mode(stat.stx_mode.into()) {
+        FileType::Socket => Ok((true, stat.stx_ino)),
+        FileType::CharacterDevice if (stat.stx_rdev_major, stat.stx_rdev_minor) == TUN => {
+            Ok((false, stat.stx_ino))
+        }
+        _ => Err(Errno::BADF),
+    }
 }
 
 /// `SIOCGSKNS`: opens the network namespace of a socket or tun/tap device file.
 pub(crate) fn network_namespace(socket: impl AsFd) -> Result<OwnedFd> {
-    // SAFETY: SIOCGSKNS takes no argument. Callers hand in sockets and tun/tap files only, so that
-    // no other driver gets to interpret the number.
+    identified(&socket)?;
+    // SAFETY: SIOCGSKNS takes no argument. The file is a socket or a tun/tap device, so that no other
+    // driver gets to interpret the number.
     let raw = unsafe { ioctl(socket, GetNamespace) }?;
-    // SAFETY: on success it returns a new file descriptor (close-on-exec) that nobody else knows.
-    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+    // SAFETY: on success it returns a new file descriptor (close-on-exec), a namespace.
+    unsafe { opened(raw, NSFS_MAGIC) }
 }
 
 /// `SO_NETNS_COOKIE` (5.14).
@@ -302,7 +314,7 @@ pub(crate) fn cookie(socket: impl AsFd) -> Result<u64> {
         )
     };
     checked(result.into())?;
-    Ok(cookie)
+    if cookie == 0 { Err(UNANSWERED) } else { Ok(cookie) }
 }
 
 #[cfg(test)]

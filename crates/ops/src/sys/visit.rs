@@ -51,9 +51,8 @@ pub(crate) fn look_into(
     // SAFETY: the child runs `look_in_child` on a stack of its own, and because of CLONE_VFORK this
     // thread does not go on before it has exited: `stack` and `look` outlive it and are not
     // touched meanwhile. Without CLONE_FS it has a root and working directory of its own.
-    let pid = unsafe {
-        libc::clone(look_in_child, stack.top(), FLAGS, (&raw mut look).cast::<c_void>())
-    };
+    let pid =
+        unsafe { libc::clone(look_in_child, stack.top(), FLAGS, (&raw mut look).cast::<c_void>()) };
     let pid = checked(pid.into());
     drop(signals);
     reap(pid? as libc::pid_t);

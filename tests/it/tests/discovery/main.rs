@@ -9,6 +9,7 @@ mod mounts;
 mod options;
 mod processes;
 mod restricted;
+mod sandboxed;
 mod sockets;
 mod threads;
 mod traps;

@@ -126,8 +126,9 @@ pub(super) fn limit(resource: Resource, most: u64) -> Result {
     rustix::process::setrlimit(resource, limit).map_err(|error| Errno(error.raw_os_error()))
 }
 
-/// Has a system call of this number fail with ENOSYS from here on, see seccomp(2).
-pub(super) fn refuse(number: c_long) -> Result {
+/// Has a system call of this number fail with this error from here on, or with 0 succeed without doing
+/// anything, see seccomp(2).
+pub(crate) fn answer(number: c_long, errno: i32) -> Result {
     // Offset 0 of struct seccomp_data is the number.
     let load = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
     let if_equal = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
@@ -136,7 +137,7 @@ pub(super) fn refuse(number: c_long) -> Result {
     let mut filter = [
         line(load, 0, 0),
         line(if_equal, 1, number as u32),
-        line(verdict, 0, libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32),
+        line(verdict, 0, libc::SECCOMP_RET_ERRNO | errno.cast_unsigned()),
         line(verdict, 0, libc::SECCOMP_RET_ALLOW),
     ];
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };

@@ -52,7 +52,7 @@ impl Life<'_> {
             Step::Close(fd) => files::close(*fd),
             Step::Limit { resource, most } => kernel::limit(*resource, *most),
             Step::Fill(fd) => files::duplicate_until_full(*fd),
-            Step::Refuse(call) => kernel::refuse(*call),
+            Step::Answer(call, errno) => kernel::answer(*call, *errno),
             Step::Note { link, .. } => self.note(link),
             Step::Start { actor, copies } => (0..*copies).try_for_each(|_| self.start(*actor)),
             Step::Reap => kernel::reap(-1).map(drop),

@@ -241,15 +241,17 @@ fn listed(scan: &Scan<'_>, unique_id: u64, count: u32) -> Result<Option<Vec<Entr
     if list.len() < count as usize {
         return Ok(None);
     }
-    let mut entries = Vec::new();
+    let (mut entries, mut gone) = (Vec::new(), Vec::new());
     for mount in list {
         let Some(superblock) = unless_gone(mounts::superblock(of, mount))? else {
+            gone.push(mount);
             continue;
         };
         if !matches!(superblock.magic, NSFS_MAGIC | PROC_MAGIC) {
             continue;
         }
         let Some(mount) = unless_gone(mounts::describe(of, mount))? else {
+            gone.push(mount);
             continue;
         };
         let what = match superblock.magic {
@@ -262,6 +264,13 @@ fn listed(scan: &Scan<'_>, unique_id: u64, count: u32) -> Result<Option<Vec<Entr
             path: mount.point.unwrap_or_default(),
             what,
         }));
+    }
+    if !gone.is_empty() {
+        // An id is never another mount's.
+        let still_there = mounts::list(of)?;
+        if gone.iter().any(|mount| still_there.binary_search(mount).is_ok()) {
+            return Ok(None);
+        }
     }
     Ok(Some(entries))
 }

@@ -208,13 +208,20 @@ impl KernelTypes {
     }
 
     fn try_open() -> std::io::Result<KernelTypes> {
+        /// The address space that must be left over.
+        const SPARE: usize = 8 * 1024 * 1024;
         let mut file = File::open("/sys/kernel/btf/vmlinux")?;
         let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+        // Where memory is so short, others need the rest of it more.
+        let mut room: Vec<u8> = Vec::new();
+        let no_memory = |_| std::io::Error::from(Errno::NOMEM);
+        room.try_reserve_exact(length.saturating_add(SPARE)).map_err(no_memory)?;
+        drop(std::hint::black_box(room));
         if let Ok(mapping) = sys::bpf::Mapping::of_btf(&file, length) {
             return Ok(KernelTypes(Source::Mapped(mapping)));
         }
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(length + 1).map_err(|_| std::io::Error::from(Errno::NOMEM))?;
+        bytes.try_reserve_exact(length + 1).map_err(no_memory)?;
         file.read_to_end(&mut bytes)?;
         Ok(KernelTypes(Source::Copied(bytes)))
     }

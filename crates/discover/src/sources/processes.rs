@@ -63,6 +63,7 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
         return;
     }
     if let Some(own) = scan.own_pid {
+        sightings.counts.listed += 1;
         look(scan, own, sightings);
     }
     let mut pids = match scan.proc.pids() {
@@ -81,7 +82,6 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
         scan.gaps.add_uncounted(Missing::Processes, Reason::Outside, "");
     }
     pids.retain(|pid| Some(*pid) != scan.own_pid);
-    sightings.counts.listed += u64::from(scan.own_pid.is_some());
     if let Some(by_bpf) = tasks::scan(scan, &pids) {
         sightings.append(by_bpf.seen);
         sightings.by_bpf = true;

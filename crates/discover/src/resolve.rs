@@ -174,16 +174,18 @@ impl Resolver {
     }
 
     fn ask(&self, namespace: &Namespace) {
-        // One after the other, as they may nest deeper than a process may have files.
+        // One after the other, as they may nest deeper than a process may have files. Owners come
+        // before parents: the owners on the way up must not wait, open, for the end of it.
         let mut above = self.ask_one(namespace);
+        above.reverse();
         while let Some(namespace) = above.pop() {
             if self.begin(namespace.id()) {
-                above.extend(self.ask_one(&namespace));
+                above.extend(self.ask_one(&namespace).into_iter().rev());
             }
         }
     }
 
-    /// Asks a namespace; returns its owner and its parent.
+    /// Asks a namespace; returns its owner and its parent, in this order.
     fn ask_one(&self, namespace: &Namespace) -> Vec<Namespace> {
         let id = namespace.id();
         let mut facts = NamespaceFacts::new(id);

@@ -191,6 +191,41 @@ fn pid_namespaces_as_deep_as_possible() {
     check(&found_within(Resource::Nofile, 32));
 }
 
+/// Nothing but the innermost one is seen from outside, so that the scan climbs from there to the top.
+#[test]
+fn pid_namespaces_without_processes_as_deep_as_possible() {
+    need!(userns);
+    let _turn = one_at_a_time();
+    let outer = fs::read_to_string("/proc/self/status").unwrap();
+    let outer = outer.lines().find(|line| line.starts_with("NSpid:"));
+    let depth = 33 - outer.unwrap().split_whitespace().skip(1).count();
+    let dir = Dir::new().unwrap();
+    let innermost =
+        Script::new().note("innermost", Pid).bind_namespace(Pid, dir.join("pid")).exit();
+    let chain = (0..depth).rev().fold(innermost, |inner, level| {
+        Script::new().unshare([Pid]).fork(&format!("level {level}"), inner).reap().exit()
+    });
+    let child = Script::new()
+        .user_namespace()
+        .unshare([Mnt])
+        .mount("tmpfs", &dir, "")
+        .fork("chain", chain)
+        .reap()
+        .spawn()
+        .unwrap();
+    let check = |snapshot: &Snapshot| {
+        let mut above = snapshot.namespace(child.noted("innermost")).unwrap();
+        for _ in 0..depth {
+            assert!(above.senior_leader().is_none());
+            assert_eq!(above.owner().map(|it| it.id()), Some(child.namespace(User)));
+            above = above.parent().known().unwrap();
+        }
+        assert_eq!(above.id(), own_namespace(Pid));
+    };
+    everywhere(check);
+    check(&found_within(Resource::Nofile, 24));
+}
+
 #[test]
 #[ignore = "run by a_command_line_of_two_mebibytes"]
 fn wait_for_the_end_of_input() {

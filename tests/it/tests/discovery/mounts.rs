@@ -63,9 +63,7 @@ fn in_another_mount_namespace_with_its_own_proc() {
 
 #[test]
 fn in_mount_namespaces_that_are_only_bind_mounted_themselves() {
-    // An ordinary user's scan misses one of them now and then while another one looks around; the gap
-    // that it reports then says "permission denied".
-    need!(root);
+    need!(userns);
     let dir = Dir::new().unwrap();
     // The outer one holds the middle one, that the inner one, and that a network namespace, by a
     // bind mount each.

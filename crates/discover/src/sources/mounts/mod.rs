@@ -42,19 +42,18 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
     let mut walk = Walk {
         scan,
         with_handles: targets.iter().map(|target| target.id).collect(),
-        only: None,
+        only: HashSet::new(),
         shared: Mutex::new(Shared { patience: TOTAL_PATIENCE, ..Shared::default() }),
     };
     walk.begin_at_all(&targets, &mut sightings.holders);
-    let missed = walk.missed();
-    if !missed.is_empty() {
-        targets.retain(|target| !missed.contains(&target.id));
-        walk.only = Some(missed);
+    while walk.has_lost_some() {
+        targets.retain(|target| walk.with_handles.contains(&target.id));
         walk.begin_at_all(&targets, &mut sightings.holders);
     }
     if scan.wants(Part::Kernel) && scan.walks_mount_namespaces {
         walk.all_others(&sightings.listed_before, &mut sightings.holders);
     }
+    walk.give_up_lost();
     walk.parts_of_proc(&mut sightings.holders);
 }
 
@@ -63,8 +62,8 @@ struct Walk<'s> {
     scan: &'s Scan<'s>,
     /// The mount namespaces with which the walk begins: they need no bind mount to get there.
     with_handles: HashSet<NamespaceId>,
-    /// If it is a second walk: where these are mounted, and nothing else.
-    only: Option<HashSet<NamespaceId>>,
+    /// If it is not the first walk: where these are mounted, and nothing else is of interest.
+    only: HashSet<NamespaceId>,
     shared: Mutex<Shared>,
 }
 
@@ -73,10 +72,14 @@ struct Walk<'s> {
 struct Shared {
     /// Mount namespaces found on the way and looked into.
     seen: HashSet<NamespaceId>,
-    /// Mount namespaces whose handles were gone when they were needed.
-    lost: HashSet<NamespaceId>,
+    /// Mount namespaces whose handles did not lead there when they were needed, and why.
+    lost: HashMap<NamespaceId, Reason>,
+    /// By mount namespace: the mounts in lost ones that could not be opened.
+    put_off: HashMap<NamespaceId, Vec<PutOff>>,
     /// Mount namespaces met on the way and left alone, because they have handles.
     passed: HashSet<NamespaceId>,
+    /// Mount namespaces whose tables of mounts have been read.
+    read: HashSet<NamespaceId>,
     /// Which PID namespace a procfs shows, by its device number.
     proc_shows: HashMap<u64, NamespaceId>,
     /// Why that could not be told.
@@ -85,6 +88,13 @@ struct Shared {
     proc_parts: Vec<(u64, NamespaceId, Vec<u8>)>,
     /// The time left for waiting for file servers.
     patience: Duration,
+}
+
+/// A mount that is tried again if its mount namespace can be reached in another way.
+struct PutOff {
+    what: Missing,
+    why: Reason,
+    path: Vec<u8>,
 }
 
 type Held = Vec<(NamespaceId, Holder)>;
@@ -124,27 +134,59 @@ impl Walk<'_> {
 
     fn begin_at(&self, target: &Target, held: &mut Held) {
         match self.look_into(target) {
-            Ok(mut place) => {
-                if let Some(only) = &self.only {
-                    place.keep_only(only);
-                }
-                self.walk(place, held);
-            }
-            Err(Reason::Gone) => _ = self.shared().lost.insert(target.id),
-            Err(_) if self.only.is_some() => {}
-            Err(why) => self.scan.gaps.add(Missing::Mounts, why, target.id.to_string()),
+            Ok(place) => self.walk(self.what_is_left_of(place), held),
+            // The handles may be files of a process that ends, or that has just become private;
+            // another way may lead there.
+            Err(why) => _ = self.shared().lost.insert(target.id, why),
         }
     }
 
-    /// The mount namespaces that are mounted somewhere, but were left alone for the sake of handles
-    /// that have gone. From now on they count as having none.
-    fn missed(&mut self) -> HashSet<NamespaceId> {
-        let (lost, passed) = {
-            let mut shared = self.shared();
-            (mem::take(&mut shared.lost), mem::take(&mut shared.passed))
-        };
-        self.with_handles.retain(|id| !lost.contains(id));
-        lost.intersection(&passed).copied().collect()
+    /// Whether mount namespaces have been lost since the walk began that are mounted somewhere, but
+    /// were left alone for the sake of their handles. From now on they count as having none.
+    fn has_lost_some(&mut self) -> bool {
+        let shared = self.shared.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let before = self.with_handles.len();
+        self.with_handles.retain(|id| !shared.lost.contains_key(id));
+        let is_missed = |id: &&NamespaceId| shared.passed.contains(id) && !shared.seen.contains(id);
+        self.only = shared.lost.keys().filter(is_missed).copied().collect();
+        self.with_handles.len() < before && !self.only.is_empty()
+    }
+
+    /// Reports the lost mount namespaces to which no other way has led.
+    fn give_up_lost(&self) {
+        let shared = self.shared();
+        for (id, why) in shared.lost.iter().filter(|(id, _)| !shared.seen.contains(id)) {
+            for mount in shared.put_off.get(id).into_iter().flatten() {
+                self.gap(mount.what.clone(), mount.why.clone(), *id, &mount.path);
+            }
+            if *why != Reason::Gone && !shared.read.contains(id) {
+                self.scan.gaps.add(Missing::Mounts, why.clone(), id.to_string());
+            }
+        }
+    }
+
+    /// Whether a mount that could not be opened will be tried again, because no handle has led to its
+    /// mount namespace.
+    fn is_put_off(&self, place: &Place<'_>, what: Missing, why: &Reason, entry: &Entry) -> bool {
+        if !place.is_lost() {
+            return false;
+        }
+        let mut shared = self.shared();
+        shared.lost.insert(place.id, why.clone());
+        let mount = PutOff { what, why: why.clone(), path: entry.path.clone() };
+        shared.put_off.entry(place.id).or_default().push(mount);
+        true
+    }
+
+    /// A mount namespace, without those mounts in it of which note has been taken.
+    fn what_is_left_of<'t>(&self, mut place: Place<'t>) -> Place<'t> {
+        let mut shared = self.shared();
+        if !shared.read.insert(place.id) {
+            let put_off = shared.put_off.get(&place.id).into_iter().flatten();
+            let paths = put_off.map(|mount| &*mount.path).collect();
+            place.keep_only(&self.only, &paths);
+        }
+        place
     }
 
     /// Those that nothing leads to: the kernel knows them all.
@@ -167,7 +209,7 @@ impl Walk<'_> {
             }
             self.scan.resolver.meet_open(&namespace);
             match Place::of(self.scan, namespace, None) {
-                Ok(place) => self.walk(place, held),
+                Ok(place) => self.walk(self.what_is_left_of(place), held),
                 Err(Reason::Gone) => {}
                 Err(why) => self.scan.gaps.add(Missing::Mounts, why, id.to_string()),
             }
@@ -213,6 +255,7 @@ impl Walk<'_> {
             Mounted::Proc => {
                 match self.pid_namespace_shown(place, entry) {
                     Ok(id) => held.push((id, Holder::ProcMount { mount_namespace, path })),
+                    Err(why) if self.is_put_off(place, Missing::ProcMounts, &why, entry) => {}
                     Err(why) => {
                         let mut shared = self.shared();
                         shared.proc_failed.insert(entry.device, why.clone());
@@ -242,7 +285,7 @@ impl Walk<'_> {
                     return None;
                 }
                 match Place::of(self.scan, namespace, None) {
-                    Ok(inner) => return Some(inner),
+                    Ok(inner) => return Some(self.what_is_left_of(inner)),
                     Err(why) => self.scan.gaps.add(Missing::Mounts, why, id.to_string()),
                 }
             }
@@ -252,6 +295,9 @@ impl Walk<'_> {
                     self.shared().seen.remove(&id);
                 }
                 self.scan.resolver.meet_closed(id, why.clone());
+                if self.is_put_off(place, Missing::BindMounts, &why, entry) {
+                    return None;
+                }
                 self.gap(Missing::BindMounts, why, place.id, &entry.path);
             }
         }

@@ -110,6 +110,12 @@ impl<'t> Place<'t> {
         }
     }
 
+    /// Whether its table is known, but no handle has led there.
+    pub(super) fn is_lost(&self) -> bool {
+        let Root::Unvisited { way: Way::Closed(_), root } = &self.root else { return false };
+        root.get().is_some_and(Result::is_err)
+    }
+
     /// A mount namespace that needs not be opened: its 64-bit id is known, and the kernel lists all
     /// of its mounts by that.
     pub(super) fn listed(scan: &Scan<'_>, target: &'t Target) -> Option<Place<'t>> {
@@ -169,11 +175,12 @@ impl<'t> Place<'t> {
         Ok(Place::from_table(scan, id, root, &table, cut))
     }
 
-    /// Forgets all mounts but those of these namespaces: it is the second time that somebody is here.
-    pub(super) fn keep_only(&mut self, namespaces: &HashSet<NamespaceId>) {
+    /// Forgets all mounts but those of these namespaces and at these paths: the others have been taken
+    /// note of.
+    pub(super) fn keep_only(&mut self, namespaces: &HashSet<NamespaceId>, paths: &HashSet<&[u8]>) {
         let wanted = |entry: &Entry| match entry.what {
-            Mounted::Namespace(id) => namespaces.contains(&id),
-            Mounted::Proc | Mounted::PartOfProc => false,
+            Mounted::Namespace(id) if namespaces.contains(&id) => true,
+            _ => paths.contains(&*entry.path),
         };
         let entries: Vec<Entry> = mem::take(&mut self.entries).filter(wanted).collect();
         self.entries = entries.into_iter();

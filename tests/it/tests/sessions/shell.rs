@@ -17,22 +17,21 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Says that a command is done, and how it ended.
 const MARK: &str = "---- done";
 
-struct Shell {
+pub(crate) struct Shell {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
 }
 
 impl Shell {
-    /// Root's is in a mount namespace of its own, where it may mount what it likes.
-    fn start(folder: &Path, root: bool) -> Shell {
-        let mut command = if root {
-            let mut command = Command::new("unshare");
-            command.args(["--mount", "sh"]);
-            command
-        } else {
-            Command::new("sh")
-        };
+    /// It is the first process of a PID namespace and has a mount namespace of its own: its commands
+    /// reach no process and no mount of anybody else, whatever they take for theirs.
+    pub(crate) fn start(folder: &Path, root: bool) -> Shell {
+        let mut command = Command::new("unshare");
+        if !rustix::process::geteuid().is_root() {
+            command.args(["--user", "--map-current-user"]);
+        }
+        command.args(["--pid", "--fork", "--mount-proc", "sh"]);
         let bin_dir = tool("lxkns").get_program().to_owned();
         let bin_dir = Path::new(&bin_dir).parent().unwrap().to_owned();
         let path = std::env::var("PATH").unwrap_or_default();
@@ -49,10 +48,11 @@ impl Shell {
         let input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut shell = Shell { child, input, output };
-        // However this test ends, the shell then reads the end of its input, and ends itself and all
-        // that it has started.
-        shell.enter("trap 'kill -KILL 0' EXIT");
+        // However this test ends, the shell then reads the end of its input and exits, and the kernel
+        // ends all that it has started.
         shell.enter("exec 2>&1");
+        let (pid, _) = shell.enter("echo $$");
+        assert_eq!(pid.trim(), "1", "the session would reach the processes of others");
         shell.enter("sudo() { \"$@\"; }");
         if root {
             shell.enter("mount -t tmpfs tmpfs /run");
@@ -61,7 +61,7 @@ impl Shell {
     }
 
     /// Runs a command; what it has printed, and its exit status.
-    fn enter(&mut self, command: &str) -> (String, i32) {
+    pub(crate) fn enter(&mut self, command: &str) -> (String, i32) {
         writeln!(self.input, "{command}\necho \"{MARK} $?\"").unwrap();
         let mut printed = String::new();
         loop {

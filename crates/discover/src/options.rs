@@ -118,7 +118,7 @@ impl Options {
         self
     }
 
-    /// Whose command lines, cgroups and credentials to read, if these parts are wanted at all.
+    /// Whose command lines and cgroups to read, if these parts are wanted at all.
     #[must_use]
     pub fn details(mut self, details: Details) -> Options {
         self.scope.details = details;

@@ -29,7 +29,7 @@ pub struct Facts {
 pub struct NamespaceFacts {
     /// Type and inode.
     pub id: NamespaceId,
-    /// The kernel's 64-bit id, never reused within a boot (Linux 6.18; mount namespaces 6.11).
+    /// The kernel's 64-bit id, never reused within a boot (Linux 6.18; mount namespaces 6.12).
     pub unique_id: Option<u64>,
     /// Whether it is the one that the kernel booted with; `None` where nothing tells.
     pub initial: Option<bool>,

@@ -33,7 +33,7 @@ impl<'s> Namespace<'s> {
     }
 
     /// The kernel's 64-bit id, never reused within a boot, where the kernel told it: for mount
-    /// namespaces from Linux 6.11 on, for all from 6.18 on.
+    /// namespaces from Linux 6.12 on, for all from 6.18 on.
     pub fn unique_id(self) -> Option<u64> {
         self.node().facts.unique_id
     }

@@ -134,7 +134,7 @@ impl fmt::Debug for Parts {
     }
 }
 
-/// Whose command line, cgroup and credentials to read.
+/// Whose command line and cgroup to read. Credentials are read of every process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Details {
     /// Nobody's.

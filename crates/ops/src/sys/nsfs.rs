@@ -114,7 +114,7 @@ pub(crate) fn owner_uid(fd: impl AsFd) -> Result<u32> {
     unsafe { written::<{ opcode::none(NSIO, 4) }, u32>(fd, u32::MAX) }
 }
 
-/// `NS_GET_MNTNS_ID` (6.12).
+/// `NS_GET_MNTNS_ID` (6.12; Linux 6.11 has it with another number).
 pub(crate) fn mount_namespace_id(fd: impl AsFd) -> Result<u64> {
     // SAFETY: it writes a u64.
     unsafe { written::<{ opcode::read::<u64>(NSIO, 5) }, u64>(fd, 0) }

@@ -2,8 +2,9 @@
 
 use std::fs::File;
 
-use lxkns_it::{everywhere, held};
-use lxkns_model::{Holder, Text};
+use lxkns_discover::{Options, Tier};
+use lxkns_it::{everywhere, held, scan_with};
+use lxkns_model::{Holder, Snapshot, Text};
 use lxkns_nstest::{Dir, IdMap, Script, need};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, Time, User};
 
@@ -137,9 +138,13 @@ fn each_mount_at_one_place_is_found() {
         mount_namespace: Some(child.namespace(Mnt)),
         path: Text::from(place.as_os_str().as_encoded_bytes()),
     };
-    everywhere(|snapshot| {
+    let check = |snapshot: &Snapshot| {
         held(snapshot, child.noted("net"), &[mount.clone(), mount.clone()]);
-    });
+    };
+    everywhere(check);
+    for tier in Tier::ALL {
+        check(&scan_with(&Options::everything().tier(tier)));
+    }
 }
 
 #[test]

@@ -168,7 +168,7 @@ pub(super) struct OptionsDoc {
     types: Vec<NamespaceType>,
     /// The parts of the discovery. Those that a reader does not know are to be ignored.
     parts: Vec<Cow<'static, str>>,
-    /// Whose command lines, cgroups and credentials were read.
+    /// Whose command lines and cgroups were read.
     details: DetailsDoc,
 }
 

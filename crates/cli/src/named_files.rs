@@ -1,16 +1,20 @@
 //! Files that a user named: the one place that opens them.
 //!
+//! None of them is waited for longer than a file server may take, but those that take a writer:
+//! standard input, and a FIFO or a terminal that the user has named, such as the one that the shell
+//! makes of `<(…)`.
+//!
 //! The tools may run with raised privileges (set-user-ID, file capabilities) so that ordinary users
 //! see more. They must not lend these privileges to whoever names a file that only root may read.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::ffi::OsStringExt as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
 use lxkns_model::wire;
+use lxkns_ops::foreign::{self, TIMEOUT};
+use lxkns_ops::{Error, Namespace};
 
 use crate::render::escape::quoted;
 
@@ -24,33 +28,41 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
         let stdin = io::stdin().lock();
         let read = with_own_privileges(|| stdin.take(LIMIT).read_to_end(&mut content));
         read.context("cannot read standard input")?;
-    } else {
-        // Some files ask who reads, not who has opened them.
-        let read = with_own_privileges(|| {
-            let file = File::open(path)?;
-            file.take(LIMIT).read_to_end(&mut content)
-        });
-        read.with_context(|| format!("cannot read {}", shown(path)))?;
+        return Ok(content);
     }
-    Ok(content)
+    // Some files ask who reads, not who has opened them.
+    let read = with_own_privileges(|| {
+        if is_open(path) || foreign::is_stream(foreign::find(path, TIMEOUT)?)? {
+            File::open(path)?.take(LIMIT).read_to_end(&mut content)?;
+            return Ok(content);
+        }
+        foreign::read(path, LIMIT as usize, TIMEOUT)
+    });
+    read.with_context(|| format!("cannot read {}", shown(path)))
 }
 
-/// Whether there is such a file, and it is a plain one: it takes no waiting to read that.
-pub(crate) fn is_file(path: &Path) -> bool {
-    with_own_privileges(|| fs::metadata(path)).is_ok_and(|metadata| metadata.is_file())
+/// The content of a file, if there is one and it is a regular one.
+pub(crate) fn read_if_regular(path: &Path) -> Option<anyhow::Result<Vec<u8>>> {
+    match with_own_privileges(|| foreign::read(path, LIMIT as usize, TIMEOUT)) {
+        Err(error) if is_nothing_to_read(&error) => None,
+        read => Some(read.with_context(|| format!("cannot read {}", shown(path)))),
+    }
 }
 
-/// What a symbolic link says; `None` if it is none.
-pub(crate) fn link_text(path: &Path) -> Option<Vec<u8>> {
-    let target = with_own_privileges(|| fs::read_link(path)).ok()?;
-    Some(target.into_os_string().into_vec())
+fn is_nothing_to_read(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidInput, IsADirectory, NotADirectory, NotFound};
+    matches!(error.kind(), InvalidInput | IsADirectory | NotADirectory | NotFound)
 }
 
-/// The device and inode of a file.
-pub(crate) fn identity(path: &Path) -> anyhow::Result<(u64, u64)> {
-    let metadata = with_own_privileges(|| fs::metadata(path))
-        .with_context(|| format!("cannot look at {}", shown(path)))?;
-    Ok((metadata.dev(), metadata.ino()))
+/// Whether a path names a file that this process has open: a shell's `<(…)` is `/dev/fd/63`.
+fn is_open(path: &Path) -> bool {
+    path == Path::new("/dev/stdin")
+        || ["/dev/fd", "/proc/self/fd"].map(Path::new).contains(&path.parent().unwrap_or(path))
+}
+
+/// The namespace at a path.
+pub(crate) fn namespace(path: &Path) -> Result<Namespace, Error> {
+    lxkns_ops::with_own_privileges(|| Namespace::at_path(path))?
 }
 
 /// Opens or looks up a file as the user who started the tool might do it.

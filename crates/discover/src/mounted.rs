@@ -6,16 +6,17 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
-use std::ffi::{CString, OsStr};
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use lxkns_model::{Namespace, Snapshot, Text};
-use lxkns_ops::visit::{MountView, open_in};
+use lxkns_ops::foreign::{TIMEOUT, device_behind, file_type, find, path_of};
+use lxkns_ops::visit::MountView;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
-use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, openat};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
 use crate::Error;
@@ -84,7 +85,8 @@ pub fn mounted(snapshot: &Snapshot, path: impl AsRef<Path>) -> Result<Mounted, E
     let path = path.as_ref();
     let no_path = |source| Error::NoPath { path: path.into(), source };
     let no_proc = |errno: Errno| Error::NoProc { path: "/proc".into(), source: errno.into() };
-    let proc = Procfs::open(Path::new("/proc")).map_err(no_proc)?;
+    let proc = Procfs::open(Path::new("/proc"))
+        .map_err(|source| Error::NoProc { path: "/proc".into(), source })?;
     let own = proc.own_process().map_err(no_proc)?;
     let (own, _) = read_all(own.as_fd(), c"mountinfo", TABLE_LIMIT).map_err(no_proc)?;
     let what = What::at(path, &own).map_err(no_path)?;
@@ -164,21 +166,20 @@ impl What {
         // server.
         let exact = path.as_os_str().as_encoded_bytes();
         let is_named = mountinfo::parse(own_table).any(|mount| *mount.mount_point == *exact);
-        let path = if is_named {
-            path.to_owned()
+        let (path, on_top) = if is_named {
+            (path.to_owned(), find(path, PATIENCE).ok().and_then(mount_id))
         } else {
-            let stat: Stat = rustix::fs::stat(path)?;
-            if FileType::from_raw_mode(stat.st_mode) == FileType::BlockDevice {
+            let file = find(path, TIMEOUT)?;
+            if file_type(&file)? == FileType::BlockDevice {
                 return Ok(What {
-                    device: stat.st_rdev,
+                    device: device_behind(&file)?,
                     root: None,
                     is_namespace: false,
                     mount_point: None,
                 });
             }
-            path.canonicalize()?
+            (path_of(&file)?, mount_id(&file))
         };
-        let on_top = mount_at(&path);
         let on_top = mountinfo::parse(own_table).find(|mount| Some(mount.id) == on_top);
         // Else the longest one that leads there; of several at one place the last.
         let above = || {
@@ -213,13 +214,6 @@ impl What {
         mounts.sort();
         mounts
     }
-}
-
-/// The number of the mount that one comes to stand on at an absolute path (Linux 5.8).
-fn mount_at(path: &Path) -> Option<u64> {
-    let root = openat(CWD, c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
-    let path = CString::new(path.as_os_str().as_bytes()).ok()?;
-    mount_id(open_in(root, &path, PATIENCE).ok()?)
 }
 
 /// The table of a mount namespace: of a member that sees its root directory, or through a visit.

@@ -14,7 +14,6 @@ use lxkns_model::{
 use lxkns_ops::uname;
 use lxkns_ops::visit::reap_abandoned;
 use lxkns_species::{Capabilities, Capability, NamespaceId, NamespaceType, NamespaceTypes, Pid};
-use rustix::io::Errno;
 
 use crate::describe;
 use crate::error::Error;
@@ -38,7 +37,7 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     // Those that an earlier one had to leave behind, and which have come to their end since.
     reap_abandoned();
     let path = options.proc_path();
-    let no_proc = |errno: Errno| Error::NoProc { path: path.into(), source: errno.into() };
+    let no_proc = |source| Error::NoProc { path: path.into(), source };
     let proc = Procfs::open(path).map_err(no_proc)?;
     if let Some(why) = proc.is_nonsense() {
         return Err(Error::NoProc { path: path.into(), source: io::Error::other(why) });

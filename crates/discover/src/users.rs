@@ -4,23 +4,21 @@
 //! in a static program.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::Read;
 
 use lxkns_model::Text;
+use lxkns_ops::foreign;
 use lxkns_species::Uid;
 
+use crate::file::PATIENCE;
 use crate::procfs::number;
 
 /// Whoever has more users than fit has them in a directory service.
-const LIMIT: u64 = 16 * 1024 * 1024;
+const LIMIT: usize = 16 * 1024 * 1024;
 
-/// The login names by UID; empty if there is no such file.
+/// The login names by UID; empty if there is no such file, or it does not answer.
 pub(crate) fn names() -> HashMap<Uid, Text> {
-    let mut text = Vec::new();
-    let file = File::open("/etc/passwd");
-    let _ = file.and_then(|file| file.take(LIMIT).read_to_end(&mut text));
-    parse(&text)
+    let text = foreign::read("/etc/passwd", LIMIT, PATIENCE);
+    parse(&text.unwrap_or_default())
 }
 
 pub(crate) fn parse(text: &[u8]) -> HashMap<Uid, Text> {

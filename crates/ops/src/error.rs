@@ -19,6 +19,12 @@ pub enum Error {
         /// What the kernel said.
         source: Errno,
     },
+    /// The file server at the path does not answer.
+    #[error("cannot open {reference}: its file server does not answer")]
+    NoAnswer {
+        /// Where the namespace should be.
+        reference: Reference,
+    },
     /// Something is there, but it is no namespace.
     #[error("{reference} is no namespace")]
     NotNamespace {
@@ -146,6 +152,7 @@ impl Error {
             | Error::Unverifiable { source, .. }
             | Error::Call { source, .. } => Some(*source),
             Error::Beyond { .. } => Some(Errno::PERM),
+            Error::NoAnswer { .. } => Some(Errno::TIMEDOUT),
             Error::NotNamespace { .. }
             | Error::WrongType { .. }
             | Error::OtherNamespace { .. }

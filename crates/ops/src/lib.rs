@@ -34,6 +34,7 @@ mod system;
 
 pub mod bpf;
 pub mod enter;
+pub mod foreign;
 pub mod listns;
 pub mod mounts;
 pub mod pidfd;

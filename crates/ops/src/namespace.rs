@@ -8,6 +8,7 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid, Uid};
 use rustix::fs::{fstat, fstatfs, stat, statfs};
 use rustix::io::Errno;
 
+use crate::foreign::{self, TIMEOUT};
 use crate::sys::nsfs;
 use crate::{Error, Reference};
 
@@ -212,7 +213,13 @@ impl Namespace {
 
     /// Whether a file, opened in whatever way, is on nsfs.
     pub(crate) fn is_nsfs(fd: impl AsFd) -> bool {
-        fstatfs(fd).is_ok_and(|fs| fs.f_type as u64 == NSFS_MAGIC)
+        // Only the device number is known without a question to a file server.
+        if let Some(device) = Namespace::nsfs_device() {
+            return foreign::identity(fd).is_ok_and(|(found, _)| found == device);
+        }
+        let fd = fd.as_fd();
+        let is_nsfs = |fd: BorrowedFd<'_>| Ok(fstatfs(fd)?.f_type as u64 == NSFS_MAGIC);
+        foreign::answer_about(fd, TIMEOUT, is_nsfs).unwrap_or(false)
     }
 
     pub(crate) fn checked(
@@ -223,7 +230,7 @@ impl Namespace {
             return Err(Error::NotNamespace { reference: reference() });
         }
         let failed = |source| Error::Open { reference: reference(), source };
-        // nsfs has other files, too (pidfds before Linux 6.9 were on anon_inodefs, so not those).
+        // Every file on nsfs is a namespace, which says of which type.
         let flag = nsfs::namespace_type(&fd).map_err(failed)?;
         let namespace_type = NamespaceType::from_clone_flag(flag)
             .ok_or_else(|| Error::NotNamespace { reference: reference() })?;

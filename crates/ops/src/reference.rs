@@ -1,21 +1,16 @@
 //! Where a namespace is to be found.
 
-use std::ffi::CString;
 use std::fmt;
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
+use crate::foreign::{self, TIMEOUT, c_path};
 use crate::visit::{open_in, root_of};
 use crate::{Error, Namespace, handle};
-
-/// So long a file server in another mount namespace may take.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where a namespace is to be found, in words: for opening it later, and for errors and logs.
 ///
@@ -48,8 +43,9 @@ impl Reference {
     ///
     /// # Errors
     ///
-    /// [`Error::Open`] if nothing can be opened there, [`Error::NotNamespace`] if it is something
-    /// else, [`Error::WrongType`] if it is of another type than the reference says.
+    /// [`Error::Open`] if nothing can be opened there, [`Error::NoAnswer`] after
+    /// [`TIMEOUT`](crate::foreign::TIMEOUT), [`Error::NotNamespace`] if it is something else,
+    /// [`Error::WrongType`] if it is of another type than the reference says.
     ///
     /// ```
     /// use lxkns_ops::Reference;
@@ -69,17 +65,20 @@ impl Reference {
         };
         // Blocking is for FIFOs, devices and the like, which anybody may have put there.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-        let failed = |source| Error::Open { reference: self.clone(), source };
-        let path = CString::new(path.into_os_string().into_encoded_bytes())
-            .map_err(|_| failed(Errno::INVAL))?;
+        let path = c_path(&path).map_err(|errno| self.failed(errno))?;
         // Look before opening: a device's open may have effects.
-        let place = openat(CWD, path.as_c_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-            .map_err(failed)?;
+        let place = match self {
+            Reference::Path(_) => foreign::find_at(&path, TIMEOUT),
+            _ => openat(CWD, path.as_c_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()),
+        };
+        let place = place.map_err(|errno| self.failed(errno))?;
         if !Namespace::is_nsfs(&place) {
             return Err(Error::NotNamespace { reference: self.clone() });
         }
-        drop(place);
-        let fd = openat(CWD, path.as_c_str(), flags, Mode::empty()).map_err(failed)?;
+        // Without a procfs, by its path once more.
+        let fd = foreign::reopen(&place)
+            .or_else(|_| openat(CWD, path.as_c_str(), flags, Mode::empty()))
+            .map_err(|errno| self.failed(errno))?;
         let namespace = Namespace::checked(fd, || self.clone())?;
         match self.namespace_type() {
             Some(expected) => self.must_be(expected, namespace),
@@ -106,6 +105,13 @@ impl Reference {
         self.must_be(expected, self.open()?)
     }
 
+    fn failed(&self, source: Errno) -> Error {
+        match source {
+            Errno::TIMEDOUT => Error::NoAnswer { reference: self.clone() },
+            source => Error::Open { reference: self.clone(), source },
+        }
+    }
+
     fn must_be(&self, expected: NamespaceType, namespace: Namespace) -> Result<Namespace, Error> {
         if namespace.id().namespace_type() == expected {
             return Ok(namespace);
@@ -115,13 +121,13 @@ impl Reference {
 
     /// Looks into the mount namespace from outside.
     fn open_in(&self, mount_namespace: &Reference, path: &Path) -> Result<Namespace, Error> {
-        let failed = |source| Error::Open { reference: self.clone(), source };
+        let failed = |source| self.failed(source);
         let mount_namespace = mount_namespace.open_as(NamespaceType::Mnt)?;
         let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let proc = openat(CWD, c"/proc", directory, Mode::empty()).map_err(failed)?;
         let root = root_of(&mount_namespace)?;
-        let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| failed(Errno::INVAL))?;
-        let opened = open_in(&root, &path, PATIENCE);
+        let path = c_path(path).map_err(failed)?;
+        let opened = open_in(&root, &path, TIMEOUT);
         let place = opened.map_err(|error| failed(error.errno().unwrap_or(Errno::IO)))?;
         if !Namespace::is_nsfs(&place) {
             return Err(Error::NotNamespace { reference: self.clone() });

@@ -121,6 +121,33 @@ fn the_tools_write_what_they_have_read() {
     assert!(lxkns(&dumped) == lxkns(&snapshot));
 }
 
+/// A FIFO that the user names, and what a shell makes of `<(…)` and of a pipe.
+#[test]
+fn a_document_may_come_from_a_writer() {
+    let dir = Dir::new().unwrap();
+    let (file, fifo) = (dir.join("file"), dir.join("fifo"));
+    let [document, _] = native(&scan());
+    fs::write(&file, &document).unwrap();
+    let expected = stdout(&run("lsuns", &[], &file)).to_owned();
+    let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
+    rustix::fs::mknodat(rustix::fs::CWD, &fifo, kind, mode, 0).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| fs::write(&fifo, &document).unwrap());
+        assert_eq!(stdout(&run("lsuns", &[], &fifo)), expected);
+    });
+    for name in ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"] {
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        let mut command = tool("lsuns");
+        command.args(["--input", name]).stdin(reader);
+        std::thread::scope(|scope| {
+            let output = scope.spawn(move || command.output().unwrap());
+            std::io::Write::write_all(&mut writer, &document).unwrap();
+            drop(writer);
+            assert_eq!(stdout(&output.join().unwrap()), expected, "{name}");
+        });
+    }
+}
+
 #[test]
 fn old_documents_are_readable_by_every_tool() {
     let old = [

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use anyhow::{anyhow, bail};
 use lxkns_model::{Namespace, Snapshot};
+use lxkns_ops::Error;
 use lxkns_species::{NamespaceId, NamespaceType, ParseError, Pid};
 
 use super::pid_arg::{known_process, unread};
@@ -132,18 +133,17 @@ fn only_one(snapshot: &Snapshot, inode: u64) -> anyhow::Result<Namespace<'_>> {
 }
 
 fn at_path<'s>(snapshot: &'s Snapshot, path: &Path) -> anyhow::Result<Namespace<'s>> {
-    // A link below /proc/PID/ns tells the id by itself.
-    let link = named_files::link_text(path);
-    if let Some(id) = link.and_then(|text| NamespaceId::from_link(&text)) {
-        return known(snapshot, id);
+    let shown = || quoted(path.as_os_str().as_encoded_bytes());
+    match named_files::namespace(path) {
+        Ok(namespace) => known(snapshot, namespace.id()),
+        Err(Error::NotNamespace { .. }) => {
+            bail!("{} is no namespace, but another kind of file", shown())
+        }
+        Err(Error::Open { source, .. }) => {
+            Err(anyhow::Error::from(source).context(format!("cannot look at {}", shown())))
+        }
+        Err(error) => Err(error.into()),
     }
-    let (device, inode) = named_files::identity(path)?;
-    let nsfs = snapshot.host().nsfs_device;
-    if nsfs.is_some_and(|nsfs| nsfs != device) {
-        let path = quoted(path.as_os_str().as_encoded_bytes());
-        bail!("{path} is no namespace, but another kind of file");
-    }
-    only_one(snapshot, inode)
 }
 
 #[cfg(test)]

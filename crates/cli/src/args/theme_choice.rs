@@ -37,11 +37,10 @@ pub(crate) fn in_force(choice: Option<&ThemeChoice>) -> Theme {
     match choice {
         Some(ThemeChoice::Dark) => theme::DARK,
         Some(ThemeChoice::Light) => theme::LIGHT,
-        Some(ThemeChoice::File(path)) => from_file(path),
-        None => match configured().filter(|path| named_files::is_file(path)) {
-            Some(path) => from_file(&path),
-            None => theme::DARK,
-        },
+        Some(ThemeChoice::File(path)) => parsed(path, named_files::read(path)),
+        None => configured()
+            .and_then(|path| Some(parsed(&path, named_files::read_if_regular(&path)?)))
+            .unwrap_or(theme::DARK),
     }
 }
 
@@ -56,8 +55,8 @@ fn configured() -> Option<PathBuf> {
     Some(config.join("lxkns/theme.toml"))
 }
 
-fn from_file(path: &Path) -> Theme {
-    let theme = named_files::read(path).and_then(|content| {
+fn parsed(path: &Path, content: anyhow::Result<Vec<u8>>) -> Theme {
+    let theme = content.and_then(|content| {
         let content = String::from_utf8_lossy(&content);
         theme_file::read(&content).map_err(|fault| {
             let path = named_files::shown(path);

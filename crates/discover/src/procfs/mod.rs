@@ -12,21 +12,23 @@ pub(crate) mod task;
 
 use std::borrow::Cow;
 use std::ffi::CStr;
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use lxkns_ops::Namespace;
+use lxkns_ops::foreign::{TIMEOUT, directory, file_type, read_in};
 use lxkns_species::Pid;
 use rustix::fs::{
-    AtFlags, Mode, OFlags, RawDir, ResolveFlags, fstat, fstatfs, openat, openat2, statat,
+    AtFlags, FileType, Mode, OFlags, RawDir, ResolveFlags, fstat, fstatfs, openat, openat2, statat,
 };
 use rustix::io::{Errno, retry_on_intr};
 use rustix::path::{Arg, DecInt};
 
 use task::TaskDir;
 
-use crate::file::{identity, mount_id};
+use crate::file::{PATIENCE, identity, mount_id};
 
 /// `PROC_SUPER_MAGIC` of linux/magic.h.
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;
@@ -54,9 +56,8 @@ pub(crate) enum Kind {
 
 impl Procfs {
     /// Opens the procfs mounted at `path`.
-    pub(crate) fn open(path: &Path) -> Result<Procfs, Errno> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root = openat(rustix::fs::CWD, path, flags, Mode::empty())?;
+    pub(crate) fn open(path: &Path) -> io::Result<Procfs> {
+        let root = directory(path, TIMEOUT)?;
         let mut proc = Procfs { root, kind: Kind::Tree };
         if is_procfs(&proc.root) {
             let ours = shows_own_pid_namespace(proc.as_fd());
@@ -101,10 +102,30 @@ impl Procfs {
         path: &CStr,
         buffer: &'b mut [u8],
     ) -> Result<&'b [u8], Errno> {
-        // Of what is not about a process containers mount a copy over itself, for reading only.
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC;
-        let file = openat(&self.root, path, flags, Mode::empty())?;
-        read_once(&file, buffer)
+        // Containers mount a copy of what is not about a process over itself, for reading only.
+        match open_to_read(self.as_fd(), path) {
+            Err(Errno::XDEV) if self.kind != Kind::Tree => self.read_covered(path, buffer),
+            file => read_once(&file?, buffer),
+        }
+    }
+
+    fn read_covered<'b>(&self, path: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+        if let Some(rest) = path.to_bytes_with_nul().strip_prefix(b"sys/")
+            && let Ok(rest) = CStr::from_bytes_with_nul(rest)
+        {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+            let sys = openat(&self.root, c"sys", flags, Mode::empty())?;
+            if identity(&sys)?.0 == identity(&self.root)?.0
+                && let Ok(file) = open_to_read(sys.as_fd(), rest)
+            {
+                return read_once(&file, buffer);
+            }
+        }
+        // Whatever else lies there, such as a boot ID of the container's own.
+        let content = read_in(&self.root, path, buffer.len(), PATIENCE)?;
+        let space = buffer.get_mut(..content.len()).unwrap_or_default();
+        space.copy_from_slice(&content);
+        Ok(space)
     }
 
     /// Opens a file.
@@ -193,12 +214,21 @@ pub(crate) fn open_uncovered(
     flags: OFlags,
 ) -> Result<OwnedFd, Errno> {
     path.into_with_c_str(|path| {
-        match openat2(directory, path, flags, Mode::empty(), ResolveFlags::NO_XDEV) {
+        // In a tree of files, a link may lead to any file of this machine.
+        let resolve = ResolveFlags::NO_XDEV | ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        match openat2(directory, path, flags, Mode::empty(), resolve) {
             // Sandboxes refuse this call, whose arguments their filters cannot see.
             Err(Errno::NOSYS | Errno::PERM) => open_and_compare(directory, path, flags),
             done => done,
         }
     })
+}
+
+/// Opens a regular file as [`open_uncovered`] does. In a tree of files, it may be a FIFO.
+fn open_to_read(directory: BorrowedFd<'_>, path: impl Arg) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = open_uncovered(directory, path, flags | OFlags::CLOEXEC)?;
+    if file_type(&file)? == FileType::RegularFile { Ok(file) } else { Err(Errno::NXIO) }
 }
 
 fn open_and_compare(
@@ -246,8 +276,7 @@ pub(crate) fn read_into<'b>(
     path: impl Arg,
     buffer: &'b mut [u8],
 ) -> Result<&'b [u8], Errno> {
-    let file = open_uncovered(directory, path, OFlags::RDONLY | OFlags::CLOEXEC)?;
-    read_once(&file, buffer)
+    read_once(&open_to_read(directory, path)?, buffer)
 }
 
 fn read_once<'b>(file: &OwnedFd, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
@@ -281,8 +310,7 @@ pub(crate) fn read_all(
     path: impl Arg,
     limit: usize,
 ) -> Result<(Vec<u8>, bool), Errno> {
-    let file = open_uncovered(directory, path, OFlags::RDONLY | OFlags::CLOEXEC)?;
-    read_open(&file, limit)
+    read_open(&open_to_read(directory, path)?, limit)
 }
 
 /// As [`read_all`], from an open file.

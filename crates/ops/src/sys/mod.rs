@@ -5,6 +5,7 @@
 
 pub(crate) mod bpf;
 pub(crate) mod enter;
+pub(crate) mod foreign;
 pub(crate) mod handle;
 pub(crate) mod helper;
 pub(crate) mod listns;

@@ -1,16 +1,16 @@
-//! Helper children: one that looks into a mount namespace, one that opens a path that may hang.
+//! Helper children: one that looks into a mount namespace, one that opens a path there.
 //!
 //! Only a single-threaded process may enter a user namespace (setns(2)); so the first is a process of
 //! its own, though it shares memory and file table with the caller. It makes raw system calls only: no
 //! allocation, no name service, no unwinding. With exit signal 0 it does not disturb the host
-//! program's handling of SIGCHLD. The second is a [`Helper`].
+//! program's handling of SIGCHLD. The second is a [`Helper`](super::helper::Helper).
 #![expect(unsafe_code, reason = "clone(2), the stack of its child, and what that does")]
 
 use std::ffi::{CStr, c_int, c_void};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::{Errno, Result};
@@ -18,7 +18,8 @@ use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, m
 use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::helper::{BlockedSignals, Helper, clone_is_carried_out, reap, send};
+use super::foreign::open_in_child;
+use super::helper::{BlockedSignals, clone_is_carried_out, reap};
 use super::process::checked;
 
 /// The request to the child that looks into a mount namespace, and its answer.
@@ -159,32 +160,15 @@ impl Drop for Undumpable {
     }
 }
 
-/// Opens `path` with `O_PATH` below `root`, in a child process.
-///
-/// After `limit` the child is left behind, and the answer is ETIMEDOUT: it may be stuck for as long as
-/// somebody's file server is. See [`reap_abandoned`](super::helper::reap_abandoned).
+/// Opens `path` with `O_PATH` below `root`, in a child process, see [`open_in_child`].
 pub(crate) fn open_within(root: BorrowedFd<'_>, path: &CStr, limit: Duration) -> Result<OwnedFd> {
-    let deadline = Instant::now() + limit;
-    let helper = Helper::start(Some(root), |answer| {
+    open_in_child(Some(root), limit, || {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
-        let opened = match openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+        match openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
             Err(Errno::NOSYS | Errno::PERM) => open_step_by_step(root, path),
             done => done,
-        };
-        let errno = opened.as_ref().map_or_else(|errno| errno.raw_os_error(), |_| 0);
-        let fd = opened.as_ref().ok().map(OwnedFd::as_fd);
-        let _ = send(answer, &errno.to_ne_bytes(), fd);
-    })?;
-    let mut errno = [0; 4];
-    let answer = helper.receive(deadline, &mut errno);
-    let answer = answer.map(|message| message.and_then(|(_, fd)| fd));
-    helper.end();
-    match (answer?, i32::from_ne_bytes(errno)) {
-        (Some(fd), _) => Ok(fd),
-        (None, errno) if errno != 0 => Err(Errno::from_raw_os_error(errno)),
-        // It has died without an answer.
-        _ => Err(Errno::CHILD),
-    }
+        }
+    })
 }
 
 /// Opens `path` with `O_PATH` below `root`, following no link and no `..`.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lxkns_discover::Options;
 use lxkns_it::{gap, scan_with};
@@ -11,7 +11,7 @@ use lxkns_nstest::Dir;
 use lxkns_species::{NamespaceId, NamespaceType, Pid, Uid};
 
 /// A tree under construction.
-struct Tree(Dir);
+pub(crate) struct Tree(Dir);
 
 /// A process's links, the inodes being 1000 and the type's place among all.
 const LINKS: [(&str, &str); 8] = [
@@ -26,7 +26,7 @@ const LINKS: [(&str, &str); 8] = [
 ];
 
 impl Tree {
-    fn new() -> Tree {
+    pub(crate) fn new() -> Tree {
         Tree(Dir::new().unwrap())
     }
 
@@ -45,7 +45,7 @@ impl Tree {
     }
 
     /// A process with all namespaces but those of some types.
-    fn process(&self, pid: u32, ppid: u32, without: &[&str]) -> &Tree {
+    pub(crate) fn process(&self, pid: u32, ppid: u32, without: &[&str]) -> &Tree {
         let stat = format!(
             "{pid} (a) b) S {ppid} 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 {} 0 0\n",
             pid * 10
@@ -65,7 +65,11 @@ impl Tree {
         self
     }
 
-    fn scan(&self) -> Snapshot {
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(crate) fn scan(&self) -> Snapshot {
         let snapshot = scan_with(&Options::everything().proc_root(self.0.path()));
         assert!(gap(&snapshot, Missing::LiveFacts, Reason::ForeignProc).is_some());
         snapshot

@@ -16,13 +16,13 @@ const SERVER: i32 = 9;
 
 /// In a mount namespace of its own, with a FUSE file system at `place` whose server, itself, never
 /// answers. The mode is that of the file or directory at `place`.
-fn dead_file_system(script: Script, place: impl AsRef<Path>, mode: &str) -> Script {
+pub(crate) fn dead_file_system(script: Script, place: impl AsRef<Path>, mode: &str) -> Script {
     let options = format!("fd={SERVER},rootmode={mode},user_id=0,group_id=0");
     script.open_device("/dev/fuse", SERVER).mount("fuse", place, &options)
 }
 
-const DIRECTORY: &str = "40000";
-const FILE: &str = "100000";
+pub(crate) const DIRECTORY: &str = "40000";
+pub(crate) const FILE: &str = "100000";
 
 /// The scan goes on: it finds what a process has open behind the dead file system.
 fn with_evidence(script: Script) -> Script {

@@ -4,6 +4,7 @@
 
 mod fake;
 mod fds;
+mod foreign;
 mod hostile;
 mod mounts;
 mod options;

@@ -1,0 +1,121 @@
+//! Opening and reading files in a helper child, because a file server may not answer.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{CWD, FileType, Mode, OFlags, fstat, openat};
+use rustix::io::{Errno, Result, retry_on_intr};
+
+use super::helper::{Helper, send};
+
+/// Bytes of one message with content.
+const PIECE: usize = 32 * 1024;
+
+/// Runs `open` in a child process, which has no file of the caller's but `file`, and takes over the
+/// result.
+///
+/// `open` makes raw system calls only. After `limit` the child is left behind, and the answer is
+/// ETIMEDOUT: it may be stuck for as long as a file server is, see
+/// [`reap_abandoned`](super::helper::reap_abandoned).
+pub(crate) fn open_in_child(
+    file: Option<BorrowedFd<'_>>,
+    limit: Duration,
+    open: impl Fn() -> Result<OwnedFd>,
+) -> Result<OwnedFd> {
+    let deadline = Instant::now() + limit;
+    let helper = Helper::start(file, |answer| {
+        let opened = open();
+        let fd = opened.as_ref().ok().map(OwnedFd::as_fd);
+        let _ = send(answer, &errno_of(&opened).to_ne_bytes(), fd);
+    })?;
+    let mut errno = [0; 4];
+    let answer = helper.receive(deadline, &mut errno);
+    let answer = answer.map(|message| message.and_then(|(_, fd)| fd));
+    helper.end();
+    match (answer?, i32::from_ne_bytes(errno)) {
+        (Some(fd), _) => Ok(fd),
+        (None, errno) if errno != 0 => Err(Errno::from_raw_os_error(errno)),
+        // It has died without an answer.
+        _ => Err(Errno::CHILD),
+    }
+}
+
+/// Reads a regular file in a child process, at most `most` bytes of it. A relative path is below
+/// `directory`, else below the working directory.
+///
+/// # Errors
+///
+/// ETIMEDOUT if there is nothing new for `limit`; those of [`open_regular`].
+pub(crate) fn read_in_child(
+    directory: Option<BorrowedFd<'_>>,
+    path: &CStr,
+    most: usize,
+    limit: Duration,
+) -> Result<Vec<u8>> {
+    let helper = Helper::start(directory, |answer| {
+        let mut message = [0; 4 + PIECE];
+        let file = open_regular(directory, path);
+        loop {
+            let read = file.as_ref().map_err(|errno| *errno).and_then(|file| {
+                let (_, space) = message.split_at_mut(4);
+                retry_on_intr(|| rustix::io::read(file, &mut *space))
+            });
+            let (head, _) = message.split_at_mut(4);
+            head.copy_from_slice(&errno_of(&read).to_ne_bytes());
+            let length = read.unwrap_or(0);
+            let sent = send(answer, message.get(..4 + length).unwrap_or_default(), None);
+            if length == 0 || sent.is_err() {
+                break;
+            }
+        }
+    })?;
+    let content = receive_content(&helper, most, limit);
+    helper.end();
+    content
+}
+
+fn receive_content(helper: &Helper, most: usize, limit: Duration) -> Result<Vec<u8>> {
+    let mut content = Vec::new();
+    let mut message = vec![0; 4 + PIECE];
+    while content.len() < most {
+        let received = helper.receive(Instant::now() + limit, &mut message)?;
+        let (message, _) = received.ok_or(Errno::CHILD)?;
+        let (errno, piece) = message.split_first_chunk().ok_or(Errno::CHILD)?;
+        match i32::from_ne_bytes(*errno) {
+            0 if piece.is_empty() => break,
+            0 => content.extend_from_slice(piece),
+            errno => return Err(Errno::from_raw_os_error(errno)),
+        }
+    }
+    content.truncate(most);
+    Ok(content)
+}
+
+/// Opens a regular file for reading.
+///
+/// # Errors
+///
+/// EISDIR if it is a directory, ENXIO if it is of another kind.
+pub(crate) fn open_regular(directory: Option<BorrowedFd<'_>>, path: &CStr) -> Result<OwnedFd> {
+    let directory = directory.unwrap_or(CWD);
+    // Look before opening: a device's open may have effects.
+    let place = openat(directory, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+    must_be_regular(&place)?;
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
+    let file = openat(directory, path, flags, Mode::empty())?;
+    must_be_regular(&file)?;
+    Ok(file)
+}
+
+fn must_be_regular(file: &OwnedFd) -> Result<()> {
+    match FileType::from_raw_mode(fstat(file)?.st_mode) {
+        FileType::RegularFile => Ok(()),
+        FileType::Directory => Err(Errno::ISDIR),
+        _ => Err(Errno::NXIO),
+    }
+}
+
+fn errno_of<T>(result: &Result<T>) -> i32 {
+    result.as_ref().map_or_else(|errno| errno.raw_os_error(), |_| 0)
+}

@@ -97,6 +97,8 @@ impl Held {
                 }
             }
             Action::Unmount { mount_namespace, path } => {
+                let dir = self.dir.as_ref().unwrap();
+                assert!(path.as_bytes().starts_with(dir.path().as_os_str().as_encoded_bytes()));
                 let there = snapshot.namespace(mount_namespace.unwrap()).unwrap();
                 let there = there.reference().unwrap();
                 let there = Namespace::at_path(there.to_str().unwrap()).unwrap();

@@ -10,7 +10,7 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use crate::leaders;
 use crate::reference::stacked;
 use crate::snapshot::{NamespaceIndex, NamespaceNode, ProcessIndex, ProcessNode};
-use crate::{Facts, Gap, Holder, NamespaceFacts, ProcessFacts, Relation, Snapshot};
+use crate::{Facts, Gap, Holder, NamespaceFacts, Part, ProcessFacts, Relation, Snapshot};
 
 impl Snapshot {
     /// Puts facts in order: sorts them, links parents, children, owners and members, elects
@@ -42,6 +42,7 @@ impl Snapshot {
             namespaces: link_namespaces(namespaces),
             processes: link_processes(processes),
         };
+        place_by_pids(&mut snapshot);
         join(&mut snapshot);
         leaders::elect(&mut snapshot.namespaces, &snapshot.processes);
         snapshot
@@ -261,6 +262,26 @@ fn link_processes(processes: Vec<ProcessFacts>) -> Vec<ProcessNode> {
 }
 
 /// Tells each namespace which processes are joined to it.
+/// Completes the PID namespaces of processes whose links could not be read.
+///
+/// Everyone may read how many PIDs a process has. A process with a single PID is in the PID namespace
+/// that all PIDs of the snapshot are of.
+fn place_by_pids(snapshot: &mut Snapshot) {
+    let scope = snapshot.scope;
+    if !scope.types.contains(NamespaceType::Pid) || !scope.parts.contains(Part::Processes) {
+        return;
+    }
+    let Some(id) = snapshot.pid_namespace().map(|namespace| namespace.id()) else {
+        return;
+    };
+    for node in &mut snapshot.processes {
+        let has_one = node.facts.pids.as_ref().is_some_and(|pids| pids.len() == 1);
+        if has_one && node.facts.namespaces.get(NamespaceType::Pid).is_none() {
+            node.facts.namespaces.set(id);
+        }
+    }
+}
+
 fn join(snapshot: &mut Snapshot) {
     let Snapshot { namespaces, processes, .. } = snapshot;
     for (index, process) in processes.iter().enumerate() {

@@ -4,8 +4,9 @@
 //! from every member to its topmost member ancestor comes to the same as asking each member about
 //! its parent only: it leads unless its parent is a member too.
 //!
-//! A parent whose namespace of that type is unknown ends the climb, and makes the leader a guess;
-//! the namespace is then marked, so that nobody takes it for a fact.
+//! A parent whose namespace of that type is unknown ends the climb and makes the leader a guess: the
+//! namespace is marked as such. Of PID namespaces, the PIDs of the two processes often decide: they
+//! can be read where the link cannot.
 
 use lxkns_species::{NamespaceType, Pid};
 
@@ -45,6 +46,9 @@ fn parent_membership(
         return Membership::Unknown;
     };
     let parent = node.parent.and_then(|parent| processes.get(parent.0 as usize));
+    if namespace_type == NamespaceType::Pid && is_parent_elsewhere(node, parent) {
+        return Membership::NoParent;
+    }
     match (parent, node.facts.ppid) {
         (Some(parent), _) => match parent.facts.namespaces.get(namespace_type) {
             Some(id) => Membership::Of(id.inode()),
@@ -53,6 +57,16 @@ fn parent_membership(
         (None, Some(Pid(0))) => Membership::NoParent,
         (None, _) => Membership::Unknown,
     }
+}
+
+/// Whether the PIDs of a process prove that its parent is in another PID namespace: the process is
+/// the first in its own, or the two have different numbers of PIDs.
+fn is_parent_elsewhere(node: &ProcessNode, parent: Option<&ProcessNode>) -> bool {
+    let Some(pids) = &node.facts.pids else {
+        return false;
+    };
+    let parents = parent.and_then(|parent| parent.facts.pids.as_ref());
+    pids.last() == Some(&Pid(1)) || parents.is_some_and(|parents| parents.len() != pids.len())
 }
 
 /// Earliest start first, unknown ones last, then by PID.

@@ -73,6 +73,38 @@ fn an_unreadable_or_vanished_parent_makes_leaders_uncertain() {
 }
 
 #[test]
+fn pids_place_processes_whose_links_are_unread() {
+    let with_pids = |process: ProcessFacts, pids: &[u32]| ProcessFacts {
+        pids: Some(pids.iter().copied().map(Pid).collect()),
+        ..process
+    };
+    let snapshot = of_processes(vec![
+        // The scanner and its parents, whose links only root may read.
+        with_pids(process(1, 0, 1, &[]), &[1]),
+        with_pids(process(2, 1, 2, &[]), &[2]),
+        with_pids(process(3, 2, 3, &["pid:[1]"]), &[3]),
+        // A container: neither its first process nor what joined it later is led from outside.
+        with_pids(process(4, 2, 4, &["pid:[2]"]), &[4, 1]),
+        with_pids(process(5, 4, 5, &["pid:[2]"]), &[5, 2]),
+        with_pids(process(6, 2, 6, &["pid:[2]"]), &[6, 3]),
+        // Somewhere deep down: which of the namespaces is unknown.
+        with_pids(process(7, 4, 7, &[]), &[7, 1, 1]),
+        with_pids(process(8, 7, 8, &["pid:[3]"]), &[8, 2, 2]),
+    ]);
+    let members = |text| {
+        let namespace = snapshot.namespace(id(text)).unwrap();
+        namespace.processes().map(|process| process.pid().0).collect::<Vec<_>>()
+    };
+    let uncertain = |text| snapshot.namespace(id(text)).unwrap().leaders_uncertain();
+    assert_eq!(members("pid:[1]"), [1, 2, 3]);
+    assert_eq!(leaders(&snapshot, "pid:[1]"), [1]);
+    assert_eq!(leaders(&snapshot, "pid:[2]"), [4, 6]);
+    assert!(!uncertain("pid:[1]") && !uncertain("pid:[2]"));
+    assert_eq!(leaders(&snapshot, "pid:[3]"), [8]);
+    assert!(uncertain("pid:[3]"));
+}
+
+#[test]
 fn a_parent_younger_than_its_child_is_somebody_else() {
     let snapshot = of_processes(vec![process(7, 9, 10, &[]), process(9, 0, 20, &[])]);
     assert_eq!(snapshot.process(Pid(7)).unwrap().parent(), None);

@@ -5,6 +5,9 @@
 #[path = "../src/file.rs"]
 #[expect(dead_code, reason = "only what is used there is needed")]
 mod file;
+#[path = "../src/gaps.rs"]
+#[expect(dead_code, reason = "only what is used there is needed")]
+mod gaps;
 #[path = "../src/procfs/mod.rs"]
 #[expect(
     dead_code,

@@ -305,7 +305,7 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__exec)
-            opts="-v -q -h -V --of --preserve-credentials --show --verbose --quiet --help --version"
+            opts="-v -q -h -V --of --preserve-credentials --keep-privileges --keep-env --show --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -408,7 +408,9 @@ complete -c lxkns -n "__fish_lxkns_using_subcommand why" -s h -l help -d 'Print 
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -s V -l version -d 'Print version'
 complete -c lxkns -n "__fish_lxkns_using_subcommand exec" -l of -d 'All namespaces of this process, but for those types that are given' -r
 complete -c lxkns -n "__fish_lxkns_using_subcommand exec" -l preserve-credentials -d 'Stay the same user in a user namespace, instead of becoming its root'
-complete -c lxkns -n "__fish_lxkns_using_subcommand exec" -l show -d 'Only print the nsenter command that does the same'
+complete -c lxkns -n "__fish_lxkns_using_subcommand exec" -l keep-privileges -d 'Keep all your rights, even if the program comes from a mount namespace that is not yours: its makers chose the program, and can do with these rights as they please'
+complete -c lxkns -n "__fish_lxkns_using_subcommand exec" -l keep-env -d 'Keep your environment, even if the program comes from a mount namespace that is not yours'
+complete -c lxkns -n "__fish_lxkns_using_subcommand exec" -l show -d 'Only print the nsenter command that enters the same namespaces'
 complete -c lxkns -n "__fish_lxkns_using_subcommand exec" -s v -l verbose -d 'Name everything that could not be seen; twice: and how the scan went'
 complete -c lxkns -n "__fish_lxkns_using_subcommand exec" -s q -l quiet -d 'Say nothing but errors'
 complete -c lxkns -n "__fish_lxkns_using_subcommand exec" -s h -l help -d 'Print help (see more with \'--help\')'

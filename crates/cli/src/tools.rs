@@ -141,7 +141,7 @@ Example: why is this network namespace still there?
         about: "Run a command inside namespaces, also such that no process is in",
         example: "\
 Example: which interfaces are there in this network namespace?
-    sudo lxkns exec net:[4026532281] -- ip link",
+    sudo lxkns exec net:4026532281 -- ip link",
         more: EXEC,
         augment: exec::Exec::augment_args,
         run: run::<exec::Exec>,
@@ -243,6 +243,32 @@ of somebody's, a bind mount in any mount namespace, a namespace below it, or by 
 In a user namespace the command runs as its root, if it has one, without supplementary groups. In a \
 PID namespace it is a child of lxkns, and ends if lxkns does. Namespaces that lxkns is in already are \
 not entered.
+
+In another mount namespace, its makers choose the program, the loader and the libraries. lxkns treats \
+the command as theirs in every mount namespace but its own. The same goes for every other user \
+namespace, whose root can trace the command. Such a command gets no rights outside of the user \
+namespace that owns the mount namespace:
+
+- If that user namespace is below yours, lxkns enters it too, and the command is its root.
+- If it is your own, the command runs as UID and GID 65534 without capabilities, and can gain none.
+- With --of PID in your own, the command runs as the UID and GID of that process. In either case it \
+takes over the capability bounding set, no_new_privs and supplementary groups of that process. It does \
+not take over its seccomp filter, LSM label, securebits and cgroup. A mount namespace that you name in \
+addition to --of gets nothing of that process.
+
+Such a command has a pseudoterminal and a session of its own, standard files that are no terminals, no \
+other open files, an empty session keyring, and TERM, LANG and PATH of the environment (all of it with \
+--keep-env). It starts in the root directory of the mount namespace, or with --of in the working \
+directory of the process. Commands in other namespaces of all other types are your own programs, and \
+keep everything.
+
+--preserve-credentials keeps your UID and groups: the command has no capabilities in your own user \
+namespace, but may use your files and signal your processes. --keep-privileges gives the makers of the \
+mount namespace all your rights: they can take over the machine if you are root. With both, the command \
+keeps your user and all capabilities.
+
+nsenter cannot confine a command. --show refuses where nsenter would run it with all your rights, \
+unless --keep-privileges is given, and notes elsewhere what nsenter leaves to the command.
 
 The exit code is that of the command, 128+n if signal n has ended it; 127 if the command was not \
 found, 126 if it could not be run, 125 if lxkns failed.

@@ -21,14 +21,20 @@
 //!
 //! What runs in another mount namespace finds files there that somebody else has put there. Name
 //! services, locales, time zones, shared libraries loaded late, and the names in a panic's
-//! backtrace come from files.
+//! backtrace come from files. So does a program: [`confined`] runs one that somebody else has put there.
 
 mod child;
+mod confined;
 mod for_good;
+mod relay;
+mod rights;
+mod terminal;
 mod thread;
 
 pub use child::command;
+pub use confined::{Confinement, confined};
 pub use for_good::{Credentials, for_good, for_good_as};
+pub use rights::{Identity, Limits, directory_of, rights_of};
 pub use thread::{Visit, run, spawn};
 
 use std::os::fd::AsFd;

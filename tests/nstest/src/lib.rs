@@ -7,6 +7,8 @@
 //! - [`Neighbours`] do as they please, and keep a diary that scans can be judged by.
 //! - [`need!`] ends a test early, and says so, where the kernel or the user cannot do something.
 //! - [`tool()`] finds the binaries under test.
+//! - [`type_into_terminal`] and [`session_keyring`] show what a program has got from whoever has
+//!   started it.
 //! - [`own_namespace`], [`namespace_of`] and [`linked`] ask /proc what is true, and
 //!   [`assert_same_namespaces`] says what is not.
 //! - [`differences`] says in what two snapshots do not agree.
@@ -34,6 +36,7 @@ mod report;
 mod script;
 mod step;
 mod syscall;
+mod terminal;
 mod tool;
 
 pub use child::Child;
@@ -47,4 +50,5 @@ pub use need::is_met;
 pub use neighbours::{Entry, Fact, Neighbours};
 pub use script::Script;
 pub use step::{Call, IdMap, answer_on_this_thread};
+pub use terminal::{session_keyring, type_into_terminal};
 pub use tool::tool;

@@ -1,5 +1,6 @@
 //! `lxkns exec`: a command, run inside other namespaces.
 
+mod confinement;
 mod nsenter;
 
 use std::ffi::OsString;
@@ -10,8 +11,9 @@ use std::process::Command;
 use anyhow::{Context as _, anyhow};
 use lxkns_discover::{Options, discover, open};
 use lxkns_model::{Part, Snapshot};
-use lxkns_ops::enter::{Credentials, for_good_as};
-use lxkns_ops::{Error as OpsError, Namespace, is_secure_execution};
+use lxkns_ops::enter::Confinement;
+use lxkns_ops::enter::{Credentials, confined, for_good_as};
+use lxkns_ops::{Error as OpsError, Namespace, is_secure_execution, pidfd};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use super::Run;
@@ -43,7 +45,16 @@ pub(crate) struct Exec {
     #[arg(long)]
     preserve_credentials: bool,
 
-    /// Only print the nsenter command that does the same
+    /// Keep all your rights, even if the program comes from a mount namespace that is not yours:
+    /// its makers chose the program, and can do with these rights as they please
+    #[arg(long)]
+    keep_privileges: bool,
+
+    /// Keep your environment, even if the program comes from a mount namespace that is not yours
+    #[arg(long)]
+    keep_env: bool,
+
+    /// Only print the nsenter command that enters the same namespaces
     #[arg(long)]
     show: bool,
 
@@ -60,6 +71,14 @@ struct Target {
     namespace: Namespace,
     /// A path that leads there, for nsenter.
     path: Option<Vec<u8>>,
+    /// Whether it is one of `--of`.
+    of_process: bool,
+}
+
+impl Target {
+    fn is(&self, namespace_type: NamespaceType) -> bool {
+        self.namespace.id().namespace_type() == namespace_type
+    }
 }
 
 impl Run for Exec {
@@ -85,7 +104,7 @@ impl Exec {
                 "exec is not offered where lxkns has more privileges than the user who runs it"
             ));
         }
-        let mut targets = self.targets()?;
+        let (mut targets, confinement) = self.targets_and_confinement()?;
         let on_the_way = for_entering(&mut targets);
         if self.show {
             if let Some(namespace) = on_the_way {
@@ -94,40 +113,50 @@ impl Exec {
                     "{id} has to be entered first, and nsenter enters one user namespace only"
                 ));
             }
-            let line = nsenter::line(&targets, self.preserve_credentials, &self.command)?;
-            return self.print(&line);
+            return self.print(&targets, confinement.is_some());
         }
         let (program, arguments) =
             self.command.split_first().ok_or_else(|| Usage::new("which command?"))?;
-        let credentials =
-            if self.preserve_credentials { Credentials::Own } else { Credentials::Root };
+        let mut command = Command::new(program);
+        command.args(arguments);
+        if confinement.is_some() && !self.keep_env {
+            confinement::leave_environment(&mut command);
+        }
         let named = targets.iter().map(|it| &it.namespace);
         let namespaces: Vec<&Namespace> = on_the_way.iter().chain(named).collect();
-        for_good_as(credentials, &namespaces, |entered| {
-            if let Err(error) = entered {
-                let hint = match error {
-                    OpsError::Enter { id, .. } if error.is_denied() => hint(id.namespace_type()),
-                    OpsError::Enter { id, .. } if id.namespace_type() == NamespaceType::Pid => {
-                        "; its first process has to be alive"
-                    }
-                    _ => "",
-                };
-                complain(&format!("{:#}{hint}", anyhow::Error::from(error)));
-                return FAILED.into();
-            }
-            let error = Command::new(program).args(arguments).exec();
-            let program = quoted(program.as_encoded_bytes());
-            complain(&format!("cannot run {program}: {error}"));
-            match error.kind() {
-                io::ErrorKind::NotFound => NOT_FOUND,
-                _ => CANNOT_RUN,
-            }
-        })
+        let inside = |entered| execute(entered, command);
+        match confinement {
+            Some(confinement) => confined(confinement, &namespaces, inside),
+            None => for_good_as(self.credentials(), &namespaces, inside),
+        }
     }
 
-    fn print(&self, line: &str) -> anyhow::Result<()> {
+    fn credentials(&self) -> Credentials {
+        if self.preserve_credentials { Credentials::Own } else { Credentials::Root }
+    }
+
+    fn print(&self, targets: &[Target], is_strangers: bool) -> anyhow::Result<()> {
         use std::io::Write as _;
+        if is_strangers {
+            confinement::warn_of_nsenter(targets, self.keep_privileges)?;
+        }
+        let line = nsenter::line(targets, self.preserve_credentials, &self.command)?;
         Ok(writeln!(io::stdout().lock(), "{line}")?)
+    }
+
+    /// What to enter, and how to confine a command that is not the caller's own, all of it read while
+    /// the process of `--of` was there.
+    fn targets_and_confinement(&self) -> anyhow::Result<(Vec<Target>, Option<Confinement>)> {
+        // Before Linux 5.3 there is none.
+        let process = self.of.and_then(|pid| pidfd::of_process(pid).ok());
+        let mut targets = self.targets()?;
+        let confinement = confinement::of(self, &mut targets)?;
+        if let (Some(pid), Some(process)) = (self.of, process)
+            && pidfd::namespace(process, NamespaceType::Mnt).is_err_and(|error| error.is_gone())
+        {
+            return Err(anyhow!("process {pid} has just ended"));
+        }
+        Ok((targets, confinement))
     }
 
     /// What to enter: what was named, and of the process what is left; not what we are in already.
@@ -137,9 +166,7 @@ impl Exec {
         for named in &self.namespaces {
             let target = find(named, &mut snapshot)?;
             let id = target.namespace.id();
-            let same_type =
-                |it: &&Target| it.namespace.id().namespace_type() == id.namespace_type();
-            if let Some(other) = targets.iter().find(same_type) {
+            if let Some(other) = targets.iter().find(|it| it.is(id.namespace_type())) {
                 let other = other.namespace.id();
                 if other == id {
                     continue;
@@ -151,8 +178,7 @@ impl Exec {
         }
         if let Some(pid) = self.of {
             for namespace_type in NamespaceType::ALL {
-                let is_given = |it: &Target| it.namespace.id().namespace_type() == namespace_type;
-                if !targets.iter().any(is_given) {
+                if !targets.iter().any(|it| it.is(namespace_type)) {
                     targets.extend(of_process(pid, namespace_type)?);
                 }
             }
@@ -166,6 +192,29 @@ impl Exec {
     }
 }
 
+/// Executes the command; the exit status if that fails.
+fn execute(entered: Result<(), OpsError>, mut command: Command) -> i32 {
+    if let Err(error) = entered {
+        let hint = match error {
+            OpsError::Enter { id, .. } if error.is_denied() => hint(id.namespace_type()),
+            OpsError::Enter { id, .. } if id.namespace_type() == NamespaceType::Pid => {
+                "; its first process has to be alive"
+            }
+            OpsError::Enter { .. } => "",
+            _ => confinement::HINT,
+        };
+        complain(&format!("{:#}{hint}", anyhow::Error::from(error)));
+        return FAILED.into();
+    }
+    let error = command.exec();
+    let program = quoted(command.get_program().as_encoded_bytes());
+    complain(&format!("cannot run {program}: {error}"));
+    match error.kind() {
+        io::ErrorKind::NotFound => NOT_FOUND,
+        _ => CANNOT_RUN,
+    }
+}
+
 /// Finds what was named; only if it takes a look at the whole machine, a snapshot is taken.
 fn find(named: &NamespaceArg, snapshot: &mut Option<Snapshot>) -> anyhow::Result<Target> {
     match named {
@@ -175,11 +224,13 @@ fn find(named: &NamespaceArg, snapshot: &mut Option<Snapshot>) -> anyhow::Result
             Ok(Target {
                 namespace,
                 path: Some(format!("/proc/{pid}/{}", namespace_type.proc_file()).into()),
+                of_process: false,
             })
         }
         NamespaceArg::Path(path) => Ok(Target {
             namespace: Namespace::at_path(path)?,
             path: Some(path.as_os_str().as_encoded_bytes().to_vec()),
+            of_process: false,
         }),
         NamespaceArg::Id(_) | NamespaceArg::Inode(_) => {
             if snapshot.is_none() {
@@ -190,6 +241,7 @@ fn find(named: &NamespaceArg, snapshot: &mut Option<Snapshot>) -> anyhow::Result
             Ok(Target {
                 namespace: open(snapshot, found.id())?,
                 path: found.reference().map(|path| path.as_bytes().to_vec()),
+                of_process: false,
             })
         }
     }
@@ -237,7 +289,8 @@ fn of_process(pid: Pid, namespace_type: NamespaceType) -> anyhow::Result<Option<
         }
         return Ok(None);
     }
-    find(&NamespaceArg::OfProcess(namespace_type, pid), &mut None).map(Some)
+    let found = find(&NamespaceArg::OfProcess(namespace_type, pid), &mut None)?;
+    Ok(Some(Target { of_process: true, ..found }))
 }
 
 /// Puts namespaces in an order in which they can be entered, and returns the user namespace that has
@@ -248,7 +301,7 @@ fn of_process(pid: Pid, namespace_type: NamespaceType) -> anyhow::Result<Option<
 /// belong there, which is how an unprivileged user gets anywhere, and else last. If they belong to
 /// one above it, but below one's own, that is to be entered on the way.
 fn for_entering(targets: &mut [Target]) -> Option<Namespace> {
-    let is_user = |it: &Target| it.namespace.id().namespace_type() == NamespaceType::User;
+    let is_user = |it: &Target| it.is(NamespaceType::User);
     let (users, others): (Vec<_>, Vec<_>) = targets.iter().partition(|it| is_user(it));
     let user = &users.first()?.namespace;
     let owners = others.iter().map(|it| it.namespace.owner());

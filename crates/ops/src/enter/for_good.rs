@@ -9,6 +9,8 @@ use rustix::process::{parent_process_death_signal, set_parent_process_death_sign
 
 use super::{any, enter};
 use crate::sys::enter as sys;
+use crate::sys::files::OpenFiles;
+use crate::sys::fork::{go_on_in_child, is_only_thread};
 use crate::{Error, Namespace};
 
 /// Enters namespaces, of all types, for the rest of the life of this process, which must have no
@@ -72,18 +74,21 @@ pub fn for_good_as(
     namespaces: &[&Namespace],
     f: impl FnOnce(Result<(), Error>) -> i32,
 ) -> ! {
-    /// What a program that panics ends with.
-    const PANICKED: i32 = 101;
     // Unwinding would lead back into the caller.
     let inside = AssertUnwindSafe(|| f(enter_for_good(credentials, namespaces)));
     std::process::exit(catch_unwind(inside).unwrap_or(PANICKED))
 }
+
+/// What a program that panics ends with.
+pub(super) const PANICKED: i32 = 101;
 
 fn enter_for_good(credentials: Credentials, namespaces: &[&Namespace]) -> Result<(), Error> {
     let failed = |what| move |source| Error::Call { what, source };
     be_only_thread().map_err(failed("enter namespaces with other threads around"))?;
     // Forgotten when a user namespace is entered.
     let death_signal = parent_process_death_signal().unwrap_or(None);
+    // While the files below /proc are still the caller's.
+    let files = OpenFiles::note();
     enter(namespaces)?;
     if any(namespaces, NamespaceType::User) {
         if credentials == Credentials::Root {
@@ -93,21 +98,21 @@ fn enter_for_good(credentials: Credentials, namespaces: &[&Namespace]) -> Result
     }
     let is_pid = |it: &&&Namespace| it.id().namespace_type() == NamespaceType::Pid;
     if let Some(pid_namespace) = namespaces.iter().rfind(is_pid) {
-        sys::go_on_in_child().map_err(|source| Error::Enter { id: pid_namespace.id(), source })?;
+        go_on_in_child(files).map_err(|source| Error::Enter { id: pid_namespace.id(), source })?;
     }
     Ok(())
 }
 
 /// Waits for threads that have been joined, but not left the process yet.
-fn be_only_thread() -> rustix::io::Result<()> {
+pub(super) fn be_only_thread() -> rustix::io::Result<()> {
     const TRIES: usize = 1000;
     const PAUSE: Duration = Duration::from_micros(100);
     let alone = (1..TRIES).any(|_| {
-        let alone = sys::is_only_thread().is_ok();
+        let alone = is_only_thread().is_ok();
         if !alone {
             thread::sleep(PAUSE);
         }
         alone
     });
-    if alone { Ok(()) } else { sys::is_only_thread() }
+    if alone { Ok(()) } else { is_only_thread() }
 }

@@ -259,9 +259,14 @@ pub(super) fn reap(pid: libc::pid_t) {
 }
 
 /// All signals of this thread blocked, until dropped.
-pub(super) struct BlockedSignals(libc::sigset_t);
+pub(crate) struct BlockedSignals(libc::sigset_t);
 
 impl BlockedSignals {
+    /// Leaves them blocked.
+    pub(super) fn keep(self) {
+        std::mem::forget(self);
+    }
+
     pub(super) fn all() -> Result<BlockedSignals> {
         let mut all = MaybeUninit::<libc::sigset_t>::uninit();
         let mut before = MaybeUninit::<libc::sigset_t>::uninit();

@@ -5,14 +5,19 @@
 
 pub(crate) mod bpf;
 pub(crate) mod enter;
+pub(crate) mod files;
 pub(crate) mod foreign;
+pub(crate) mod fork;
 pub(crate) mod handle;
 pub(crate) mod helper;
+pub(crate) mod keyring;
 pub(crate) mod listns;
 pub(crate) mod mounts;
 pub(crate) mod nsfs;
 pub(crate) mod process;
+pub(crate) mod signals;
 pub(crate) mod socket;
+pub(crate) mod stand_in;
 pub(crate) mod system;
 pub(crate) mod visit;
 

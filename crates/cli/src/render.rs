@@ -1,5 +1,6 @@
 //! From facts to text: escaping, labels, lines, tables, trees and colours.
 
+mod blanks;
 pub(crate) mod columns;
 pub(crate) mod escape;
 pub(crate) mod grid;

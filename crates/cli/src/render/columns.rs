@@ -1,9 +1,11 @@
 //! Tables: columns as wide as what stands in them, and on a terminal no wider than that.
 //!
-//! On a pipe nothing is ever cut, since nobody knows what reads it.
+//! On a pipe nothing is ever cut, since nobody knows what reads it. A cell that is much wider than
+//! others there stands out of its column, or one long name would cost every row as many blanks.
 
 use std::io;
 
+use super::blanks;
 use super::line::Line;
 use super::palette::Palette;
 
@@ -20,6 +22,9 @@ pub(crate) struct Column {
 }
 
 const GAP: usize = 1;
+
+/// The widest cell that a column is aligned to, unless cells are cut.
+const ALIGNED: usize = 256;
 
 /// Writes rows of cells, one per column, below the headings.
 ///
@@ -41,8 +46,10 @@ pub(crate) fn write(
     let rows: Vec<Vec<Line>> = headings.into_iter().chain(rows).collect();
     let mut widths: Vec<usize> = vec![0; columns.len()];
     for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.width());
+        for ((width, column), cell) in widths.iter_mut().zip(columns).zip(row) {
+            let is_cut = column.least.is_some() && limit.is_some();
+            let most = if is_cut { usize::MAX } else { ALIGNED };
+            *width = (*width).max(cell.width().min(most));
         }
     }
     let mut shown = vec![true; columns.len()];
@@ -59,7 +66,7 @@ pub(crate) fn write(
             let fill = width.saturating_sub(cell.width());
             let (before, after) = if column.right { (fill, 0) } else { (0, fill) };
             if !cell.is_empty() {
-                write!(out, "{:1$}", "", owed + before)?;
+                blanks::write(out, owed + before)?;
                 cell.write(out, palette)?;
                 owed = 0;
             } else {
@@ -108,6 +115,30 @@ mod tests {
         let rows = rows.collect();
         write(&mut out, &Palette::PLAIN, &columns, rows, headings, limit).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_long_cell_is_written_once() {
+        // A format width ends at 65,535.
+        let long = "x".repeat(70_000);
+        for limit in [None, Some(80)] {
+            let rows = [["a", &long, &long], ["b", "1", "c"], [&long, "", "c"]];
+            let columns = ["ID", "N", "TEXT"].map(|heading| Column {
+                heading,
+                right: heading == "N",
+                least: None,
+                spare: false,
+            });
+            let cell = |text: &&str| {
+                let mut line = Line::default();
+                line.plain(text);
+                line
+            };
+            let rows = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+            let mut out = Vec::new();
+            write(&mut out, &Palette::PLAIN, &columns, rows, true, limit).unwrap();
+            assert!(out.len() < 3 * long.len() + 4 * 3 * ALIGNED, "{} bytes", out.len());
+        }
     }
 
     #[test]

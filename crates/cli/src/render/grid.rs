@@ -8,10 +8,17 @@ pub(crate) fn columns(words: &[String], width: usize) -> Vec<String> {
     let height = words.len().div_ceil(fitting).max(1);
     let row = |at| {
         let words: Vec<String> =
-            words.iter().skip(at).step_by(height).map(|word| format!("{word:widest$}")).collect();
+            words.iter().skip(at).step_by(height).map(|word| padded(word, widest)).collect();
         words.join("  ").trim_end().to_owned()
     };
     (0..height.min(words.len())).map(row).collect()
+}
+
+fn padded(word: &str, width: usize) -> String {
+    let blanks = width.saturating_sub(word.len());
+    let mut padded = word.to_owned();
+    padded.extend(std::iter::repeat_n(' ', blanks));
+    padded
 }
 
 #[cfg(test)]

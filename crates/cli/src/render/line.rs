@@ -75,7 +75,7 @@ impl Line {
         self.spans.retain_mut(|(_, text)| {
             let keep = fitting(text, left);
             // Nothing after the first cut.
-            left = if keep < text.len() { 0 } else { left - text.width() };
+            left = if keep < text.len() { 0 } else { left.saturating_sub(text.width()) };
             text.truncate(keep);
             keep > 0
         });

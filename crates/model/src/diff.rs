@@ -10,6 +10,8 @@ mod identity;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use lxkns_species::{NamespaceId, NamespaceTypes, Pid};
 
 use self::identity::Identities;
@@ -149,8 +151,9 @@ impl<'s> Diff<'s> {
 /// half as wide: processes come and go, and so do those that cannot be read.
 fn unseen_only_in<'s>(this: &'s Snapshot, other: &Snapshot) -> Vec<&'s Gap> {
     let is_wider = |gap: &&Gap| {
-        let mut others = other.gaps().iter();
-        let other = others.find(|other| (&other.what, &other.why) == (&gap.what, &gap.why));
+        // Gaps are sorted, and there is one for each pair.
+        let order = |other: &Gap| (&other.what, &other.why).cmp(&(&gap.what, &gap.why));
+        let other = other.gaps().binary_search_by(order).ok().and_then(|at| other.gaps().get(at));
         other.is_none_or(|other| gap.count / 2 > other.count)
     };
     gaps_that_hide(this, NamespaceTypes::ALL).filter(is_wider).collect()
@@ -275,7 +278,7 @@ impl<'s> Pair<'s, '_> {
     /// The leaders here that are none there, but for the scanner.
     fn other_leaders(&self, here: Namespace<'s>, there: Namespace<'s>) -> Vec<Process<'s>> {
         let scanner = here.snapshot.host().scanner_pid;
-        let there: Vec<Pid> = there.leaders().map(Process::pid).collect();
+        let there: HashSet<Pid> = there.leaders().map(Process::pid).collect();
         here.leaders()
             .filter(|leader| {
                 let pid = leader.pid();

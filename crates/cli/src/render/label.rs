@@ -206,7 +206,9 @@ impl Labels {
     /// `thread "worker" (814) of process "server" (812)`.
     pub(crate) fn thread(self, snapshot: &Snapshot, pid: Pid, tid: Pid) -> Line {
         let threads = snapshot.process(pid).map(Process::threads).unwrap_or_default();
-        let thread: Option<&ThreadFacts> = threads.iter().find(|thread| thread.tid == tid);
+        // By TID.
+        let first = threads.partition_point(|thread| thread.tid < tid);
+        let thread: Option<&ThreadFacts> = threads.get(first).filter(|thread| thread.tid == tid);
         let mut line = Line::default();
         line.plain("thread ")
             .append(named(thread.and_then(|thread| thread.comm.as_ref()), tid))

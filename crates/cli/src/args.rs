@@ -7,6 +7,7 @@ pub(crate) mod namespace_arg;
 pub(crate) mod noise;
 pub(crate) mod pid_arg;
 pub(crate) mod show;
+mod strict;
 pub(crate) mod theme_choice;
 pub(crate) mod trees;
 
@@ -16,4 +17,5 @@ pub(crate) use namespace_arg::NamespaceArg;
 pub(crate) use noise::Noise;
 pub(crate) use pid_arg::PidArg;
 pub(crate) use show::Show;
+pub(crate) use strict::Strict;
 pub(crate) use trees::Trees;

@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use lxkns_model::wire::snapshot::NamespaceDoc;
+use lxkns_model::wire::snapshot::{GapDoc, NamespaceDoc};
 use lxkns_model::wire::{self, Layout};
 use lxkns_model::{Namespace, Snapshot};
 use lxkns_species::NamespaceType;
@@ -33,6 +33,18 @@ impl MaybeNamespace<'_> {
 impl<'s> From<Namespace<'s>> for MaybeNamespace<'s> {
     fn from(namespace: Namespace<'s>) -> MaybeNamespace<'s> {
         MaybeNamespace::Known(Box::new(namespace.into()))
+    }
+}
+
+/// What a snapshot could not see, for every document that is not a snapshot itself.
+#[derive(Serialize)]
+pub(crate) struct Gaps<'s> {
+    gaps: Vec<GapDoc<'s>>,
+}
+
+impl Gaps<'_> {
+    pub(crate) fn of(snapshot: &Snapshot) -> Gaps<'_> {
+        Gaps { gaps: snapshot.gaps().iter().map(GapDoc::from).collect() }
     }
 }
 
@@ -64,27 +76,37 @@ pub(crate) fn snapshot_lines(snapshot: &Snapshot) -> io::Result<()> {
     to_stdout(|out| wire::snapshot::write_lines(snapshot, out))
 }
 
-/// Writes namespaces as they are in a native snapshot: in one object, or one object per line.
-pub(crate) fn namespaces(namespaces: &[Namespace<'_>], lines: bool) -> io::Result<()> {
+/// Writes namespaces, and then the gaps, as they are in a native snapshot: in one object, or one
+/// object per line.
+pub(crate) fn namespaces(
+    namespaces: &[Namespace<'_>],
+    snapshot: &Snapshot,
+    lines: bool,
+) -> io::Result<()> {
     #[derive(Serialize)]
     struct Table<'s> {
         namespaces: Vec<NamespaceDoc<'s>>,
+        #[serde(flatten)]
+        gaps: Gaps<'s>,
     }
     #[derive(Serialize)]
-    struct Row<'s> {
+    struct Row<T> {
         kind: &'static str,
         #[serde(flatten)]
-        namespace: NamespaceDoc<'s>,
+        object: T,
     }
     let docs = namespaces.iter().map(|namespace| NamespaceDoc::from(*namespace));
     if !lines {
         let namespaces = docs.collect();
-        return object(&Table { namespaces });
+        return object(&Table { namespaces, gaps: Gaps::of(snapshot) });
     }
     to_stdout(|out| {
-        for namespace in docs {
-            let kind = "namespace";
-            serde_json::to_writer(&mut *out, &Row { kind, namespace })?;
+        for object in docs {
+            serde_json::to_writer(&mut *out, &Row { kind: "namespace", object })?;
+            writeln!(out)?;
+        }
+        for object in snapshot.gaps().iter().map(GapDoc::from) {
+            serde_json::to_writer(&mut *out, &Row { kind: "gap", object })?;
             writeln!(out)?;
         }
         Ok(())
@@ -99,9 +121,13 @@ pub(crate) fn object(object: &impl Serialize) -> io::Result<()> {
     })
 }
 
-/// Writes trees, each node an object with its `children`.
-pub(crate) fn tree<F: Forest>(forest: &mut F, roots: Vec<F::Node>) -> io::Result<()> {
-    to_stdout(|out| tree::write_json(forest, roots, out))
+/// Writes trees, each node an object with its `children`, and the gaps of the snapshot.
+pub(crate) fn tree<F: Forest>(
+    forest: &mut F,
+    roots: Vec<F::Node>,
+    snapshot: &Snapshot,
+) -> io::Result<()> {
+    to_stdout(|out| tree::write_json(forest, roots, &Gaps::of(snapshot), out))
 }
 
 fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {

@@ -5,6 +5,7 @@
 //! | 0 | done; also if the view is partial, and if nobody reads the output any more |
 //! | 1 | failed |
 //! | 2 | wrong usage |
+//! | 4 | done, with `--strict`, and the view is partial |
 //!
 //! Some tools give codes a meaning of their own, with [`Exit`].
 

@@ -2,7 +2,7 @@
 //!
 //! Each tool is one argument struct and one run function in `tools`. What they share stands in
 //! layers below: `args` (what to look at, how to show it), `render` (escaping, labels, tables,
-//! trees, colours), `document` (JSON), `notes` (what a view does not show), `log` and `failure` (exit
+//! trees, colours), `document` (JSON), `view` and `notes` (what the output does not show), `log` and `failure` (exit
 //! codes). Nothing here knows a system call; the facts come from `lxkns-discover` or from a
 //! document.
 //!
@@ -28,6 +28,7 @@ mod notes;
 mod render;
 mod tool;
 mod tools;
+mod view;
 
 pub use cli::{command, main_of};
 pub use tool::Tool;

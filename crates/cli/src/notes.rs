@@ -1,10 +1,9 @@
 //! What a view does not show, told on standard error.
 //!
 //! The view itself stays free of it: what could be read is true, and what could not is marked where
-//! it would stand. A human at a terminal gets one line on what is missing; everybody gets all of it
-//! with `-v`.
+//! it would stand. One line names the most important gap, `-v` lists all of them, `-q` none.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 
 use lxkns_model::{Gap, Missing, Reason, Snapshot};
 use lxkns_species::{Capability, NamespaceType};
@@ -17,7 +16,6 @@ pub(crate) fn tell(snapshot: &Snapshot, live: bool, volume: Volume) {
     let mut err = io::stderr().lock();
     let lines: Vec<String> = match volume {
         Volume::Quiet => return,
-        Volume::Normal if !err.is_terminal() => return,
         Volume::Normal => summary(snapshot, live).into_iter().collect(),
         Volume::Verbose | Volume::Trace => snapshot.gaps().iter().map(in_full).collect(),
     };
@@ -29,10 +27,19 @@ pub(crate) fn tell(snapshot: &Snapshot, live: bool, volume: Volume) {
     }
 }
 
+/// Whether a snapshot could not see everything.
+pub(crate) fn is_partial(snapshot: &Snapshot) -> bool {
+    lasting(snapshot).next().is_some()
+}
+
+/// The gaps but for what is gone: coming and going is what processes do.
+fn lasting(snapshot: &Snapshot) -> impl Iterator<Item = &Gap> {
+    snapshot.gaps().iter().filter(|gap| gap.why != Reason::Gone)
+}
+
 /// One line, the most important thing first.
 fn summary(snapshot: &Snapshot, live: bool) -> Option<String> {
-    // Coming and going is what processes do.
-    let gaps = || snapshot.gaps().iter().filter(|gap| gap.why != Reason::Gone);
+    let gaps = || lasting(snapshot);
     let first = gaps().max_by_key(|gap| (importance(&gap.what), gap.count))?;
     let mut text = if first.what == Missing::ProcessNamespaces {
         let listed = snapshot.counts().listed.max(first.count);

@@ -18,6 +18,7 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use crate::args::Show;
 use crate::args::noise::Volume;
 use crate::log;
+use crate::view::View;
 
 /// What a tool does with its arguments.
 trait Run: Args {
@@ -27,7 +28,8 @@ trait Run: Args {
     /// How to show things, if the tool shows anything but documents.
     fn show(&self) -> Option<&Show>;
 
-    fn run(self) -> anyhow::Result<()>;
+    /// Prints the answer, and returns what it comes from, for the frame to tell what it lacks.
+    fn run(self) -> anyhow::Result<View>;
 }
 
 /// A tool, as the command line knows it.
@@ -314,9 +316,10 @@ impl Entry {
 
 fn run<T: Run + FromArgMatches>(matches: &ArgMatches) -> anyhow::Result<()> {
     let args = T::from_arg_matches(matches)?;
-    log::install(args.volume());
+    let volume = args.volume();
+    log::install(volume);
     match args.show() {
         Some(show) if show.dump_theme => Ok(show.print_theme()?),
-        _ => args.run(),
+        _ => args.run()?.end(volume),
     }
 }

@@ -8,8 +8,10 @@ use lxkns_discover::{Bpf, Options, Tier, discover};
 use lxkns_model::{Part, Snapshot};
 use lxkns_ops::give_up_privileges;
 
+use super::Strict;
 use crate::document;
 use crate::failure::Usage;
+use crate::view::View;
 
 /// What every process may rely on to be the kernel's.
 const PROC: &str = "/proc";
@@ -47,6 +49,9 @@ pub(crate) struct Look {
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     #[arg(default_value = PROC)]
     proc_root: PathBuf,
+
+    #[command(flatten)]
+    strict: Strict,
 }
 
 impl Look {
@@ -71,6 +76,11 @@ impl Look {
             options = options.without(*part);
         }
         discover(&options).context("no namespaces without a procfs; name one with --proc-root")
+    }
+
+    /// What a tool has looked at that shows this snapshot.
+    pub(crate) fn view(&self, snapshot: Snapshot) -> View {
+        View::of(snapshot, self.is_live(), self.strict.strict)
     }
 
     /// Whether it is this machine, as it is now, that is shown.

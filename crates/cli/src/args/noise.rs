@@ -6,7 +6,7 @@
 pub(crate) struct Noise {
     /// Name everything that could not be seen; twice: and how the scan went
     ///
-    /// Without it, one line sums that up, and only if standard error is a terminal.
+    /// Without it, one line sums that up.
     #[arg(short, long, action = clap::ArgAction::Count)]
     verbose: u8,
 
@@ -20,7 +20,7 @@ pub(crate) struct Noise {
 pub(crate) enum Volume {
     /// Errors only.
     Quiet,
-    /// And, to a human, one line on what is missing from a view.
+    /// And one line on what is missing from a view.
     Normal,
     /// And everything that is missing.
     Verbose,

@@ -1,13 +1,17 @@
 //! Trees, written while they are walked.
 //!
 //! A tree is asked for one node at a time, so that nothing but the siblings on the way down is ever
-//! kept, and however deep it is, no call stack grows with it.
+//! kept, and however deep it is, no call stack grows with it. Nor does what stands before a line: any
+//! user can make processes that nest thousands deep, and if each line repeated what is above it, the
+//! output would grow with the square of that. So it starts anew after every [`DEEP`] levels.
 
+use std::collections::VecDeque;
 use std::{io, vec};
 
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr as _;
 
+use super::blanks;
 use super::line::Line;
 use super::screen::Screen;
 
@@ -19,7 +23,7 @@ pub(crate) trait Forest {
     type Document: Serialize;
 
     /// Comes to a node, before anything else is asked about it, and returns what stands below it.
-    /// Nodes come from the top down, all that is below one before its next sibling.
+    /// Nodes come from the top down.
     fn enter(&mut self, node: &mut Self::Node) -> Vec<Self::Node>;
 
     /// What there is to say about it.
@@ -51,6 +55,12 @@ struct Glyphs {
 
 const BLANK: &str = "   ";
 
+/// So many levels of a tree stand below one another. Those below them start again at the left, after
+/// the number of levels above; in JSON they stand in a list of their own.
+///
+/// JSON nests twice as deep, and parsers refuse what is deeper than 128 (serde_json) or 256 (jq 1.6).
+pub(crate) const DEEP: usize = 48;
+
 /// Lines are not wrapped where less room than this is left for them.
 const LEAST_WIDTH: usize = 24;
 
@@ -72,8 +82,8 @@ impl TreeStyle {
 /// One generation of siblings that are still to come.
 struct Level<N> {
     nodes: vec::IntoIter<N>,
-    /// How much of the prefix stands before each of them.
-    prefix: usize,
+    /// What stands before each of them.
+    prefix: String,
 }
 
 /// Walks through trees and shows them.
@@ -86,31 +96,34 @@ pub(crate) fn write<F: Forest>(
     screen: &mut Screen<'_>,
 ) -> io::Result<()> {
     let glyphs = style.glyphs();
-    let mut prefix = String::new();
-    let mut levels = vec![Level { nodes: roots.into_iter(), prefix: 0 }];
-    while let Some(level) = levels.last_mut() {
-        prefix.truncate(level.prefix);
+    let mut levels = vec![Level { nodes: roots.into_iter(), prefix: String::new() }];
+    while let Some(depth) = levels.len().checked_sub(1)
+        && let Some(level) = levels.last_mut()
+    {
         let Some(mut node) = level.nodes.next() else {
             levels.pop();
             continue;
         };
         let last = level.nodes.len() == 0;
-        let (connector, guide) = match levels.len() {
-            1 => ("", ""),
+        let (connector, guide) = match depth {
+            0 => ("", ""),
             _ if last => (glyphs.last_child, BLANK),
             _ => (glyphs.child, glyphs.bar),
         };
         let children = forest.enter(&mut node);
         let below = if children.is_empty() { BLANK } else { glyphs.bar };
+        let prefix = &level.prefix;
         let first = format!("{prefix}{connector}");
-        prefix.push_str(guide);
-        let next = format!("{prefix}{below}");
+        let inner = format!("{prefix}{guide}");
+        let next = format!("{inner}{below}");
         indented(screen, forest.line(&node), &first, &next)?;
         for property in forest.properties(&node) {
             let first = format!("{next}{}", glyphs.property);
             indented(screen, property, &first, &format!("{next}{BLANK}"))?;
         }
-        levels.push(Level { nodes: children.into_iter(), prefix: prefix.len() });
+        let below = depth + 1;
+        let prefix = if below.is_multiple_of(DEEP) { format!("…({below}) ") } else { inner };
+        levels.push(Level { nodes: children.into_iter(), prefix });
     }
     Ok(())
 }
@@ -138,41 +151,127 @@ pub(crate) fn indented(
 
 /// Walks through trees and writes them as JSON: an object with the list `namespaces`, each node an
 /// object with its children in `children`.
+///
+/// A node [`DEEP`] levels down that has children has the number of a list in `continued` instead,
+/// which stands after `namespaces`: there they are. `more` has further fields of the object.
 pub(crate) fn write_json<F: Forest>(
     forest: &mut F,
     roots: Vec<F::Node>,
+    more: &impl Serialize,
     out: &mut dyn io::Write,
 ) -> io::Result<()> {
-    const STEP: usize = 4;
-    write!(out, "{{\n  \"namespaces\": [")?;
-    let mut levels = vec![roots.into_iter()];
-    let mut first = true;
-    while let Some(level) = levels.last_mut() {
-        let next = level.next();
-        let indent = levels.len() * STEP;
-        let Some(mut node) = next else {
-            levels.pop();
-            if first {
-                write!(out, "]")?;
-            } else {
-                write!(out, "\n{:1$}]", "", indent - 2)?;
-            }
-            // The end of the object that these were the children of.
-            write!(out, "\n{:1$}}}", "", indent.saturating_sub(STEP))?;
-            first = false;
-            continue;
-        };
-        let children = forest.enter(&mut node);
-        let document = serde_json::to_string_pretty(&forest.document(&node))?;
-        let fields = document.strip_suffix("\n}").unwrap_or(&document);
-        let comma = if first { "" } else { "," };
-        write!(out, "{comma}\n{:indent$}", "")?;
-        write!(out, "{}", fields.replace('\n', &format!("\n{:indent$}", "")))?;
-        write!(out, ",\n{:1$}\"children\": [", "", indent + 2)?;
-        levels.push(children.into_iter());
-        first = true;
+    let mut walk = Json { forest, out, waiting: VecDeque::new(), taken: 0 };
+    write!(walk.out, "{{\n  \"namespaces\": ")?;
+    walk.list(roots, Layout::Pretty)?;
+    let mut separator = ",\n  \"continued\": [\n    ";
+    while let Some(nodes) = walk.waiting.pop_front() {
+        walk.out.write_all(separator.as_bytes())?;
+        walk.list(nodes, Layout::Compact)?;
+        separator = ",\n    ";
     }
-    writeln!(out)
+    if walk.taken > 0 {
+        write!(walk.out, "\n  ]")?;
+    }
+    let more = serde_json::to_string_pretty(more)?;
+    match more.strip_prefix('{').filter(|fields| *fields != "}") {
+        Some(fields) => writeln!(walk.out, ",{fields}"),
+        None => writeln!(walk.out, "\n}}"),
+    }
+}
+
+/// How a list of nodes is laid out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    /// Each field on a line, below what it is in.
+    Pretty,
+    /// All on one line.
+    Compact,
+}
+
+/// Trees on their way into JSON.
+struct Json<'w, F: Forest> {
+    forest: &'w mut F,
+    out: &'w mut dyn io::Write,
+    /// The lists to come in `continued`.
+    waiting: VecDeque<Vec<F::Node>>,
+    /// How many lists there have been, with those that wait.
+    taken: usize,
+}
+
+impl<F: Forest> Json<'_, F> {
+    fn list(&mut self, nodes: Vec<F::Node>, layout: Layout) -> io::Result<()> {
+        const STEP: usize = 4;
+        write!(self.out, "[")?;
+        let mut levels = vec![nodes.into_iter()];
+        let mut first = true;
+        while let Some(level) = levels.last_mut() {
+            let next = level.next();
+            let depth = levels.len();
+            let indent = depth * STEP;
+            let Some(mut node) = next else {
+                levels.pop();
+                if !first {
+                    self.line_break(layout, indent - 2)?;
+                }
+                write!(self.out, "]")?;
+                if !levels.is_empty() {
+                    // The end of the object that these were the children of.
+                    self.line_break(layout, indent - STEP)?;
+                    write!(self.out, "}}")?;
+                }
+                first = false;
+                continue;
+            };
+            if !first {
+                write!(self.out, ",")?;
+            }
+            self.line_break(layout, indent)?;
+            let children = self.forest.enter(&mut node);
+            self.fields(&node, layout, indent)?;
+            write!(self.out, ",")?;
+            self.line_break(layout, indent + 2)?;
+            if depth < DEEP || children.is_empty() {
+                write!(self.out, "\"children\": [")?;
+                levels.push(children.into_iter());
+                first = true;
+            } else {
+                write!(self.out, "\"continued\": {}", self.taken)?;
+                self.waiting.push_back(children);
+                self.taken += 1;
+                self.line_break(layout, indent)?;
+                write!(self.out, "}}")?;
+                first = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// A node's object, but for its end.
+    fn fields(&mut self, node: &F::Node, layout: Layout, indent: usize) -> io::Result<()> {
+        let document = self.forest.document(node);
+        if layout == Layout::Compact {
+            let document = serde_json::to_string(&document)?;
+            let fields = document.strip_suffix('}').unwrap_or(&document);
+            return self.out.write_all(fields.as_bytes());
+        }
+        let document = serde_json::to_string_pretty(&document)?;
+        let fields = document.strip_suffix("\n}").unwrap_or(&document);
+        for (at, line) in fields.split('\n').enumerate() {
+            if at > 0 {
+                self.line_break(layout, indent)?;
+            }
+            self.out.write_all(line.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn line_break(&mut self, layout: Layout, indent: usize) -> io::Result<()> {
+        if layout == Layout::Compact {
+            return Ok(());
+        }
+        writeln!(self.out)?;
+        blanks::write(self.out, indent)
+    }
 }
 
 #[cfg(test)]
@@ -262,28 +361,83 @@ node 2
         );
     }
 
-    #[test]
-    fn deep_trees_need_no_stack() {
-        struct Chain;
-        impl Forest for Chain {
-            type Node = u32;
-            type Document = serde_json::Value;
-            fn enter(&mut self, node: &mut u32) -> Vec<u32> {
-                node.checked_sub(1).into_iter().collect()
-            }
-            fn line(&self, _: &u32) -> Line {
-                Line::default()
-            }
-            fn properties(&self, _: &u32) -> Vec<Line> {
-                Vec::new()
-            }
-            fn document(&self, node: &u32) -> serde_json::Value {
-                (*node).into()
-            }
+    /// A node is how many stand below it, each below the one before.
+    struct Chain;
+
+    impl Forest for Chain {
+        type Node = usize;
+        type Document = serde_json::Value;
+
+        fn enter(&mut self, node: &mut usize) -> Vec<usize> {
+            node.checked_sub(1).into_iter().collect()
         }
-        let mut screen = Screen { out: &mut io::sink(), palette: Palette::PLAIN, width: None };
-        write(&mut Chain, vec![10_000], TreeStyle::Line, &mut screen).unwrap();
-        write_json(&mut Chain, vec![10_000], &mut io::sink()).unwrap();
+
+        fn line(&self, node: &usize) -> Line {
+            let mut line = Line::default();
+            line.plain(node);
+            line
+        }
+
+        fn properties(&self, _: &usize) -> Vec<Line> {
+            Vec::new()
+        }
+
+        fn document(&self, node: &usize) -> serde_json::Value {
+            serde_json::json!({"n": node})
+        }
+    }
+
+    fn chain(length: usize) -> String {
+        let mut out = Vec::new();
+        let mut screen = Screen { out: &mut out, palette: Palette::PLAIN, width: None };
+        write(&mut Chain, vec![length - 1], TreeStyle::Ascii, &mut screen).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    fn chain_as_json(length: usize) -> String {
+        let mut out = Vec::new();
+        let more = serde_json::json!({"more": []});
+        write_json(&mut Chain, vec![length - 1], &more, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn deep_trees_start_anew() {
+        let text = chain(2 * DEEP + 2);
+        let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+        assert_eq!(lines.first(), Some(&"97"));
+        assert_eq!(lines.get(DEEP - 1), Some(&"\\_ 50"));
+        assert_eq!(lines.get(DEEP), Some(&"…(48) \\_ 49"));
+        assert_eq!(lines.get(DEEP + 1), Some(&"…(48)    \\_ 48"));
+        assert_eq!(lines.get(2 * DEEP + 1), Some(&"…(96)    \\_ 0"));
+    }
+
+    #[test]
+    fn deep_trees_grow_with_their_depth() {
+        for output in [chain, chain_as_json] {
+            let (once, four_times) = (output(10_000).len(), output(40_000).len());
+            assert!(2 * four_times <= 9 * once, "{once} bytes, then {four_times}");
+        }
+    }
+
+    #[test]
+    fn deep_trees_go_on_in_another_list() {
+        const LENGTH: usize = 3 * DEEP + 1;
+        let text = chain_as_json(LENGTH);
+        // Refuses what nests too deep.
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value.get("more"), Some(&serde_json::json!([])));
+        let mut list = value.get("namespaces");
+        for expected in (0..LENGTH).rev() {
+            let node = list.unwrap().get(0).unwrap();
+            assert_eq!(node.get("n").unwrap(), expected);
+            list = node.get("children").or_else(|| {
+                let number = node.get("continued")?.as_u64()?;
+                value.get("continued")?.get(number as usize)
+            });
+        }
+        assert_eq!(list, Some(&serde_json::json!([])));
+        assert_eq!(value.get("continued").unwrap().as_array().unwrap().len(), 3);
     }
 
     #[test]
@@ -299,7 +453,7 @@ node 2
             ),
         ] {
             let mut out = Vec::new();
-            write_json(&mut Countdown, roots, &mut out).unwrap();
+            write_json(&mut Countdown, roots, &serde_json::json!({}), &mut out).unwrap();
             let text = String::from_utf8(out).unwrap();
             let value: serde_json::Value = serde_json::from_str(&text).unwrap();
             assert_eq!(value, expected, "{text}");

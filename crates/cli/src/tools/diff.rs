@@ -7,16 +7,20 @@ use anyhow::Context as _;
 use lxkns_discover::{Options, discover};
 use lxkns_model::diff::{Change, Ignore};
 use lxkns_model::wire::snapshot::DiffDoc;
-use lxkns_model::{Details, Diff as Difference, Gap, Holder, Namespace, Part, Process, Snapshot};
+use lxkns_model::{
+    Details, Diff as Difference, Gap, Holder, Namespace, Part, Process, Reason, Snapshot,
+};
+use lxkns_species::{NamespaceType, NamespaceTypes};
 
 use super::Run;
 use crate::args::noise::Volume;
-use crate::args::{Noise, Show};
+use crate::args::{Noise, Show, Strict};
 use crate::failure::{Exit, Usage};
 use crate::render::label::Labels;
 use crate::render::line::Line;
 use crate::render::screen::Screen;
 use crate::render::tree::indented;
+use crate::view::View;
 use crate::{document, notes};
 
 /// What `lxkns diff` is asked for.
@@ -38,6 +42,8 @@ pub(crate) struct Diff {
     #[arg(long)]
     json: bool,
 
+    #[command(flatten)]
+    strict: Strict,
     #[command(flatten)]
     show: Show,
     #[command(flatten)]
@@ -61,18 +67,14 @@ impl Run for Diff {
 
     /// Ends as diff(1) does: with 0 if nothing has changed, 1 if something has, 2 if that cannot
     /// be told.
-    fn run(self) -> anyhow::Result<()> {
-        match self.compare() {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Exit::with(1).into()),
-            Err(error) => Err(Exit::after(error, 2).into()),
-        }
+    fn run(self) -> anyhow::Result<View> {
+        self.compare().map_err(|error| Exit::after(error, 2).into())
     }
 }
 
 impl Diff {
-    /// Shows the differences, and tells whether there are none.
-    fn compare(&self) -> anyhow::Result<bool> {
+    /// Shows the differences.
+    fn compare(&self) -> anyhow::Result<View> {
         let a = self.a.as_deref();
         let a = a.ok_or_else(|| Usage::new("which snapshot?"))?;
         if a == Path::new("-") && self.b.as_deref() == Some(a) {
@@ -94,9 +96,9 @@ impl Diff {
             self.show.on_stdout(|screen| writer.write(&diff, screen))?;
         }
         warn_of(&diff);
-        notes::tell(&before, false, self.volume());
-        notes::tell(&after, self.b.is_none(), self.volume());
-        Ok(diff.is_empty())
+        let code = u8::from(!diff.is_empty());
+        let view = View::of(before, false, self.strict.strict);
+        Ok(view.and(after, self.b.is_none()).ending_with(code))
     }
 }
 
@@ -143,6 +145,31 @@ fn warn_of(diff: &Difference<'_>) {
     }
 }
 
+/// What may be behind the gaps of a snapshot, of which a document may have any number.
+struct Hidden<'g> {
+    types: NamespaceTypes,
+    /// One gap of each kind.
+    gaps: Vec<&'g Gap>,
+}
+
+impl<'g> Hidden<'g> {
+    fn by(gaps: &[&'g Gap]) -> Hidden<'g> {
+        let may_hide = |namespace_type: &NamespaceType| {
+            gaps.iter().any(|gap| gap.may_hide(*namespace_type))
+        };
+        let types = NamespaceTypes::ALL.iter().filter(may_hide).collect();
+        // Those that this version knows no name for are of one kind, and each reason is as good.
+        let mut gaps: Vec<&'g Gap> = gaps.to_vec();
+        gaps.retain(|gap| gap.why != Reason::Gone);
+        gaps.dedup_by_key(|gap| std::mem::discriminant(&gap.what));
+        Hidden { types, gaps }
+    }
+
+    fn may_hide_holder(&self, holder: &Holder) -> bool {
+        self.gaps.iter().any(|gap| gap.may_hide_holder(holder))
+    }
+}
+
 struct Writer<'s> {
     before: &'s Snapshot,
     after: &'s Snapshot,
@@ -164,23 +191,26 @@ impl<'s> Writer<'s> {
         let mut entries: Vec<_> = went.chain(came).chain(changed).collect();
         entries.sort_by_key(|(id, _)| *id);
         // Where one snapshot could see less, the namespace may be there all the same.
-        let may_hide = |gaps: &[&Gap], it: Namespace<'s>| {
-            let mut gaps = gaps.iter();
-            gaps.any(|gap| gap.may_hide(it.namespace_type()))
+        let unseen_before = Hidden::by(&diff.unseen_before);
+        let unseen_after = Hidden::by(&diff.unseen_after);
+        let may_hide = |hidden: &Hidden<'_>, it: Namespace<'s>| {
+            hidden.types.contains(it.namespace_type())
         };
         for (_, entry) in entries {
             match entry {
                 Entry::Went(it) => {
                     let line = self.labels.namespace(self.before, it);
-                    let sign = if may_hide(&diff.unseen_after, it) { "-? " } else { "- " };
+                    let sign = if may_hide(&unseen_after, it) { "-? " } else { "- " };
                     indented(screen, line, sign, "  ")?;
                 }
                 Entry::Came(it) => {
                     let line = self.labels.namespace(self.after, it);
-                    let sign = if may_hide(&diff.unseen_before, it) { "+? " } else { "+ " };
+                    let sign = if may_hide(&unseen_before, it) { "+? " } else { "+ " };
                     indented(screen, line, sign, "  ")?;
                 }
-                Entry::Changed(change) => self.change(change, diff, screen)?,
+                Entry::Changed(change) => {
+                    self.change(change, &unseen_before, &unseen_after, screen)?;
+                }
             }
         }
         Ok(())
@@ -189,7 +219,8 @@ impl<'s> Writer<'s> {
     fn change(
         &self,
         change: &Change<'s>,
-        diff: &Difference<'s>,
+        unseen_before: &Hidden<'_>,
+        unseen_after: &Hidden<'_>,
         screen: &mut Screen<'_>,
     ) -> io::Result<()> {
         let line = self.labels.namespace(self.after, change.after);
@@ -210,14 +241,13 @@ impl<'s> Writer<'s> {
         };
         properties.extend(leaders(&change.leaders_went, "-"));
         properties.extend(leaders(&change.leaders_came, "+"));
-        let may_hide = |gaps: &[&Gap], it: &Holder| gaps.iter().any(|gap| gap.may_hide_holder(it));
         for holder in &change.holders_went {
-            let is_unsure = may_hide(&diff.unseen_after, holder);
+            let is_unsure = unseen_after.may_hide_holder(holder);
             let sign = if is_unsure { "-?" } else { "-" };
             properties.push((sign, self.labels.holder(self.before, holder)));
         }
         for holder in &change.holders_came {
-            let is_unsure = may_hide(&diff.unseen_before, holder);
+            let is_unsure = unseen_before.may_hide_holder(holder);
             let sign = if is_unsure { "+?" } else { "+" };
             properties.push((sign, self.labels.holder(self.after, holder)));
         }

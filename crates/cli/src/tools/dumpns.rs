@@ -7,7 +7,8 @@ use super::Run;
 use crate::args::noise::Volume;
 use crate::args::{Filter, Look, Noise, Show};
 use crate::failure::Usage;
-use crate::{document, notes};
+use crate::document;
+use crate::view::View;
 
 /// What `dumpns` is asked for.
 #[derive(Clone, Debug, clap::Args)]
@@ -42,7 +43,7 @@ impl Run for Dumpns {
         None
     }
 
-    fn run(self) -> anyhow::Result<()> {
+    fn run(self) -> anyhow::Result<View> {
         refuse_to_filter_a_document(&self.look, &self.filter)?;
         let layout = match (self.compact, self.tab) {
             (true, _) => Layout::Compact,
@@ -52,8 +53,7 @@ impl Run for Dumpns {
         let options = Options::everything().types(self.filter.types());
         let snapshot = self.look.snapshot(options)?;
         document::lxkns(&snapshot, layout)?;
-        notes::tell(&snapshot, self.look.is_live(), self.volume());
-        Ok(())
+        Ok(self.look.view(snapshot))
     }
 }
 

@@ -22,6 +22,7 @@ use crate::args::pid_arg::{self, known_process, unread};
 use crate::args::{NamespaceArg, Noise, Show};
 use crate::failure::{Exit, Usage, complain};
 use crate::render::escape::quoted;
+use crate::view::View;
 
 /// lxkns has failed, not the command.
 pub(super) const FAILED: u8 = 125;
@@ -90,8 +91,9 @@ impl Run for Exec {
         None
     }
 
-    fn run(self) -> anyhow::Result<()> {
-        self.run_inside().map_err(|error| Exit::after(error, FAILED).into())
+    fn run(self) -> anyhow::Result<View> {
+        self.run_inside().map_err(|error| Exit::after(error, FAILED))?;
+        Ok(View::of_nothing())
     }
 }
 

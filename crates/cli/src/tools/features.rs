@@ -13,6 +13,7 @@ use crate::document;
 use crate::render::columns::{self, Column};
 use crate::render::line::{Line, Role};
 use crate::render::screen::Screen;
+use crate::view::View;
 
 /// What `lxkns features` is asked for.
 #[derive(Clone, Debug, clap::Args)]
@@ -36,7 +37,7 @@ impl Run for Features {
         Some(&self.show)
     }
 
-    fn run(self) -> anyhow::Result<()> {
+    fn run(self) -> anyhow::Result<View> {
         let found = Found {
             features: Feature::ALL.map(|feature| (feature, feature.supported())),
             tier: Tier::ALL.into_iter().rfind(|tier| tier.is_supported()).unwrap_or(Tier::Proc),
@@ -48,7 +49,7 @@ impl Run for Features {
         } else {
             self.show.on_stdout(|screen| found.write(screen))?;
         }
-        Ok(())
+        Ok(View::of_nothing())
     }
 }
 

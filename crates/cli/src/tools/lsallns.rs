@@ -3,20 +3,22 @@
 use std::io;
 
 use lxkns_discover::Options;
-use lxkns_model::{Details, Namespace, Part, Relation, Snapshot, Text};
-use lxkns_species::{NamespaceType, Pid};
+use lxkns_model::{
+    Details, Gap, Missing, Namespace, Part, Reason, Relation, Snapshot, Text,
+};
+use lxkns_species::{NamespaceType, NamespaceTypes, Pid};
 
 use super::Run;
 use crate::args::noise::Volume;
 use crate::args::pid_arg::{self, known_process, unread};
 use crate::args::{Filter, Look, NamespaceArg, Noise, Show};
 use crate::document;
-use crate::notes;
 use crate::render::columns::{self, Column};
 use crate::render::escape::quoted;
 use crate::render::label::{self, Labels};
 use crate::render::line::{Line, Role};
 use crate::render::screen::Screen;
+use crate::view::View;
 
 /// What `lsallns` is asked for.
 #[derive(Clone, Debug, clap::Args)]
@@ -106,17 +108,16 @@ impl Run for Lsallns {
         Some(&self.show)
     }
 
-    fn run(mut self) -> anyhow::Result<()> {
+    fn run(mut self) -> anyhow::Result<View> {
         self.look.input = self.look.input.or(self.short_input.take());
         let snapshot = self.look.snapshot(self.options())?;
         let chosen = self.chosen(&snapshot)?;
         if self.json || self.jsonl {
-            document::namespaces(&chosen, self.jsonl)?;
+            document::namespaces(&chosen, &snapshot, self.jsonl)?;
         } else {
             self.show.on_stdout(|screen| self.table(&snapshot, chosen, screen))?;
         }
-        notes::tell(&snapshot, self.look.is_live(), self.volume());
-        Ok(())
+        Ok(self.look.view(snapshot))
     }
 }
 
@@ -164,12 +165,13 @@ impl Lsallns {
         screen: &mut Screen<'_>,
     ) -> io::Result<()> {
         let labels = self.show.labels();
+        let unsure = Unsure::of(snapshot);
         // The id tells the type; who asks for columns gets them, though.
         let spare = |col: Col| col == Col::Type && self.output == DEFAULT;
         let column = |col: &Col| Column { spare: spare(*col), ..col.column() };
         let columns: Vec<Column> = self.output.iter().map(column).collect();
         let row = |namespace: Namespace<'_>| {
-            let cell = |col: &Col| col.cell(snapshot, namespace, labels);
+            let cell = |col: &Col| col.cell(snapshot, namespace, labels, &unsure);
             self.output.iter().map(cell).collect()
         };
         columns::write(
@@ -180,6 +182,34 @@ impl Lsallns {
             !self.noheadings,
             screen.width,
         )
+    }
+}
+
+/// Which counts may be too low, because of gaps.
+struct Unsure {
+    /// The types of namespaces that may have more holders.
+    holders: NamespaceTypes,
+    /// Whether more processes may be in a namespace.
+    processes: bool,
+}
+
+impl Unsure {
+    fn of(snapshot: &Snapshot) -> Unsure {
+        let is_member = |gap: &Gap| {
+            let hides = matches!(gap.what, Missing::Processes | Missing::ProcessNamespaces);
+            hides && gap.why != Reason::Gone
+        };
+        let types = NamespaceTypes::ALL.iter();
+        // Namespaces below and owned ones hold it as well, but are not counted.
+        let is_counted = |gap: &&Gap| !matches!(gap.what, Missing::Owners | Missing::Parents);
+        let may_hide = |namespace_type: &NamespaceType| {
+            let mut gaps = snapshot.gaps().iter().filter(is_counted);
+            gaps.any(|gap| gap.may_hide(*namespace_type))
+        };
+        Unsure {
+            holders: types.filter(may_hide).collect(),
+            processes: snapshot.gaps().iter().any(is_member),
+        }
     }
 }
 
@@ -204,7 +234,13 @@ impl Col {
     }
 
     /// What stands in the column: `-` where there is nothing, `?` where it is not known.
-    fn cell(self, snapshot: &Snapshot, namespace: Namespace<'_>, labels: Labels) -> Line {
+    fn cell(
+        self,
+        snapshot: &Snapshot,
+        namespace: Namespace<'_>,
+        labels: Labels,
+        unsure: &Unsure,
+    ) -> Line {
         let leaders = || labels.leaders(namespace);
         let mut line = Line::default();
         match self {
@@ -216,8 +252,15 @@ impl Col {
                 return relation(owner.map_or(Relation::Unknown, Relation::Known));
             }
             Col::Owner | Col::Parent => return relation(namespace.parent()),
-            Col::Holders => line.plain(namespace.processes().len() + namespace.holders().len()),
-            Col::Processes => line.plain(namespace.processes().len()),
+            Col::Holders => {
+                let count = namespace.processes().len() + namespace.holders().len();
+                let is_least = unsure.holders.contains(namespace.namespace_type());
+                line.plain(if is_least { "≥" } else { "" }).plain(count)
+            }
+            Col::Processes => {
+                let is_least = unsure.processes;
+                line.plain(if is_least { "≥" } else { "" }).plain(namespace.processes().len())
+            }
             Col::Pid => list(&mut line, leaders(), |leader, line| {
                 line.push(Role::Process, leader.pid());
             }),

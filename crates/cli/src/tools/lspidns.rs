@@ -1,17 +1,19 @@
 //! `lspidns`: the tree of PID namespaces, perhaps with their owners in between.
 
+use std::collections::BTreeMap;
+
 use lxkns_discover::Options;
 use lxkns_model::{Details, Namespace, Part, Snapshot};
-use lxkns_species::{NamespaceType, NamespaceTypes};
+use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes};
 
 use super::Run;
 use crate::args::noise::Volume;
 use crate::args::{Look, Noise, Show, Trees};
 use crate::document::{self, MaybeNamespace};
-use crate::notes;
 use crate::render::label::{self, Labels};
 use crate::render::line::Line;
 use crate::render::tree::{self, Forest};
+use crate::view::View;
 
 /// What `lspidns` is asked for.
 #[derive(Clone, Debug, clap::Args)]
@@ -43,19 +45,18 @@ impl Run for Lspidns {
         Some(&self.show)
     }
 
-    fn run(self) -> anyhow::Result<()> {
+    fn run(self) -> anyhow::Result<View> {
         let snapshot = self.look.snapshot(self.options())?;
         let mut forest =
             Pids { snapshot: &snapshot, labels: self.show.labels(), owners: self.user };
         let roots = forest.below(snapshot.roots(NamespaceType::Pid).collect(), None);
         if self.json {
-            document::tree(&mut forest, roots)?;
+            document::tree(&mut forest, roots, &snapshot)?;
         } else {
             self.show
                 .on_stdout(|screen| tree::write(&mut forest, roots, self.trees.style, screen))?;
         }
-        notes::tell(&snapshot, self.look.is_live(), self.volume());
-        Ok(())
+        Ok(self.look.view(snapshot))
     }
 }
 
@@ -95,21 +96,20 @@ impl<'s> Pids<'s> {
     /// have these in between.
     fn below(&self, siblings: Vec<Namespace<'s>>, owner: Option<Namespace<'s>>) -> Vec<Node<'s>> {
         let mut nodes = Vec::new();
-        let mut owned: Vec<(Namespace<'s>, Vec<Namespace<'s>>)> = Vec::new();
+        let mut owned: BTreeMap<NamespaceId, (Namespace<'s>, Vec<Namespace<'s>>)> = BTreeMap::new();
         let mut ownerless = Vec::new();
         for namespace in siblings {
             match namespace.owner() {
                 _ if !self.owners => nodes.push(Node::Pid(namespace)),
                 None => ownerless.push(Node::Ownerless(namespace)),
                 same if same == owner => nodes.push(Node::Pid(namespace)),
-                Some(other) => match owned.iter_mut().find(|(owner, _)| *owner == other) {
-                    Some((_, namespaces)) => namespaces.push(namespace),
-                    None => owned.push((other, vec![namespace])),
-                },
+                Some(other) => {
+                    let (_, namespaces) = owned.entry(other.id()).or_insert((other, Vec::new()));
+                    namespaces.push(namespace);
+                }
             }
         }
-        owned.sort_by_key(|(owner, _)| owner.id());
-        nodes.extend(owned.into_iter().map(|(owner, namespaces)| Node::Owner(owner, namespaces)));
+        nodes.extend(owned.into_values().map(|(owner, namespaces)| Node::Owner(owner, namespaces)));
         nodes.extend(ownerless);
         nodes
     }

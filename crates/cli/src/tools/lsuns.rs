@@ -10,10 +10,10 @@ use super::Run;
 use crate::args::noise::Volume;
 use crate::args::{Filter, Look, Noise, Show, Trees};
 use crate::document::{self, MaybeNamespace};
-use crate::notes;
 use crate::render::label::{self, Labels};
 use crate::render::line::Line;
 use crate::render::tree::{self, Forest};
+use crate::view::View;
 
 /// What `lsuns` is asked for.
 #[derive(Clone, Debug, clap::Args)]
@@ -47,19 +47,18 @@ impl Run for Lsuns {
         Some(&self.show)
     }
 
-    fn run(self) -> anyhow::Result<()> {
+    fn run(self) -> anyhow::Result<View> {
         let snapshot = self.look.snapshot(self.options())?;
         let mut forest =
             Users { snapshot: &snapshot, labels: self.show.labels(), owned: self.owned() };
         let roots = forest.roots();
         if self.json {
-            document::tree(&mut forest, roots)?;
+            document::tree(&mut forest, roots, &snapshot)?;
         } else {
             self.show
                 .on_stdout(|screen| tree::write(&mut forest, roots, self.trees.style, screen))?;
         }
-        notes::tell(&snapshot, self.look.is_live(), self.volume());
-        Ok(())
+        Ok(self.look.view(snapshot))
     }
 }
 

@@ -9,15 +9,15 @@ use lxkns_model::{Part, Process, Snapshot};
 use lxkns_species::{Capabilities, NamespaceType, NamespaceTypes};
 use serde::Serialize;
 
-use self::forest::Branches;
-use self::verdict::{Verdict, verdict};
+use self::forest::{Branches, branches};
+use self::verdict::{Judge, Verdict};
 use super::Run;
 use crate::args::noise::Volume;
 use crate::args::{Look, NamespaceArg, Noise, PidArg, Show, Trees};
-use crate::document;
+use crate::document::{self, Gaps};
 use crate::failure::Usage;
-use crate::notes;
 use crate::render::tree;
+use crate::view::View;
 
 /// What `nscaps` is asked for.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,7 +54,7 @@ pub(crate) struct Nscaps {
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct VerdictDoc {
+struct VerdictDoc<'s> {
     pid: u32,
     namespace: String,
     verdict: &'static str,
@@ -62,6 +62,8 @@ struct VerdictDoc {
     capabilities: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    #[serde(flatten)]
+    gaps: Gaps<'s>,
 }
 
 impl Run for Nscaps {
@@ -73,7 +75,7 @@ impl Run for Nscaps {
         Some(&self.show)
     }
 
-    fn run(self) -> anyhow::Result<()> {
+    fn run(self) -> anyhow::Result<View> {
         let namespace = self.namespace.as_ref();
         let namespace = namespace.ok_or_else(|| Usage::new("which namespace?"))?;
         if !self.look.is_live() && self.pid.pid.is_none() {
@@ -83,8 +85,9 @@ impl Run for Nscaps {
         let snapshot = self.look.snapshot(self.options(namespace))?;
         let process = self.process(&snapshot)?;
         let target = namespace.find(&snapshot, self.look.is_live())?;
+        let mut judge = Judge::of(&snapshot, process);
         if self.json {
-            let verdict = verdict(&snapshot, process, target);
+            let verdict = judge.verdict(target);
             document::object(&VerdictDoc {
                 pid: process.pid().0,
                 namespace: target.id().to_string(),
@@ -94,13 +97,17 @@ impl Run for Nscaps {
                     Verdict::Unknown(missing) => Some(missing.to_string()),
                     _ => None,
                 },
+                gaps: Gaps::of(&snapshot),
             })?;
         } else {
+            let shown = branches(process, target).into_iter().flatten().chain([target]);
+            let verdicts = shown.map(|it| (it.id(), judge.verdict(it))).collect();
             self.show.on_stdout(|screen| {
                 let mut forest = Branches {
                     snapshot: &snapshot,
                     process,
                     target,
+                    verdicts,
                     labels: self.show.labels(),
                     own_capabilities: self.proccaps,
                     brief: self.brief,
@@ -110,8 +117,7 @@ impl Run for Nscaps {
                 tree::write(&mut forest, roots, self.trees.style, screen)
             })?;
         }
-        notes::tell(&snapshot, self.look.is_live(), self.volume());
-        Ok(())
+        Ok(self.look.view(snapshot))
     }
 }
 

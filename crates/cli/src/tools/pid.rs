@@ -16,7 +16,8 @@ use crate::render::columns::{self, Column};
 use crate::render::label::Labels;
 use crate::render::line::{Line, Role};
 use crate::render::screen::Screen;
-use crate::{document, notes};
+use crate::document::{self, Gaps};
+use crate::view::View;
 
 /// What `lxkns pid` is asked for.
 #[derive(Clone, Debug, clap::Args)]
@@ -49,9 +50,11 @@ pub(crate) struct Whereabouts {
 type Level<'s> = (Option<Namespace<'s>>, Option<Pid>);
 
 #[derive(Serialize)]
-struct ProcessDoc {
+struct ProcessDoc<'s> {
     process: Pid,
     pids: Vec<LevelDoc>,
+    #[serde(flatten)]
+    gaps: Gaps<'s>,
 }
 
 #[derive(Serialize)]
@@ -69,7 +72,7 @@ impl Run for Whereabouts {
         Some(&self.show)
     }
 
-    fn run(self) -> anyhow::Result<()> {
+    fn run(self) -> anyhow::Result<View> {
         let pid = self.pid.ok_or_else(|| Usage::new("which process?"))?;
         let snapshot = self.look.snapshot(self.options())?;
         let map = PidMap::new(&snapshot);
@@ -87,6 +90,7 @@ impl Run for Whereabouts {
             document::object(&ProcessDoc {
                 process: process.pid(),
                 pids: levels.into_iter().map(LevelDoc::from).collect(),
+                gaps: Gaps::of(&snapshot),
             })?;
         } else {
             self.show.on_stdout(|screen| match alone {
@@ -94,8 +98,7 @@ impl Run for Whereabouts {
                 None => table(&snapshot, levels, self.show.labels(), screen),
             })?;
         }
-        notes::tell(&snapshot, self.look.is_live(), self.volume());
-        Ok(())
+        Ok(self.look.view(snapshot))
     }
 }
 

@@ -4,7 +4,7 @@ mod forest;
 mod placement;
 
 use lxkns_discover::Options;
-use lxkns_model::Part;
+use lxkns_model::{Part, Snapshot};
 use lxkns_species::{NamespaceType, NamespaceTypes};
 
 use self::forest::{Branch, Tree};
@@ -12,8 +12,8 @@ use super::Run;
 use crate::args::noise::Volume;
 use crate::args::{Look, Noise, PidArg, Show, Trees};
 use crate::document;
-use crate::notes;
 use crate::render::tree;
+use crate::view::View;
 
 /// What `pidtree` is asked for.
 #[derive(Clone, Debug, clap::Args)]
@@ -44,7 +44,7 @@ impl Run for Pidtree {
         Some(&self.show)
     }
 
-    fn run(self) -> anyhow::Result<()> {
+    fn run(self) -> anyhow::Result<View> {
         let snapshot = self.look.snapshot(self.options())?;
         let process = self.pid.find(&snapshot, self.look.is_live())?;
         let labels = self.show.labels();
@@ -52,16 +52,15 @@ impl Run for Pidtree {
             Some(process) => {
                 let mut branch = Branch::of(process, &snapshot, labels);
                 let roots = branch.roots();
-                self.write(&mut branch, roots)?;
+                self.write(&mut branch, roots, &snapshot)?;
             }
             None => {
                 let mut forest = Tree::of(&snapshot, labels);
                 let roots = forest.roots();
-                self.write(&mut forest, roots)?;
+                self.write(&mut forest, roots, &snapshot)?;
             }
         }
-        notes::tell(&snapshot, self.look.is_live(), self.volume());
-        Ok(())
+        Ok(self.look.view(snapshot))
     }
 }
 
@@ -79,9 +78,14 @@ impl Pidtree {
         options
     }
 
-    fn write<F: tree::Forest>(&self, forest: &mut F, roots: Vec<F::Node>) -> std::io::Result<()> {
+    fn write<F: tree::Forest>(
+        &self,
+        forest: &mut F,
+        roots: Vec<F::Node>,
+        snapshot: &Snapshot,
+    ) -> std::io::Result<()> {
         if self.json {
-            return document::tree(forest, roots);
+            return document::tree(forest, roots, snapshot);
         }
         self.show.on_stdout(|screen| tree::write(forest, roots, self.trees.style, screen))
     }

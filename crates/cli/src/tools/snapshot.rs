@@ -7,7 +7,8 @@ use super::Run;
 use super::dumpns::refuse_to_filter_a_document;
 use crate::args::noise::Volume;
 use crate::args::{Filter, Look, Noise, Show};
-use crate::{document, notes};
+use crate::document;
+use crate::view::View;
 
 /// What `lxkns snapshot` is asked for.
 #[derive(Clone, Debug, clap::Args)]
@@ -37,7 +38,7 @@ impl Run for Snapshot {
         None
     }
 
-    fn run(self) -> anyhow::Result<()> {
+    fn run(self) -> anyhow::Result<View> {
         refuse_to_filter_a_document(&self.look, &self.filter)?;
         let options = Options::everything().types(self.filter.types());
         let snapshot = self.look.snapshot(options)?;
@@ -46,7 +47,6 @@ impl Run for Snapshot {
             (_, true) => document::snapshot(&snapshot, Layout::Compact)?,
             _ => document::snapshot(&snapshot, Layout::Spaces(2))?,
         }
-        notes::tell(&snapshot, self.look.is_live(), self.volume());
-        Ok(())
+        Ok(self.look.view(snapshot))
     }
 }

@@ -23,6 +23,7 @@ use crate::render::label::Labels;
 use crate::render::line::{Line, Role};
 use crate::render::screen::Screen;
 use crate::render::tree::indented;
+use crate::view::View;
 use crate::{document, notes};
 
 /// What `lxkns why` is asked for.
@@ -59,7 +60,7 @@ impl Run for Why {
         Some(&self.show)
     }
 
-    fn run(self) -> anyhow::Result<()> {
+    fn run(self) -> anyhow::Result<View> {
         if let Some(path) = &self.mount {
             return self.tell_of_mount(path);
         }
@@ -72,7 +73,7 @@ impl Run for Why {
         };
         if self.json {
             document::object(&WhyDoc::from(&why))?;
-            return Ok(());
+            return Ok(self.look.view(snapshot));
         }
         let namer = Namer { snapshot: &snapshot, labels: self.show.labels() };
         self.show.on_stdout(|screen| {
@@ -84,12 +85,12 @@ impl Run for Why {
                 _ => doubts(&why, screen),
             }
         })?;
-        Ok(())
+        Ok(self.look.view(snapshot))
     }
 }
 
 impl Why {
-    fn tell_of_mount(&self, path: &Path) -> anyhow::Result<()> {
+    fn tell_of_mount(&self, path: &Path) -> anyhow::Result<View> {
         let types = NamespaceTypes::of([NamespaceType::Mnt]);
         let snapshot = self.look.snapshot(Options::everything().types(types))?;
         let mounted = mounted(&snapshot, path)?;
@@ -99,8 +100,7 @@ impl Why {
         } else {
             self.show.on_stdout(|screen| mount::write(&namer, &mounted, screen))?;
         }
-        notes::tell(&snapshot, true, self.volume());
-        Ok(())
+        Ok(self.look.view(snapshot))
     }
 }
 

@@ -133,7 +133,8 @@ fn seeing_less_is_said() {
     assert_eq!(
         outcome.stderr,
         "warning: what went may still be there, but the file descriptors of 3 processes could not \
-         be read (permission denied)\n"
+         be read (permission denied)\n\
+         note: the file descriptors of 3 processes could not be read (permission denied)\n"
     );
 }
 

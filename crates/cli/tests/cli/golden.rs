@@ -11,14 +11,14 @@ fn transcript(snapshot: &Snapshot, lines: &[String]) -> String {
     for line in lines {
         let outcome = run_on(snapshot, line);
         assert_eq!(outcome.code, Some(0), "{line}: {}", outcome.stderr);
-        assert_eq!(outcome.stderr, "", "{line}");
+        assert!(outcome.stderr.lines().all(|it| it.starts_with("note: ")), "{}", outcome.stderr);
         for c in outcome.stdout.chars() {
             let colour = c == '\u{1b}' && line.contains("--color");
             let tab = c == '\t' && line.contains("--tab");
             assert!(c == '\n' || colour || tab || !c.is_control(), "{line}: {c:?}");
         }
         let printed = outcome.stdout.replace('\u{1b}', "␛");
-        transcript += &format!("$ {line}\n{printed}\n");
+        transcript += &format!("$ {line}\n{printed}{}\n", outcome.stderr);
     }
     transcript
 }

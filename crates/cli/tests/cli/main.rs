@@ -14,6 +14,7 @@ mod diff;
 mod fixtures;
 mod golden;
 mod help;
+mod partial;
 mod pipes;
 mod terminal;
 mod tool;

@@ -11,13 +11,14 @@ fn transcript(snapshot: &Snapshot, lines: &[&str]) -> String {
     for line in lines {
         let line = format!("lxkns why {line}");
         let outcome = run_on(snapshot, &line);
-        assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{line}");
+        assert_eq!(outcome.code, Some(0), "{line}: {}", outcome.stderr);
+        assert!(outcome.stderr.lines().all(|it| it.starts_with("note: ")), "{}", outcome.stderr);
         for c in outcome.stdout.chars() {
             let colour = c == '\u{1b}' && line.contains("--color");
             assert!(c == '\n' || colour || !c.is_control(), "{line}: {c:?}");
         }
         let printed = outcome.stdout.replace('\u{1b}', "␛");
-        transcript += &format!("$ {line}\n{printed}\n");
+        transcript += &format!("$ {line}\n{printed}{}\n", outcome.stderr);
     }
     transcript
 }

@@ -23,6 +23,7 @@ mod text;
 mod why;
 
 pub use diff::DiffDoc;
+pub use head::GapDoc;
 pub(super) use lines::read as read_lines;
 pub use lines::write_lines;
 pub use namespace::NamespaceDoc;
@@ -37,7 +38,7 @@ use std::io;
 use lxkns_species::{NamespaceId, Pid};
 use serde::{Deserialize, Serialize};
 
-use self::head::{CountsDoc, GapDoc, HostDoc, OptionsDoc};
+use self::head::{CountsDoc, HostDoc, OptionsDoc};
 use super::{Error, Kind, Layout, error, stream};
 use crate::{Facts, Snapshot};
 

@@ -1,22 +1,25 @@
 //! The user namespaces above a process and above a target, as one tree where they meet.
 
+use std::collections::HashMap;
 use std::iter;
 
 use lxkns_model::{Namespace, Process, Snapshot};
-use lxkns_species::{Capabilities, NamespaceType};
+use lxkns_species::{Capabilities, NamespaceId, NamespaceType};
 
 use super::names;
-use super::verdict::{Verdict, user_namespace_of, verdict};
+use super::verdict::{Verdict, user_namespace_of};
 use crate::render::grid;
 use crate::render::label::{self, Labels};
 use crate::render::line::{Line, Role};
-use crate::render::tree::Forest;
+use crate::render::tree::{DEEP, Forest};
 
 /// A process's and a target's branch of the tree of user namespaces.
 pub(super) struct Branches<'s> {
     pub(super) snapshot: &'s Snapshot,
     pub(super) process: Process<'s>,
     pub(super) target: Namespace<'s>,
+    /// The verdicts on the user namespaces of both branches and on the target.
+    pub(super) verdicts: HashMap<NamespaceId, Verdict>,
     pub(super) labels: Labels,
     /// Whether to list the process's own capabilities.
     pub(super) own_capabilities: bool,
@@ -37,11 +40,18 @@ pub(super) enum Node<'s> {
 /// How wide lists of capabilities are where no terminal says so.
 const USUAL_WIDTH: usize = 80;
 
+/// What [`Branches`] consists of: from the process's user namespace up, and from the target's.
+pub(super) fn branches<'s>(
+    process: Process<'s>,
+    target: Namespace<'s>,
+) -> [impl Iterator<Item = Namespace<'s>>; 2] {
+    [process.namespace(NamespaceType::User), user_namespace_of(target)].map(up)
+}
+
 impl<'s> Branches<'s> {
     /// One root where the branches meet, else two.
     pub(super) fn roots(&self) -> Vec<Node<'s>> {
-        let own = self.process_branch().last();
-        let other = self.target_branch().last();
+        let [own, other] = branches(self.process, self.target).map(Iterator::last);
         let mut roots = Vec::new();
         match own {
             Some(root) => roots.push(Node::User(root, 0)),
@@ -55,22 +65,12 @@ impl<'s> Branches<'s> {
         roots
     }
 
-    /// From the process's user namespace up.
-    fn process_branch(&self) -> impl Iterator<Item = Namespace<'s>> {
-        up(self.process.namespace(NamespaceType::User))
-    }
-
-    /// From the target's user namespace up.
-    fn target_branch(&self) -> impl Iterator<Item = Namespace<'s>> {
-        up(user_namespace_of(self.target))
-    }
-
     fn mark(&self, namespace: Namespace<'_>, line: &mut Line) {
-        let (role, mark) = match verdict(self.snapshot, self.process, namespace) {
-            Verdict::None => (Role::CapsNone, "⛔"),
-            Verdict::Effective(_) => (Role::CapsEffective, "⛛"),
-            Verdict::All(_) => (Role::CapsAll, "✓"),
-            Verdict::Unknown(_) => (Role::Unknown, "?"),
+        let (role, mark) = match self.verdicts.get(&namespace.id()) {
+            Some(Verdict::None) => (Role::CapsNone, "⛔"),
+            Some(Verdict::Effective(_)) => (Role::CapsEffective, "⛛"),
+            Some(Verdict::All(_)) => (Role::CapsAll, "✓"),
+            Some(Verdict::Unknown(_)) | None => (Role::Unknown, "?"),
         };
         line.push(role, mark).plain(" ");
         if namespace == self.target {
@@ -80,8 +80,10 @@ impl<'s> Branches<'s> {
 
     /// What the process may do in the target, for a node at this depth.
     fn target_capabilities(&self, depth: usize) -> Vec<Line> {
-        let verdict = verdict(self.snapshot, self.process, self.target);
-        match (&verdict, verdict.capabilities()) {
+        let Some(verdict) = self.verdicts.get(&self.target.id()) else {
+            return Vec::new();
+        };
+        match (verdict, verdict.capabilities()) {
             (Verdict::None, _) => one(Role::CapsNone, "(no capabilities)"),
             (Verdict::Unknown(missing), _) => one(Role::Unknown, &format!("unknown: {missing}")),
             (Verdict::Effective(_), Some(set)) if self.brief && !set.is_empty() => {
@@ -98,7 +100,7 @@ impl<'s> Branches<'s> {
             return one(Role::CapsNone, "(no effective capabilities)");
         }
         // Before each line stands what belongs to the nodes above, and to this one.
-        let before = 3 * (depth + 2);
+        let before = 3 * (depth % DEEP + 2);
         let room = self.width.unwrap_or(USUAL_WIDTH).saturating_sub(before);
         let lines = grid::columns(&names(set), room);
         lines.into_iter().flat_map(|text| one(role, &text)).collect()
@@ -131,10 +133,7 @@ impl<'s> Forest for Branches<'s> {
         if self.target.owner() == Some(namespace) {
             nodes.push(Node::Target(depth + 1));
         }
-        let on_branch = |child: &Namespace<'_>| {
-            self.process_branch().any(|it| it == *child)
-                || self.target_branch().any(|it| it == *child)
-        };
+        let on_branch = |child: &Namespace<'_>| self.verdicts.contains_key(&child.id());
         let children = namespace.children().filter(on_branch);
         nodes.extend(children.map(|child| Node::User(child, depth + 1)));
         nodes

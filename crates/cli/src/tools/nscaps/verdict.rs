@@ -13,7 +13,8 @@
 //! having a capability need not suffice (LSMs, seccomp), nor need lacking it be the last word
 //! (a set-user-ID program may gain it).
 
-use std::fmt;
+use std::collections::{HashMap, HashSet};
+use std::{fmt, iter};
 
 use lxkns_model::{Namespace, Part, Process, Relation, Snapshot};
 use lxkns_species::{Capabilities, NamespaceId, NamespaceType, Pid, Uid};
@@ -77,10 +78,21 @@ pub(super) enum Missing {
 /// What the kernel shows for users that have no UID in the reader's user namespace.
 const OVERFLOW_UID: Uid = Uid(65534);
 
-/// Which capabilities the process has in the target.
-pub(super) fn verdict(snapshot: &Snapshot, process: Process<'_>, target: Namespace<'_>) -> Verdict {
-    judge(snapshot, process, target).unwrap_or_else(Verdict::Unknown)
+/// Judges about one process, in any number of namespaces: what is above one is only looked at once.
+pub(super) struct Judge<'s> {
+    snapshot: &'s Snapshot,
+    process: Process<'s>,
+    /// The user namespace of the process and those above it.
+    above: HashSet<NamespaceId>,
+    /// Whether every user has a UID of its own in the user namespace of the scan.
+    maps_all: bool,
+    /// The ways from the process's user namespace down that have been found so far.
+    ways: HashMap<NamespaceId, Way<'s>>,
 }
+
+/// The child of the process's user namespace from which another one descends; none if it does not
+/// descend from that.
+type Way<'s> = Result<Option<Namespace<'s>>, Missing>;
 
 /// The user namespace that counts for a target: itself, or its owner.
 pub(super) fn user_namespace_of(target: Namespace<'_>) -> Option<Namespace<'_>> {
@@ -90,41 +102,79 @@ pub(super) fn user_namespace_of(target: Namespace<'_>) -> Option<Namespace<'_>> 
     }
 }
 
-fn judge(
-    snapshot: &Snapshot,
-    process: Process<'_>,
-    target: Namespace<'_>,
-) -> Result<Verdict, Missing> {
-    let pid = process.pid();
-    let own = process.namespace(NamespaceType::User);
-    let own = own.ok_or(Missing::UserNamespace(pid))?;
-    let target_user = user_namespace_of(target).ok_or(Missing::Owner(target.id()))?;
-    let unread = |what: Missing| match snapshot.scope().parts.contains(Part::Credentials) {
-        true => what,
-        false => Missing::Credentials(pid),
-    };
-    let effective = || {
-        let capabilities = process.effective_capabilities();
-        capabilities.ok_or_else(|| unread(Missing::Capabilities(pid))).map(Verdict::Effective)
-    };
-    if own == target_user {
-        return effective();
+impl<'s> Judge<'s> {
+    pub(super) fn of(snapshot: &'s Snapshot, process: Process<'s>) -> Judge<'s> {
+        let own = process.namespace(NamespaceType::User);
+        let above = own.into_iter().flat_map(|own| iter::once(own).chain(own.ancestors()));
+        let reader = snapshot.host().scanner_namespaces.get(NamespaceType::User);
+        let reader = reader.and_then(|id| snapshot.namespace(id));
+        Judge {
+            snapshot,
+            process,
+            above: above.map(Namespace::id).collect(),
+            maps_all: reader.is_some_and(maps_all),
+            ways: HashMap::new(),
+        }
     }
-    let Some(child) = child_on_the_way(own, target_user)? else {
-        return Ok(Verdict::None);
-    };
-    let creator = child.creator().ok_or(Missing::Creator(child.id()))?;
-    let euid = process.euid().ok_or_else(|| unread(Missing::Euid(pid)))?;
-    if creator != euid {
-        return effective();
+
+    /// Which capabilities the process has in the target.
+    pub(super) fn verdict(&mut self, target: Namespace<'s>) -> Verdict {
+        self.judge(target).unwrap_or_else(Verdict::Unknown)
     }
-    let reader = snapshot.host().scanner_namespaces.get(NamespaceType::User);
-    let reader = reader.and_then(|id| snapshot.namespace(id));
-    if euid == OVERFLOW_UID && !reader.is_some_and(maps_all) {
-        return Err(Missing::Unmapped);
+
+    fn judge(&mut self, target: Namespace<'s>) -> Result<Verdict, Missing> {
+        let Judge { snapshot, process, .. } = *self;
+        let pid = process.pid();
+        let own = process.namespace(NamespaceType::User);
+        let own = own.ok_or(Missing::UserNamespace(pid))?;
+        let target_user = user_namespace_of(target).ok_or(Missing::Owner(target.id()))?;
+        let unread = |what: Missing| match snapshot.scope().parts.contains(Part::Credentials) {
+            true => what,
+            false => Missing::Credentials(pid),
+        };
+        let effective = || {
+            let capabilities = process.effective_capabilities();
+            capabilities.ok_or_else(|| unread(Missing::Capabilities(pid))).map(Verdict::Effective)
+        };
+        if own == target_user {
+            return effective();
+        }
+        let Some(child) = self.way_down(own, target_user)? else {
+            return Ok(Verdict::None);
+        };
+        let creator = child.creator().ok_or(Missing::Creator(child.id()))?;
+        let euid = process.euid().ok_or_else(|| unread(Missing::Euid(pid)))?;
+        if creator != euid {
+            return effective();
+        }
+        if euid == OVERFLOW_UID && !self.maps_all {
+            return Err(Missing::Unmapped);
+        }
+        let last = snapshot.host().last_capability;
+        Ok(Verdict::All(last.map(Capabilities::up_to)))
     }
-    let last = snapshot.host().last_capability;
-    Ok(Verdict::All(last.map(Capabilities::up_to)))
+
+    /// The way from `own` down to `target`.
+    fn way_down(&mut self, own: Namespace<'s>, target: Namespace<'s>) -> Way<'s> {
+        let mut passed = Vec::new();
+        let mut at = target;
+        let way = loop {
+            if let Some(known) = self.ways.get(&at.id()) {
+                break known.clone();
+            }
+            passed.push(at.id());
+            match at.parent() {
+                Relation::Known(parent) if parent == own => break Ok(Some(at)),
+                Relation::Known(parent) => at = parent,
+                Relation::None => break Ok(None),
+                // What is beyond reach cannot be below what is within.
+                Relation::Unknown if self.above.contains(&at.id()) => break Ok(None),
+                Relation::Unknown => break Err(Missing::Parent(at.id())),
+            }
+        };
+        self.ways.extend(passed.into_iter().map(|id| (id, way.clone())));
+        way
+    }
 }
 
 /// Whether every user has a UID of its own in this user namespace.
@@ -133,26 +183,6 @@ fn maps_all(user: Namespace<'_>) -> bool {
     let mapped: u64 = counts.map(|mapping| u64::from(mapping.count)).sum();
     // There is no UID 4,294,967,295.
     user.is_initial() == Some(true) || mapped >= u64::from(u32::MAX)
-}
-
-/// The child of `own` from which `target` descends; none if it does not descend from `own`.
-fn child_on_the_way<'s>(
-    own: Namespace<'s>,
-    target: Namespace<'s>,
-) -> Result<Option<Namespace<'s>>, Missing> {
-    let mut at = target;
-    loop {
-        match at.parent() {
-            Relation::Known(parent) if parent == own => return Ok(Some(at)),
-            Relation::Known(parent) => at = parent,
-            Relation::None => return Ok(None),
-            // What is beyond reach cannot be below what is within.
-            Relation::Unknown if own == at || own.ancestors().any(|above| above == at) => {
-                return Ok(None);
-            }
-            Relation::Unknown => return Err(Missing::Parent(at.id())),
-        }
-    }
 }
 
 impl fmt::Display for Missing {
@@ -237,7 +267,10 @@ mod tests {
         let process = snapshot.process(Pid(7)).unwrap();
         for target in [user(target), id(NamespaceType::Net, 100 + target)] {
             let target = snapshot.namespace(target).unwrap();
-            assert_eq!(verdict(&snapshot, process, target), expected, "{target:?}");
+            let mut judge = Judge::of(&snapshot, process);
+            assert_eq!(judge.verdict(target), expected, "{target:?}");
+            // It remembers the way there.
+            assert_eq!(judge.verdict(target), expected, "{target:?}");
         }
     }
 
@@ -322,10 +355,8 @@ mod tests {
         facts.processes.push(process(0, 1));
         let snapshot = Snapshot::assemble(facts);
         let target = snapshot.namespace(orphan).unwrap();
-        assert_eq!(
-            verdict(&snapshot, snapshot.process(Pid(7)).unwrap(), target),
-            Verdict::Unknown(Missing::Owner(orphan))
-        );
+        let mut judge = Judge::of(&snapshot, snapshot.process(Pid(7)).unwrap());
+        assert_eq!(judge.verdict(target), Verdict::Unknown(Missing::Owner(orphan)));
     }
 
     #[test]

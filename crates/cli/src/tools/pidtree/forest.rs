@@ -6,7 +6,7 @@
 //! again, only a reference is left. A PID namespace that no process leads into stands below its
 //! parent namespace, or at the root.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use lxkns_model::wire::snapshot::{NamespaceDoc, ProcessDoc};
 use lxkns_model::{Namespace, Process, Snapshot};
@@ -115,7 +115,7 @@ impl<'s> Tree<'s> {
     fn below_process(&self, process: Process<'s>) -> Vec<Node<'s>> {
         let here = self.shown.placement.namespace(process);
         let mut nodes = Vec::new();
-        let mut elsewhere: Vec<(NamespaceId, usize)> = Vec::new();
+        let mut elsewhere: HashMap<NamespaceId, usize> = HashMap::new();
         for child in process.children() {
             let place = self.shown.placement.namespace(child);
             let namespace = place.filter(|_| place != here);
@@ -123,11 +123,11 @@ impl<'s> Tree<'s> {
                 nodes.push(Node::Process(child));
                 continue;
             };
-            let known = elsewhere.iter().find(|(id, _)| *id == namespace.id());
-            match known.and_then(|(_, at)| nodes.get_mut(*at)) {
+            let known = elsewhere.get(&namespace.id());
+            match known.and_then(|at| nodes.get_mut(*at)) {
                 Some(Node::Reference(_, processes)) => processes.push(child),
                 _ => {
-                    elsewhere.push((namespace.id(), nodes.len()));
+                    elsewhere.insert(namespace.id(), nodes.len());
                     nodes.push(Node::Reference(namespace, vec![child]));
                 }
             }

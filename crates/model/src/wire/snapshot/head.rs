@@ -261,12 +261,12 @@ impl CountsDoc {
     }
 }
 
-/// Something that the scan could not see.
+/// A gap as an object of the native format; what the tools print with `--json`.
 #[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(rename = "Gap"))]
 #[serde(rename_all = "kebab-case")]
-pub(super) struct GapDoc<'s> {
+pub struct GapDoc<'s> {
     /// What is missing, such as `process-namespaces`.
     what: Cow<'s, str>,
     /// Why, such as `permission denied`.

@@ -174,7 +174,8 @@ const LSALLNS: &str = "\
 The process is the most senior leader of the namespace: of the processes at the top of the process \
 tree among those in the namespace, the one that started first. A \"?\" after it means that somebody \
 above it may be the true leader, but could not be read. HOLDERS counts the processes and everything \
-else that keeps the namespace alive. Elsewhere, \"?\" is what is not known and \"-\" what there is not.
+else that keeps the namespace alive; \"≥\" before it means that more may be hidden behind gaps. \
+Elsewhere, \"?\" is what is not known and \"-\" what there is not.
 
 A NAMESPACE is any of: net:[4026532281]; net:4026532281; 4026532281, if no other namespace has this \
 inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/netns/blue.";
@@ -192,7 +193,10 @@ them in this order.
 
 A child in another PID namespace than its parent stands below that namespace. Processes may enter a \
 PID namespace from several places; then it is shown where it is come across first, and referred to \
-elsewhere.";
+elsewhere.
+
+Processes more than 48 levels down start at the left again, after the number of levels above them. In \
+JSON, they stand in the list \"continued\".";
 
 const PID: &str = "\
 A process has a PID in its own PID namespace and in each one above it, up to the initial one; it has \
@@ -287,7 +291,7 @@ them and what holds them; so an inode that was given to another namespace is see
 only one of the snapshots looked for is not compared.
 
 The exit code is 0 if nothing has changed, 1 if something has, and 2 in case of trouble, as with \
-snapshots of two boots.";
+snapshots of two boots; with --strict, 4 if one of the snapshots is partial.";
 
 impl Entry {
     pub(crate) fn named(name: &str) -> Option<&'static Entry> {

@@ -5,11 +5,13 @@
 //! being listed is added as hidden, what contradicts itself (a parent of another type, a cycle, a
 //! parent younger than its child) becomes unknown.
 
+use std::collections::HashSet;
+
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use crate::leaders;
 use crate::reference::stacked;
-use crate::snapshot::{NamespaceIndex, NamespaceNode, ProcessIndex, ProcessNode};
+use crate::snapshot::{NamespaceIndex, NamespaceNode, ProcessIndex, ProcessLinks};
 use crate::{Facts, Gap, Holder, NamespaceFacts, Part, ProcessFacts, Relation, Snapshot};
 
 impl Snapshot {
@@ -32,6 +34,7 @@ impl Snapshot {
             process.threads.sort_by_key(|thread| thread.tid);
         }
         let namespaces = complete(namespaces, &processes);
+        let (links, process_children) = link_processes(&processes);
 
         let mut snapshot = Snapshot {
             host,
@@ -40,11 +43,13 @@ impl Snapshot {
             gaps: sum_up(gaps),
             stacked: stacked(namespaces.iter()),
             namespaces: link_namespaces(namespaces),
-            processes: link_processes(processes),
+            processes,
+            links,
+            process_children,
         };
         place_by_pids(&mut snapshot);
         join(&mut snapshot);
-        leaders::elect(&mut snapshot.namespaces, &snapshot.processes);
+        leaders::elect(&mut snapshot.namespaces, &snapshot.processes, &snapshot.links);
         snapshot
     }
 }
@@ -54,7 +59,8 @@ fn complete(
     mut namespaces: Vec<NamespaceFacts>,
     processes: &[ProcessFacts],
 ) -> Vec<NamespaceFacts> {
-    let mut mentioned: Vec<NamespaceId> = Vec::new();
+    // Most are mentioned over and over again.
+    let mut mentioned: HashSet<NamespaceId> = HashSet::new();
     for namespace in &namespaces {
         mentioned.extend(namespace.parent.known());
         mentioned.extend(namespace.owner);
@@ -70,15 +76,11 @@ fn complete(
             threads.extend(own.map(|id| (id, holder.clone())));
         }
     }
-    mentioned.sort_unstable();
-    mentioned.dedup();
+    mentioned.extend(threads.iter().map(|(id, _)| *id));
+    for namespace in &namespaces {
+        mentioned.remove(&namespace.id);
+    }
     namespaces.extend(mentioned.into_iter().map(NamespaceFacts::new));
-    namespaces.extend(
-        threads.into_iter().map(|(id, holder)| NamespaceFacts {
-            holders: vec![holder],
-            ..NamespaceFacts::new(id)
-        }),
-    );
 
     // Stable, so that what was listed comes before what was only mentioned.
     namespaces.sort_by_key(|namespace| namespace.id);
@@ -89,6 +91,12 @@ fn complete(
         }
         same
     });
+    for (id, holder) in threads {
+        let found = namespaces.binary_search_by_key(&id, |namespace| namespace.id);
+        if let Some(namespace) = found.ok().and_then(|found| namespaces.get_mut(found)) {
+            namespace.holders.push(holder);
+        }
+    }
     for namespace in &mut namespaces {
         namespace.holders.sort_unstable();
         // Each of several mounts at one place holds by itself.
@@ -229,36 +237,36 @@ fn on_cycle(parents: &[Option<u32>]) -> Vec<bool> {
     on_cycle
 }
 
-/// Links parents and children of sorted processes.
-fn link_processes(processes: Vec<ProcessFacts>) -> Vec<ProcessNode> {
-    let parents: Vec<Option<u32>> = processes
-        .iter()
-        .map(|process| {
-            let ppid = process.ppid.filter(|ppid| *ppid != Pid(0))?;
-            let index = processes.binary_search_by_key(&ppid, |process| process.pid).ok()?;
-            let parent_start = processes.get(index)?.start_time;
-            let reused = matches!((parent_start, process.start_time),
-                (Some(parent), Some(child)) if parent > child);
-            if reused { None } else { Some(index as u32) }
-        })
-        .collect();
+/// Links parents and children of sorted processes; and the children of all.
+fn link_processes(processes: &[ProcessFacts]) -> (Vec<ProcessLinks>, Vec<ProcessIndex>) {
+    let parent = |process: &ProcessFacts| {
+        let ppid = process.ppid.filter(|ppid| *ppid != Pid(0))?;
+        let index = processes.binary_search_by_key(&ppid, |process| process.pid).ok()?;
+        let parent_start = processes.get(index)?.start_time;
+        let reused = matches!((parent_start, process.start_time),
+            (Some(parent), Some(child)) if parent > child);
+        if reused { None } else { Some(index as u32) }
+    };
+    let mut parents: Vec<Option<u32>> = processes.iter().map(parent).collect();
     let on_cycle = on_cycle(&parents);
-    let mut nodes: Vec<ProcessNode> = processes
-        .into_iter()
-        .zip(parents.iter().zip(&on_cycle))
-        .map(|(facts, (parent, on_cycle))| ProcessNode {
-            facts,
-            parent: parent.filter(|_| !on_cycle).map(ProcessIndex),
-            children: Vec::new(),
-        })
-        .collect();
-    for index in 0..nodes.len() {
-        let parent = nodes.get(index).and_then(|node| node.parent);
-        if let Some(parent) = parent.and_then(|parent| nodes.get_mut(parent.0 as usize)) {
-            parent.children.push(ProcessIndex(index as u32));
-        }
+    for (parent, _) in parents.iter_mut().zip(on_cycle).filter(|(_, on_cycle)| *on_cycle) {
+        *parent = None;
     }
-    nodes
+    let mut by_parent: Vec<(u32, ProcessIndex)> = Vec::new();
+    for (index, parent) in parents.iter().enumerate() {
+        by_parent.extend(parent.map(|parent| (parent, ProcessIndex(index as u32))));
+    }
+    by_parent.sort_unstable();
+    let mut end = 0;
+    let links = parents.into_iter().enumerate().map(|(index, parent)| {
+        let start = end;
+        while by_parent.get(end).is_some_and(|(parent, _)| *parent == index as u32) {
+            end += 1;
+        }
+        ProcessLinks { parent: parent.map(ProcessIndex), children: start as u32..end as u32 }
+    });
+    let links = links.collect();
+    (links, by_parent.into_iter().map(|(_, child)| child).collect())
 }
 
 /// Tells each namespace which processes are joined to it.
@@ -274,10 +282,10 @@ fn place_by_pids(snapshot: &mut Snapshot) {
     let Some(id) = snapshot.pid_namespace().map(|namespace| namespace.id()) else {
         return;
     };
-    for node in &mut snapshot.processes {
-        let has_one = node.facts.pids.as_ref().is_some_and(|pids| pids.len() == 1);
-        if has_one && node.facts.namespaces.get(NamespaceType::Pid).is_none() {
-            node.facts.namespaces.set(id);
+    for process in &mut snapshot.processes {
+        let has_one = process.pids.as_ref().is_some_and(|pids| pids.len() == 1);
+        if has_one && process.namespaces.get(NamespaceType::Pid).is_none() {
+            process.namespaces.set(id);
         }
     }
 }
@@ -285,7 +293,7 @@ fn place_by_pids(snapshot: &mut Snapshot) {
 fn join(snapshot: &mut Snapshot) {
     let Snapshot { namespaces, processes, .. } = snapshot;
     for (index, process) in processes.iter().enumerate() {
-        for id in process.facts.namespaces.iter() {
+        for id in process.namespaces.iter() {
             let found = namespaces.binary_search_by_key(&id, |node| node.facts.id);
             if let Some(node) = found.ok().and_then(|found| namespaces.get_mut(found)) {
                 node.processes.push(ProcessIndex(index as u32));

@@ -10,14 +10,19 @@
 
 use lxkns_species::{NamespaceType, Pid};
 
-use crate::snapshot::{NamespaceNode, ProcessIndex, ProcessNode};
+use crate::ProcessFacts;
+use crate::snapshot::{NamespaceNode, ProcessIndex, ProcessLinks};
 
 /// Fills in `leaders` and `leaders_uncertain` from `processes` and the process tree.
-pub(crate) fn elect(namespaces: &mut [NamespaceNode], processes: &[ProcessNode]) {
+pub(crate) fn elect(
+    namespaces: &mut [NamespaceNode],
+    processes: &[ProcessFacts],
+    links: &[ProcessLinks],
+) {
     for node in namespaces {
         let id = node.facts.id;
         for &member in &node.processes {
-            match parent_membership(processes, member, id.namespace_type()) {
+            match parent_membership(processes, links, member, id.namespace_type()) {
                 Membership::Of(inode) if inode == id.inode() => continue,
                 Membership::Of(_) | Membership::NoParent => {}
                 Membership::Unknown => node.leaders_uncertain = true,
@@ -38,19 +43,21 @@ enum Membership {
 }
 
 fn parent_membership(
-    processes: &[ProcessNode],
+    processes: &[ProcessFacts],
+    links: &[ProcessLinks],
     member: ProcessIndex,
     namespace_type: NamespaceType,
 ) -> Membership {
-    let Some(node) = processes.get(member.0 as usize) else {
+    let at = member.0 as usize;
+    let (Some(facts), Some(links)) = (processes.get(at), links.get(at)) else {
         return Membership::Unknown;
     };
-    let parent = node.parent.and_then(|parent| processes.get(parent.0 as usize));
-    if namespace_type == NamespaceType::Pid && is_parent_elsewhere(node, parent) {
+    let parent = links.parent.and_then(|parent| processes.get(parent.0 as usize));
+    if namespace_type == NamespaceType::Pid && is_parent_elsewhere(facts, parent) {
         return Membership::NoParent;
     }
-    match (parent, node.facts.ppid) {
-        (Some(parent), _) => match parent.facts.namespaces.get(namespace_type) {
+    match (parent, facts.ppid) {
+        (Some(parent), _) => match parent.namespaces.get(namespace_type) {
             Some(id) => Membership::Of(id.inode()),
             None => Membership::Unknown,
         },
@@ -61,18 +68,18 @@ fn parent_membership(
 
 /// Whether the PIDs of a process prove that its parent is in another PID namespace: the process is
 /// the first in its own, or the two have different numbers of PIDs.
-fn is_parent_elsewhere(node: &ProcessNode, parent: Option<&ProcessNode>) -> bool {
-    let Some(pids) = &node.facts.pids else {
+fn is_parent_elsewhere(process: &ProcessFacts, parent: Option<&ProcessFacts>) -> bool {
+    let Some(pids) = &process.pids else {
         return false;
     };
-    let parents = parent.and_then(|parent| parent.facts.pids.as_ref());
+    let parents = parent.and_then(|parent| parent.pids.as_ref());
     pids.last() == Some(&Pid(1)) || parents.is_some_and(|parents| parents.len() != pids.len())
 }
 
 /// Earliest start first, unknown ones last, then by PID.
-fn seniority(processes: &[ProcessNode], index: ProcessIndex) -> (u64, Pid) {
+fn seniority(processes: &[ProcessFacts], index: ProcessIndex) -> (u64, Pid) {
     match processes.get(index.0 as usize) {
-        Some(node) => (node.facts.start_time.unwrap_or(u64::MAX), node.facts.pid),
+        Some(facts) => (facts.start_time.unwrap_or(u64::MAX), facts.pid),
         None => (u64::MAX, Pid(u32::MAX)),
     }
 }

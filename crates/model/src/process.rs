@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::iter;
+use std::ops::Range;
 
 use lxkns_species::{Capabilities, NamespaceType, Pid, Uid};
 
-use crate::snapshot::{ProcessIndex, ProcessNode};
-use crate::{Cmdline, Joined, Namespace, Snapshot, Text, ThreadFacts};
+use crate::snapshot::ProcessIndex;
+use crate::{Cmdline, Joined, Namespace, ProcessFacts, Snapshot, Text, ThreadFacts};
 
 /// One process of a [`Snapshot`]; as cheap to copy as a reference.
 ///
@@ -18,23 +19,23 @@ pub struct Process<'s> {
 }
 
 impl<'s> Process<'s> {
-    fn node(self) -> &'s ProcessNode {
-        self.snapshot.process_node(self.index)
+    fn facts(self) -> &'s ProcessFacts {
+        self.snapshot.process_facts(self.index)
     }
 
     /// The PID in the scanner's PID namespace.
     pub fn pid(self) -> Pid {
-        self.node().facts.pid
+        self.facts().pid
     }
 
     /// The parent's PID; 0 if the parent is outside of the scanner's PID namespace.
     pub fn ppid(self) -> Option<Pid> {
-        self.node().facts.ppid
+        self.facts().ppid
     }
 
     /// The parent; `None` too if it is not in the snapshot.
     pub fn parent(self) -> Option<Process<'s>> {
-        self.node().parent.map(|index| self.snapshot.process_at(index))
+        self.snapshot.process_links(self.index).parent.map(|index| self.snapshot.process_at(index))
     }
 
     /// The parent, that one's parent, and so on.
@@ -44,57 +45,59 @@ impl<'s> Process<'s> {
 
     /// The child processes, by PID.
     pub fn children(self) -> impl DoubleEndedIterator<Item = Process<'s>> + ExactSizeIterator {
-        self.node().children.iter().map(move |index| self.snapshot.process_at(*index))
+        let Range { start, end } = self.snapshot.process_links(self.index).children;
+        let children = self.snapshot.process_children.get(start as usize..end as usize);
+        children.unwrap_or_default().iter().map(move |index| self.snapshot.process_at(*index))
     }
 
     /// The name, see proc_pid_comm(5).
     pub fn comm(self) -> Option<&'s Text> {
-        self.node().facts.comm.as_ref()
+        self.facts().comm.as_ref()
     }
 
     /// The command line; empty for kernel threads and zombies, `None` if it was not read.
     pub fn cmdline(self) -> Option<&'s Cmdline> {
-        self.node().facts.cmdline.as_ref()
+        self.facts().cmdline.as_ref()
     }
 
     /// When it started, in clock ticks since boot.
     pub fn start_time(self) -> Option<u64> {
-        self.node().facts.start_time
+        self.facts().start_time
     }
 
     /// The state letter of proc_pid_stat(5), such as `S` or `Z`.
     pub fn state(self) -> Option<char> {
-        self.node().facts.state
+        self.facts().state
     }
 
     /// Whether it is a kernel thread.
     pub fn is_kernel_thread(self) -> bool {
-        self.node().facts.kernel_thread
+        self.facts().kernel_thread
     }
 
     /// The effective UID, as seen from the scanner's user namespace.
     pub fn euid(self) -> Option<Uid> {
-        self.node().facts.euid
+        self.facts().euid
     }
 
     /// The effective capabilities, valid in its own user namespace.
     pub fn effective_capabilities(self) -> Option<Capabilities> {
-        self.node().facts.effective_capabilities
+        self.facts().effective_capabilities
     }
 
     /// Its PIDs from the scanner's PID namespace down to its own, in which it has the last one.
     pub fn pids(self) -> Option<&'s [Pid]> {
-        self.node().facts.pids.as_deref()
+        self.facts().pids.as_deref()
     }
 
     /// The cgroup path, as seen from the scanner's cgroup namespace.
     pub fn cgroup(self) -> Option<&'s Text> {
-        self.node().facts.cgroup.as_ref()
+        self.facts().cgroup.as_ref()
     }
 
     /// The ids of the namespaces that it is joined to, as far as known.
     pub fn joined(self) -> &'s Joined {
-        &self.node().facts.namespaces
+        &self.facts().namespaces
     }
 
     /// The namespace of this type that it is joined to.
@@ -104,7 +107,7 @@ impl<'s> Process<'s> {
 
     /// Those of its threads that are joined to other namespaces than it is, by TID.
     pub fn threads(self) -> &'s [ThreadFacts] {
-        &self.node().facts.threads
+        &self.facts().threads
     }
 }
 

@@ -1,6 +1,7 @@
 //! The snapshot: arenas inside, views outside.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
@@ -22,7 +23,12 @@ pub struct Snapshot {
     /// By id.
     pub(crate) namespaces: Vec<NamespaceNode>,
     /// By PID.
-    pub(crate) processes: Vec<ProcessNode>,
+    pub(crate) processes: Vec<ProcessFacts>,
+    /// How the process at the same place in `processes` is linked to others. Apart from the facts, of
+    /// which there is never a second copy.
+    pub(crate) links: Vec<ProcessLinks>,
+    /// The children of all processes: those of each one after another, by PID.
+    pub(crate) process_children: Vec<ProcessIndex>,
 }
 
 /// Where a namespace stands in [`Snapshot::namespaces`].
@@ -46,10 +52,10 @@ pub(crate) struct NamespaceNode {
 }
 
 #[derive(Debug, Clone)]
-pub(crate) struct ProcessNode {
-    pub(crate) facts: ProcessFacts,
+pub(crate) struct ProcessLinks {
     pub(crate) parent: Option<ProcessIndex>,
-    pub(crate) children: Vec<ProcessIndex>,
+    /// Where its children are in [`Snapshot::process_children`].
+    pub(crate) children: Range<u32>,
 }
 
 impl Snapshot {
@@ -144,7 +150,7 @@ impl Snapshot {
 
     /// The process with this PID in [the PID namespace](Snapshot::pid_namespace) of the snapshot.
     pub fn process(&self, pid: Pid) -> Option<Process<'_>> {
-        let index = self.processes.binary_search_by_key(&pid, |node| node.facts.pid).ok()?;
+        let index = self.processes.binary_search_by_key(&pid, |facts| facts.pid).ok()?;
         Some(self.process_at(ProcessIndex(index as u32)))
     }
 
@@ -173,7 +179,15 @@ impl Snapshot {
         clippy::indexing_slicing,
         reason = "indices are only made by assembly, for this arena"
     )]
-    pub(crate) fn process_node(&self, index: ProcessIndex) -> &ProcessNode {
+    pub(crate) fn process_facts(&self, index: ProcessIndex) -> &ProcessFacts {
         &self.processes[index.0 as usize]
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "indices are only made by assembly, for this arena"
+    )]
+    pub(crate) fn process_links(&self, index: ProcessIndex) -> &ProcessLinks {
+        &self.links[index.0 as usize]
     }
 }

@@ -6,14 +6,15 @@
 //! documents stay readable.
 //!
 //! Writing goes object by object and never holds a second copy of the snapshot. Reading takes
-//! nothing for granted: every error names the place in the document, its size and depth are
-//! limited, and what was read goes through the same [`Snapshot::assemble`] as a live scan. Getting
+//! nothing for granted: every error names the place in the document, its size, its depth and the
+//! memory that it takes are limited, and what was read goes through the same [`Snapshot::assemble`] as a live scan. Getting
 //! the bytes from somewhere is up to the caller.
 
 mod error;
 pub mod lxkns;
 pub mod snapshot;
 mod stream;
+mod weight;
 
 pub use error::Error;
 
@@ -26,6 +27,12 @@ use crate::Snapshot;
 ///
 /// Callers should not even load more.
 pub const MAX_BYTES: usize = 1 << 30;
+
+/// A document takes at most so many times its bytes of memory, itself included.
+pub const MAX_EXPANSION: usize = 6;
+
+/// A document that takes no more memory than this is read whatever its size is: 64 MiB.
+pub const ALWAYS: usize = 64 << 20;
 
 /// How a document is laid out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +87,7 @@ impl Kind {
         }
         let mut deserializer = serde_json::Deserializer::from_slice(document);
         let keys: Keys = error::at_path(&mut deserializer)?;
+        weight::check(document)?;
         let lxkns = [keys.discovery_options, keys.namespaces, keys.processes];
         if let Some(schema) = keys.schema {
             snapshot::check_schema(&schema)?;

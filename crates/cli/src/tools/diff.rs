@@ -154,9 +154,8 @@ struct Hidden<'g> {
 
 impl<'g> Hidden<'g> {
     fn by(gaps: &[&'g Gap]) -> Hidden<'g> {
-        let may_hide = |namespace_type: &NamespaceType| {
-            gaps.iter().any(|gap| gap.may_hide(*namespace_type))
-        };
+        let may_hide =
+            |namespace_type: &NamespaceType| gaps.iter().any(|gap| gap.may_hide(*namespace_type));
         let types = NamespaceTypes::ALL.iter().filter(may_hide).collect();
         // Those that this version knows no name for are of one kind, and each reason is as good.
         let mut gaps: Vec<&'g Gap> = gaps.to_vec();
@@ -193,9 +192,8 @@ impl<'s> Writer<'s> {
         // Where one snapshot could see less, the namespace may be there all the same.
         let unseen_before = Hidden::by(&diff.unseen_before);
         let unseen_after = Hidden::by(&diff.unseen_after);
-        let may_hide = |hidden: &Hidden<'_>, it: Namespace<'s>| {
-            hidden.types.contains(it.namespace_type())
-        };
+        let may_hide =
+            |hidden: &Hidden<'_>, it: Namespace<'s>| hidden.types.contains(it.namespace_type());
         for (_, entry) in entries {
             match entry {
                 Entry::Went(it) => {

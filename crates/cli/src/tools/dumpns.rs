@@ -6,8 +6,8 @@ use lxkns_model::wire::Layout;
 use super::Run;
 use crate::args::noise::Volume;
 use crate::args::{Filter, Look, Noise, Show};
-use crate::failure::Usage;
 use crate::document;
+use crate::failure::Usage;
 use crate::view::View;
 
 /// What `dumpns` is asked for.

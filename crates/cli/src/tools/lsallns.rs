@@ -3,9 +3,7 @@
 use std::io;
 
 use lxkns_discover::Options;
-use lxkns_model::{
-    Details, Gap, Missing, Namespace, Part, Reason, Relation, Snapshot, Text,
-};
+use lxkns_model::{Details, Gap, Missing, Namespace, Part, Reason, Relation, Snapshot, Text};
 use lxkns_species::{NamespaceType, NamespaceTypes, Pid};
 
 use super::Run;

@@ -11,12 +11,12 @@ use super::Run;
 use crate::args::noise::Volume;
 use crate::args::pid_arg::{self, known_process};
 use crate::args::{Look, NamespaceArg, Noise, Show};
+use crate::document::{self, Gaps};
 use crate::failure::Usage;
 use crate::render::columns::{self, Column};
 use crate::render::label::Labels;
 use crate::render::line::{Line, Role};
 use crate::render::screen::Screen;
-use crate::document::{self, Gaps};
 use crate::view::View;
 
 /// What `lxkns pid` is asked for.

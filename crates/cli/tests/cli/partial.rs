@@ -91,9 +91,8 @@ fn json_has_the_gaps() {
 
 #[test]
 fn counts_are_the_least_where_members_are_missing() {
-    let counts = |snapshot: &Snapshot| {
-        run_on(snapshot, "lsallns --noheadings -o holders,processes").stdout
-    };
+    let counts =
+        |snapshot: &Snapshot| run_on(snapshot, "lsallns --noheadings -o holders,processes").stdout;
     let partial = counts(&fixtures::restricted());
     assert!(partial.split_whitespace().all(|count| count.starts_with('≥')), "{partial}");
     assert!(!counts(&fixtures::containers()).contains('≥'));

@@ -12,6 +12,17 @@ pub enum Error {
     /// It is larger than [`super::MAX_BYTES`].
     #[error("the document is larger than {} bytes", super::MAX_BYTES)]
     TooLarge,
+    /// It would take more memory than [`super::MAX_EXPANSION`] times its size, and more than
+    /// [`super::ALWAYS`].
+    #[error(
+        "the document lists too much for its {bytes} bytes: it would take more than {} times that \
+         in memory",
+        super::MAX_EXPANSION
+    )]
+    TooDense {
+        /// The size of the document.
+        bytes: usize,
+    },
     /// There is nothing in it.
     #[error("the document is empty")]
     Empty,

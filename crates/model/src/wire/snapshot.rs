@@ -129,10 +129,11 @@ impl Owned {
             let place = |field: &str| format!("namespaces[{index}].{field}");
             namespace.add_to(&mut facts, &mut seen, place)?;
         }
-        for (index, process) in self.processes.into_iter().enumerate() {
-            let place = |field: &str| format!("processes[{index}].{field}");
-            process.add_to(&mut facts, &mut seen, place)?;
-        }
+        // In place: there are many, and never two of each.
+        let processes = self.processes.into_iter().enumerate().map(|(index, process)| {
+            process.into_model(&mut seen, |field| format!("processes[{index}].{field}"))
+        });
+        facts.processes = processes.collect::<Result<_, _>>()?;
         Ok(facts)
     }
 }

@@ -4,6 +4,7 @@
 //! - A number of three or more digits (a PID, an inode) may be any number, but the same one each
 //!   time that it occurs in a session.
 //! - Blanks between columns may be more or fewer.
+//! - Lines that tell gaps, and the `≥` that comes with them, are left out before.
 
 use std::collections::HashMap;
 

@@ -124,7 +124,10 @@ fn matching(
     if command.output.is_empty() {
         return Some(numbers.clone());
     }
-    numbers.matching(&command.output, &printed.lines().collect::<Vec<_>>())
+    // Which gaps a scan has is up to the machine.
+    let printed = printed.replace('≥', " ");
+    let lines = printed.lines().filter(|line| !line.starts_with("note: "));
+    numbers.matching(&command.output, &lines.collect::<Vec<_>>())
 }
 
 /// Whether it only looks, so that it can be asked again until there is what it is to look at.

@@ -104,7 +104,7 @@ fn read_line(line: &[u8], facts: &mut Facts, seen: &mut Seen) -> Result<(), Erro
         }
         "process" => {
             let process: ProcessDoc<'_> = error::document(line)?;
-            process.add_to(facts, seen, str::to_owned)?;
+            facts.processes.push(process.into_model(seen, str::to_owned)?);
         }
         "gap" => {
             let gap: GapDoc<'_> = error::document(line)?;

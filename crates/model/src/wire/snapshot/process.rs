@@ -11,7 +11,7 @@ use super::Seen;
 use super::head::CapabilitiesDoc;
 use super::text::{self, Hex};
 use crate::wire::Error;
-use crate::{Cmdline, Facts, Joined, Process, ProcessFacts, ThreadFacts};
+use crate::{Cmdline, Joined, Process, ProcessFacts, ThreadFacts};
 
 /// A process as an object of the native format; what the tools print with `--json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -148,13 +148,12 @@ impl<'s> From<&'s ThreadFacts> for ThreadDoc<'s> {
 }
 
 impl ProcessDoc<'_> {
-    /// Adds what this object says to the facts; `place` tells where a field of it stands.
-    pub(super) fn add_to(
+    /// What this object says; `place` tells where a field of it stands.
+    pub(super) fn into_model(
         self,
-        facts: &mut Facts,
         seen: &mut Seen,
         place: impl Fn(&str) -> String,
-    ) -> Result<(), Error> {
+    ) -> Result<ProcessFacts, Error> {
         let pid = self.pid;
         if !seen.processes.insert(pid) {
             let reason = format!("process {pid} is listed twice");
@@ -167,7 +166,7 @@ impl ProcessDoc<'_> {
                 Some(Cmdline { arguments: text::join_list(lossy.unwrap_or_default(), exact), cut })
             }
         };
-        facts.processes.push(ProcessFacts {
+        Ok(ProcessFacts {
             pid,
             ppid: self.ppid,
             comm: text::join(self.comm, self.comm_bytes),
@@ -181,8 +180,7 @@ impl ProcessDoc<'_> {
             cgroup: text::join(self.cgroup, self.cgroup_bytes),
             namespaces: self.namespaces.0,
             threads: self.threads.into_iter().map(ThreadDoc::into_model).collect(),
-        });
-        Ok(())
+        })
     }
 }
 

@@ -54,7 +54,9 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Snapshot> {
     wire::read(&bytes).map_err(|error| {
         let path = named_files::shown(path);
         let what = match error {
-            wire::Error::Schema { .. } => format!("cannot read {path}"),
+            wire::Error::Schema { .. } | wire::Error::TooLarge | wire::Error::TooDense { .. } => {
+                format!("cannot read {path}")
+            }
             _ => format!("{path} is no snapshot; get one with 'lxkns snapshot' or 'dumpns'"),
         };
         anyhow::Error::from(error).context(what)

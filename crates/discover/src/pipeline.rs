@@ -61,7 +61,7 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     // Where something is mounted has been there, even if what explains it came later or went.
     alive.extend(places(&sightings.holders));
     let alive = scan.resolver.with_relations(alive);
-    let Sightings { mut processes, holders, counts, by_bpf, .. } = sightings;
+    let Sightings { mut processes, holders, mounts, counts, by_bpf, .. } = sightings;
     processes.sort_by_key(|process| process.pid);
     if options.scope().details == Details::Leaders {
         describe_leaders(&scan, &mut processes);
@@ -101,6 +101,7 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
         scope: *options.scope(),
         namespaces,
         processes,
+        mounts,
         counts,
         gaps: gaps.into_vec(),
     };
@@ -273,7 +274,7 @@ fn initial(
 
 /// Leaves out what was read on the way but not asked for. User namespaces stay as owners.
 fn restrict(facts: &mut Facts) {
-    let Facts { scope, namespaces, processes, .. } = facts;
+    let Facts { scope, namespaces, processes, mounts, .. } = facts;
     let types = scope.types;
     let joins = scope.parts.contains(Part::Processes);
     if types == NamespaceTypes::ALL && joins {
@@ -292,6 +293,9 @@ fn restrict(facts: &mut Facts) {
         }
         let own = process.namespaces;
         process.threads.retain(|thread| thread.namespaces != own);
+    }
+    for mount in mounts {
+        mount.holds = mount.holds.filter(|id| types.contains(id.namespace_type()));
     }
     let owners: HashSet<NamespaceId> = namespaces
         .iter()

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-use lxkns_model::{Counts, Holder, Part, ProcessFacts};
+use lxkns_model::{Counts, Holder, MountFacts, Part, ProcessFacts};
 use lxkns_ops::{Feature, Support, may_see_all};
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid};
 
@@ -45,6 +45,8 @@ pub(crate) struct Sightings {
     pub(crate) processes: Vec<ProcessFacts>,
     /// "This namespace is held by that", besides what the processes' own facts say.
     pub(crate) holders: Vec<(NamespaceId, Holder)>,
+    /// The mounts that hold namespaces, and those that matter for unmounting them.
+    pub(crate) mounts: Vec<MountFacts>,
     pub(crate) counts: Counts,
     /// Whether BPF iterators described the processes.
     pub(crate) by_bpf: bool,

@@ -24,15 +24,18 @@ impl Snapshot {
     ///   only the second one knows.
     /// - A thread that is joined to another namespace than its process becomes a
     ///   [`Holder::Thread`].
+    /// - A mount that is listed twice counts once.
     /// - A parent of the wrong type, or one that would close a cycle, becomes unknown. A process
     ///   is no child of one that started after it: that PID has been reused.
     pub fn assemble(facts: Facts) -> Snapshot {
-        let Facts { host, scope, namespaces, mut processes, counts, gaps } = facts;
+        let Facts { host, scope, namespaces, mut processes, mut mounts, counts, gaps } = facts;
         processes.sort_by_key(|process| process.pid);
         processes.dedup_by(|second, first| first.pid == second.pid);
         for process in &mut processes {
             process.threads.sort_by_key(|thread| thread.tid);
         }
+        mounts.sort_unstable();
+        mounts.dedup_by_key(|mount| (mount.mount_namespace, mount.id));
         let namespaces = complete(namespaces, &processes);
         let (links, process_children) = link_processes(&processes);
 
@@ -41,6 +44,7 @@ impl Snapshot {
             scope,
             counts,
             gaps: sum_up(gaps),
+            mounts,
             stacked: stacked(namespaces.iter()),
             namespaces: link_namespaces(namespaces),
             processes,

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 
 use lxkns_species::{Capabilities, NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid};
 
-use crate::{Counts, Gap, Holder, Host, Relation, Scope, Text};
+use crate::{Counts, Gap, Holder, Host, MountFacts, Relation, Scope, Text};
 
 /// All that is known, before it is put in order by [`crate::Snapshot::assemble`].
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Facts {
     pub namespaces: Vec<NamespaceFacts>,
     /// The processes, in any order, readable or not.
     pub processes: Vec<ProcessFacts>,
+    /// The mounts that hold namespaces, and those that matter for unmounting them, in any order.
+    pub mounts: Vec<MountFacts>,
     /// How many processes were come across.
     pub counts: Counts,
     /// What could not be seen.

@@ -47,6 +47,7 @@ mod gap;
 mod holder;
 mod host;
 mod leaders;
+mod mount;
 mod namespace;
 mod process;
 mod reference;
@@ -62,6 +63,7 @@ pub use facts::{Cmdline, Facts, IdMapping, Joined, NamespaceFacts, ProcessFacts,
 pub use gap::{Counts, Gap, Missing, Reason};
 pub use holder::Holder;
 pub use host::Host;
+pub use mount::MountFacts;
 pub use namespace::Namespace;
 pub use process::Process;
 pub use relation::Relation;

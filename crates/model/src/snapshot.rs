@@ -7,7 +7,8 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use crate::reference::Place;
 use crate::{
-    Counts, Gap, Host, Namespace, NamespaceFacts, Process, ProcessFacts, Reason, Relation, Scope,
+    Counts, Gap, Host, MountFacts, Namespace, NamespaceFacts, Process, ProcessFacts, Reason,
+    Relation, Scope,
 };
 
 /// All that one discovery found out, put in order. Immutable; the way in is
@@ -18,6 +19,8 @@ pub struct Snapshot {
     pub(crate) scope: Scope,
     pub(crate) counts: Counts,
     pub(crate) gaps: Vec<Gap>,
+    /// By mount namespace, then number.
+    pub(crate) mounts: Vec<MountFacts>,
     /// Where more than one namespace is mounted.
     pub(crate) stacked: BTreeSet<Place>,
     /// By id.

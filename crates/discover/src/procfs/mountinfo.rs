@@ -9,14 +9,22 @@ use super::number;
 pub(crate) struct Mount<'t> {
     /// Its own number: no other mount has it, in no mount namespace, until this one is gone.
     pub(crate) id: u64,
+    /// The number of the mount that it is mounted on, which need not be in the table.
+    pub(crate) parent: u64,
     /// The device number of its file system.
     pub(crate) device: u64,
     /// What of the file system is mounted; of nsfs that is a text such as `net:[4026532281]`.
     pub(crate) root: Cow<'t, [u8]>,
     /// Where it is mounted, below the root directory of whom the file belongs to.
     pub(crate) mount_point: Cow<'t, [u8]>,
+    /// Its peer group, see mount_namespaces(7).
+    pub(crate) peer_group: Option<u64>,
+    /// The peer group that it is a slave of.
+    pub(crate) master: Option<u64>,
     /// The type of file system, such as `nsfs`.
     pub(crate) fs_type: &'t [u8],
+    /// What is mounted, as whoever has mounted it put it: a device, a name, anything.
+    pub(crate) source: Cow<'t, [u8]>,
 }
 
 /// The mounts in a mountinfo text, in its order; malformed lines are left out.
@@ -28,12 +36,24 @@ fn mount(line: &[u8]) -> Option<Mount<'_>> {
     // id parent major:minor root mount-point options [tag…] - fs-type source super-options
     let mut fields = line.split(|&byte| byte == b' ');
     let id = number(fields.next()?)?;
-    let mut numbers = fields.nth(1)?.splitn(2, |&byte| byte == b':');
+    let parent = number(fields.next()?)?;
+    let mut numbers = fields.next()?.splitn(2, |&byte| byte == b':');
     let (major, minor) = (number(numbers.next()?)?, number(numbers.next()?)?);
     let root = unescape(fields.next()?);
     let mount_point = unescape(fields.next()?);
-    let fs_type = fields.skip_while(|field| *field != b"-").nth(1)?;
-    Some(Mount { id, device: rustix::fs::makedev(major, minor), root, mount_point, fs_type })
+    let (mut peer_group, mut master) = (None, None);
+    let tags = fields.by_ref().skip(1).take_while(|field| *field != b"-");
+    for tag in tags {
+        if let Some(group) = tag.strip_prefix(b"shared:") {
+            peer_group = number(group);
+        } else if let Some(group) = tag.strip_prefix(b"master:") {
+            master = number(group);
+        }
+    }
+    let fs_type = fields.next()?;
+    let source = unescape(fields.next().unwrap_or_default());
+    let device = rustix::fs::makedev(major, minor);
+    Some(Mount { id, parent, device, root, mount_point, peer_group, master, fs_type, source })
 }
 
 /// Undoes the kernel's escaping of blank, tab, newline, backslash (and `#`) as `\040` and so on.
@@ -80,6 +100,9 @@ mod tests {
         assert_eq!(mounts.len(), 2);
         assert_eq!(mounts[0].id, 22);
         assert_eq!(mounts[0].fs_type, b"proc");
+        assert_eq!((mounts[0].peer_group, mounts[0].master), (Some(5), None));
+        assert_eq!((mounts[1].peer_group, mounts[1].master), (Some(2), Some(1)));
+        assert_eq!((mounts[1].parent, &*mounts[1].source), (27, &b"nsfs"[..]));
         assert_eq!(mounts[1].fs_type, b"nsfs");
         assert_eq!(&*mounts[1].root, b"net:[4026532281]");
         assert_eq!(&*mounts[1].mount_point, b"/run/a b\\c\\1z");

@@ -7,7 +7,7 @@
 //!
 //! Whatever follows from other parts of the document (process counts, leaders, whether a namespace
 //! is hidden) is written for the reader's convenience and ignored when read. Unknown keys are
-//! ignored, too. A namespace or process listed twice is an error, and so is a relation between
+//! ignored, too. A namespace, process or mount listed twice is an error, and so is a relation between
 //! types that cannot have it; one to a namespace or process that is not listed is not, and parents
 //! that go round in a circle are unknown, as in [`Snapshot::assemble`].
 
@@ -15,6 +15,7 @@ mod diff;
 mod head;
 mod holder;
 mod lines;
+mod mount;
 mod namespace;
 mod process;
 #[cfg(feature = "schema")]
@@ -39,6 +40,7 @@ use lxkns_species::{NamespaceId, Pid};
 use serde::{Deserialize, Serialize};
 
 use self::head::{CountsDoc, HostDoc, OptionsDoc};
+use self::mount::MountDoc;
 use super::{Error, Kind, Layout, error, stream};
 use crate::{Facts, Snapshot};
 
@@ -50,7 +52,7 @@ pub const SCHEMA: &str = "lxkns.snapshot/1";
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-struct Document<'s, N, P, G> {
+struct Document<'s, N, P, M, G> {
     /// The format and its version: `lxkns.snapshot/1`.
     #[cfg_attr(feature = "schema", schemars(with = "schema::Version"))]
     schema: String,
@@ -62,14 +64,23 @@ struct Document<'s, N, P, G> {
     namespaces: N,
     /// The processes, by PID, readable or not.
     processes: P,
+    /// The mounts that hold namespaces, and those that matter for unmounting them; by mount
+    /// namespace, then number. Only written if there are any.
+    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    mounts: Option<M>,
     /// How many processes the scan came across.
     counts: CountsDoc,
     /// What could not be seen.
     gaps: G,
 }
 
-type Owned =
-    Document<'static, Vec<NamespaceDoc<'static>>, Vec<ProcessDoc<'static>>, Vec<GapDoc<'static>>>;
+type Owned = Document<
+    'static,
+    Vec<NamespaceDoc<'static>>,
+    Vec<ProcessDoc<'static>>,
+    Vec<MountDoc<'static>>,
+    Vec<GapDoc<'static>>,
+>;
 
 /// Writes a snapshot as one document, with a line break at its end.
 ///
@@ -83,6 +94,8 @@ pub fn write(snapshot: &Snapshot, out: impl io::Write, layout: Layout) -> io::Re
         options: OptionsDoc::from(*snapshot.scope()),
         namespaces: stream::List(|| snapshot.namespaces().map(NamespaceDoc::from)),
         processes: stream::List(|| snapshot.processes().map(ProcessDoc::from)),
+        mounts: (!snapshot.mounts().is_empty())
+            .then_some(stream::List(|| snapshot.mounts().iter().map(MountDoc::from))),
         counts: CountsDoc::from(snapshot.counts()),
         gaps: stream::List(|| snapshot.gaps().iter().map(GapDoc::from)),
     };
@@ -134,6 +147,10 @@ impl Owned {
             process.into_model(&mut seen, |field| format!("processes[{index}].{field}"))
         });
         facts.processes = processes.collect::<Result<_, _>>()?;
+        for (index, mount) in self.mounts.into_iter().flatten().enumerate() {
+            let place = |field: &str| format!("mounts[{index}].{field}");
+            mount.add_to(&mut facts, &mut seen, place)?;
+        }
         Ok(facts)
     }
 }
@@ -143,6 +160,7 @@ impl Owned {
 struct Seen {
     namespaces: HashSet<NamespaceId>,
     processes: HashSet<Pid>,
+    mounts: HashSet<(NamespaceId, u64)>,
     /// Whether there was a first line (of a document of lines).
     head: bool,
 }

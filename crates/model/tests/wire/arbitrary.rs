@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use lxkns_model::{
-    Cmdline, Counts, Details, Facts, Gap, Holder, Host, IdMapping, Joined, Missing, NamespaceFacts,
-    Part, ProcessFacts, Reason, Relation, Scope, Snapshot, Text, ThreadFacts,
+    Cmdline, Counts, Details, Facts, Gap, Holder, Host, IdMapping, Joined, Missing, MountFacts,
+    NamespaceFacts, Part, ProcessFacts, Reason, Relation, Scope, Snapshot, Text, ThreadFacts,
 };
 use lxkns_species::{
     Capabilities, Capability, NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid,
@@ -38,14 +38,15 @@ pub(crate) fn snapshot_for_lxkns() -> impl Strategy<Value = Snapshot> {
 }
 
 fn facts(process: impl Strategy<Value = ProcessFacts>) -> impl Strategy<Value = Facts> {
-    let lists = (vec(namespace(), 0..20), vec(process, 0..20), vec(gap(), 0..4));
+    let lists =
+        (vec(namespace(), 0..20), vec(process, 0..20), vec(mount(), 0..9), vec(gap(), 0..4));
     (host(), scope(), lists, counts()).prop_map(|(mut host, scope, lists, counts)| {
-        let (namespaces, processes, gaps) = lists;
+        let (namespaces, processes, mounts, gaps) = lists;
         if namespaces.is_empty() && processes.iter().all(|it| it.namespaces.is_empty()) {
             // It stands with each namespace.
             host.nsfs_device = None;
         }
-        Facts { host, scope, namespaces, processes, counts, gaps }
+        Facts { host, scope, namespaces, processes, mounts, counts, gaps }
     })
 }
 
@@ -171,6 +172,25 @@ fn process() -> impl Strategy<Value = ProcessFacts> {
                     namespaces,
                 })
                 .collect(),
+        },
+    )
+}
+
+fn mount() -> impl Strategy<Value = MountFacts> {
+    let numbers = (0u64..30, of(any::<u64>()), 0u64..30, any::<u64>());
+    let groups = (of(any::<u64>()), of(any::<u64>()));
+    (id_of(NamespaceType::Mnt), numbers, path(), text(), groups, of(id())).prop_map(
+        |(mount_namespace, numbers, path, root, (peer_group, master), holds)| MountFacts {
+            mount_namespace,
+            id: numbers.0,
+            unique_id: numbers.1,
+            parent: numbers.2,
+            path,
+            device: numbers.3,
+            root,
+            peer_group,
+            master,
+            holds,
         },
     )
 }

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use lxkns_model::{
-    Cmdline, Counts, Facts, Gap, Holder, Host, IdMapping, Joined, Missing, NamespaceFacts,
-    ProcessFacts, Reason, Relation, Scope, Snapshot, Text, ThreadFacts,
+    Cmdline, Counts, Facts, Gap, Holder, Host, IdMapping, Joined, Missing, MountFacts,
+    NamespaceFacts, ProcessFacts, Reason, Relation, Scope, Snapshot, Text, ThreadFacts,
 };
 use lxkns_species::{Capabilities, Capability, NamespaceId, Pid, Uid};
 
@@ -23,6 +23,7 @@ pub(crate) fn snapshot() -> Snapshot {
         scope: Scope::default(),
         namespaces: namespaces(),
         processes: processes(),
+        mounts: mounts(),
         counts: Counts { listed: 5, read: 2, unreadable: 2, vanished: 1 },
         gaps: vec![Gap {
             what: Missing::ProcessNamespaces,
@@ -49,6 +50,29 @@ fn host() -> Host {
         last_capability: Capability::new(40),
         nsfs_device: Some(4),
     }
+}
+
+fn mounts() -> Vec<MountFacts> {
+    let mnt = id("mnt:[4026531832]");
+    vec![
+        MountFacts {
+            unique_id: Some(4_294_969_001),
+            path: "/run".into(),
+            device: 26,
+            root: "/".into(),
+            peer_group: Some(12),
+            ..MountFacts::new(mnt, 31, 29)
+        },
+        MountFacts {
+            path: Text::from(b"/run/\xe9t\xe9".to_vec()),
+            device: 4,
+            root: "net:[4026532281]".into(),
+            peer_group: Some(270),
+            master: Some(12),
+            holds: Some(id("net:[4026532281]")),
+            ..MountFacts::new(mnt, 214, 31)
+        },
+    ]
 }
 
 fn namespaces() -> Vec<NamespaceFacts> {

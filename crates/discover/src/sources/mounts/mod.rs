@@ -10,6 +10,7 @@
 //! those that nothing at all leads to come last.
 
 mod place;
+mod table;
 mod target;
 
 use std::collections::{HashMap, HashSet};
@@ -19,7 +20,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use lxkns_model::{Holder, Missing, Part, Reason, Text};
+use lxkns_model::{Holder, Missing, MountFacts, Part, Reason};
 use lxkns_ops::visit::open_in;
 use lxkns_ops::{Namespace, mounts};
 use lxkns_species::{NamespaceId, NamespaceType};
@@ -45,16 +46,20 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
         only: HashSet::new(),
         shared: Mutex::new(Shared { patience: TOTAL_PATIENCE, ..Shared::default() }),
     };
-    walk.begin_at_all(&targets, &mut sightings.holders);
+    let mut found = Found::default();
+    walk.begin_at_all(&targets, &mut found);
     while walk.has_lost_some() {
         targets.retain(|target| walk.with_handles.contains(&target.id));
-        walk.begin_at_all(&targets, &mut sightings.holders);
+        walk.begin_at_all(&targets, &mut found);
     }
     if scan.wants(Part::Kernel) && scan.walks_mount_namespaces {
-        walk.all_others(&sightings.listed_before, &mut sightings.holders);
+        walk.all_others(&sightings.listed_before, &mut found);
     }
     walk.give_up_lost();
-    walk.parts_of_proc(&mut sightings.holders);
+    walk.give_up_unopened();
+    walk.parts_of_proc(&mut found);
+    sightings.holders.append(&mut found.holders);
+    sightings.mounts = found.mounts;
 }
 
 /// The walk through all mount namespaces.
@@ -76,6 +81,8 @@ struct Shared {
     lost: HashMap<NamespaceId, Reason>,
     /// By mount namespace: the mounts in lost ones that could not be opened.
     put_off: HashMap<NamespaceId, Vec<PutOff>>,
+    /// The bind mounts that could not be opened, with the namespaces that they hold.
+    unopened: Vec<(NamespaceId, Reason, MountFacts)>,
     /// Mount namespaces met on the way and left alone, because they have handles.
     passed: HashSet<NamespaceId>,
     /// Mount namespaces whose tables of mounts have been read.
@@ -84,20 +91,40 @@ struct Shared {
     proc_shows: HashMap<u64, NamespaceId>,
     /// Why that could not be told.
     proc_failed: HashMap<u64, Reason>,
-    /// Where only a part of a procfs is mounted: the device number, the mount namespace, the path.
-    proc_parts: Vec<(u64, NamespaceId, Vec<u8>)>,
+    /// Where only a part of a procfs is mounted.
+    proc_parts: Vec<MountFacts>,
     /// The time left for waiting for file servers.
     patience: Duration,
 }
 
 /// A mount that is tried again if its mount namespace can be reached in another way.
 struct PutOff {
-    what: Missing,
     why: Reason,
-    path: Vec<u8>,
+    /// The namespace that is bind-mounted; `None` of a procfs.
+    held: Option<NamespaceId>,
+    mount: MountFacts,
 }
 
-type Held = Vec<(NamespaceId, Holder)>;
+/// What a walk has found: mounts that hold namespaces, and those that matter for unmounting them.
+#[derive(Default)]
+struct Found {
+    holders: Vec<(NamespaceId, Holder)>,
+    mounts: Vec<MountFacts>,
+}
+
+impl Found {
+    fn bind_mount(&mut self, held: NamespaceId, mount: &MountFacts) {
+        let (mount_namespace, path) = (Some(mount.mount_namespace), mount.path.clone());
+        self.holders.push((held, Holder::BindMount { mount_namespace, path }));
+        self.mounts.push(MountFacts { holds: Some(held), ..mount.clone() });
+    }
+
+    fn proc_mount(&mut self, shown: NamespaceId, mount: MountFacts) {
+        let (mount_namespace, path) = (Some(mount.mount_namespace), mount.path.clone());
+        self.holders.push((shown, Holder::ProcMount { mount_namespace, path }));
+        self.mounts.push(MountFacts { holds: Some(shown), ..mount });
+    }
+}
 
 impl Walk<'_> {
     fn shared(&self) -> MutexGuard<'_, Shared> {
@@ -106,35 +133,36 @@ impl Walk<'_> {
 
     /// Where a part of a procfs is mounted, PID 1 is not to be found; but maybe the whole was somewhere
     /// else.
-    fn parts_of_proc(&self, held: &mut Held) {
+    fn parts_of_proc(&self, found: &mut Found) {
         let parts = mem::take(&mut self.shared().proc_parts);
-        for (device, place, path) in parts {
+        for mount in parts {
+            let device = mount.device;
             let (shown, failed) = {
                 let shared = self.shared();
                 let shown = shared.proc_shows.get(&device).copied();
                 (shown, shared.proc_failed.get(&device).cloned())
             };
             if let Some(id) = shown.or_else(|| self.scan.shown_by_own_proc(device)) {
-                let mount_namespace = Some(place);
-                let path = Text::from(path);
-                held.push((id, Holder::ProcMount { mount_namespace, path }));
+                found.proc_mount(id, mount);
             } else {
                 let why = failed.unwrap_or(Reason::Partial);
-                self.gap(Missing::ProcMounts, why, place, &path);
+                self.gap(Missing::ProcMounts, why, &mount);
+                found.mounts.push(mount);
             }
         }
     }
 
-    fn begin_at_all(&self, targets: &[Target], held: &mut Held) {
+    fn begin_at_all(&self, targets: &[Target], found: &mut Found) {
         let workers = self.scan.options.worker_count();
-        for found in share_out(targets, workers, |target, held| self.begin_at(target, held)) {
-            held.extend(found);
+        for mut part in share_out(targets, workers, |target, found| self.begin_at(target, found)) {
+            found.holders.append(&mut part.holders);
+            found.mounts.append(&mut part.mounts);
         }
     }
 
-    fn begin_at(&self, target: &Target, held: &mut Held) {
+    fn begin_at(&self, target: &Target, found: &mut Found) {
         match self.look_into(target) {
-            Ok(place) => self.walk(self.what_is_left_of(place), held),
+            Ok(place) => self.walk(self.what_is_left_of(place), found),
             // The handles may be files of a process that ends, or that has just become private;
             // another way may lead there.
             Err(why) => _ = self.shared().lost.insert(target.id, why),
@@ -154,10 +182,15 @@ impl Walk<'_> {
 
     /// Reports the lost mount namespaces to which no other way has led.
     fn give_up_lost(&self) {
-        let shared = self.shared();
-        for (id, why) in shared.lost.iter().filter(|(id, _)| !shared.seen.contains(id)) {
-            for mount in shared.put_off.get(id).into_iter().flatten() {
-                self.gap(mount.what.clone(), mount.why.clone(), *id, &mount.path);
+        let mut shared = self.shared();
+        let mut lost: Vec<_> = mem::take(&mut shared.lost).into_iter().collect();
+        lost.retain(|(id, _)| !shared.seen.contains(id));
+        for (id, why) in &lost {
+            for put_off in shared.put_off.remove(id).into_iter().flatten() {
+                match put_off.held {
+                    Some(held) => shared.unopened.push((held, put_off.why, put_off.mount)),
+                    None => self.gap(Missing::ProcMounts, put_off.why, &put_off.mount),
+                }
             }
             if *why != Reason::Gone && !shared.read.contains(id) {
                 self.scan.gaps.add(Missing::Mounts, why.clone(), id.to_string());
@@ -165,16 +198,36 @@ impl Walk<'_> {
         }
     }
 
+    /// Reports the bind mounts that could not be opened. A namespace that another way has led to is no
+    /// gap: which of the ways comes first is chance.
+    fn give_up_unopened(&self) {
+        let unopened = mem::take(&mut self.shared().unopened);
+        for (id, why, mount) in unopened {
+            let is_looked_into = id.namespace_type() != NamespaceType::Mnt
+                || self.with_handles.contains(&id)
+                || self.shared().seen.contains(&id);
+            if !is_looked_into || !self.scan.resolver.has(id) {
+                self.gap(Missing::BindMounts, why, &mount);
+            }
+        }
+    }
+
     /// Whether a mount that could not be opened will be tried again, because no handle has led to its
     /// mount namespace.
-    fn is_put_off(&self, place: &Place<'_>, what: Missing, why: &Reason, entry: &Entry) -> bool {
+    fn is_put_off(
+        &self,
+        place: &Place<'_>,
+        held: Option<NamespaceId>,
+        why: &Reason,
+        entry: &Entry,
+    ) -> bool {
         if !place.is_lost() {
             return false;
         }
         let mut shared = self.shared();
         shared.lost.insert(place.id, why.clone());
-        let mount = PutOff { what, why: why.clone(), path: entry.path.clone() };
-        shared.put_off.entry(place.id).or_default().push(mount);
+        let put_off = PutOff { why: why.clone(), held, mount: entry.mount.clone() };
+        shared.put_off.entry(place.id).or_default().push(put_off);
         true
     }
 
@@ -183,7 +236,7 @@ impl Walk<'_> {
         let mut shared = self.shared();
         if !shared.read.insert(place.id) {
             let put_off = shared.put_off.get(&place.id).into_iter().flatten();
-            let paths = put_off.map(|mount| &*mount.path).collect();
+            let paths = put_off.map(|it| it.mount.path.as_bytes()).collect();
             place.keep_only(&self.only, &paths);
         }
         place
@@ -193,7 +246,7 @@ impl Walk<'_> {
     ///
     /// Only those that it knew before the scan began: while one is looked into others may be made,
     /// and so on for ever.
-    fn all_others(&self, listed_before: &HashSet<u64>, held: &mut Held) {
+    fn all_others(&self, listed_before: &HashSet<u64>, found: &mut Found) {
         if self.has_been_in_all(listed_before) {
             return;
         }
@@ -209,7 +262,7 @@ impl Walk<'_> {
             }
             self.scan.resolver.meet_open(&namespace);
             match Place::of(self.scan, namespace, None) {
-                Ok(place) => self.walk(self.what_is_left_of(place), held),
+                Ok(place) => self.walk(self.what_is_left_of(place), found),
                 Err(Reason::Gone) => {}
                 Err(why) => self.scan.gaps.add(Missing::Mounts, why, id.to_string()),
             }
@@ -232,12 +285,13 @@ impl Walk<'_> {
 
     /// Through one mount namespace, and through those that are bind-mounted in it and that nothing
     /// else leads to.
-    fn walk(&self, start: Place<'_>, held: &mut Held) {
+    fn walk(&self, start: Place<'_>, found: &mut Found) {
         let mut places = vec![start];
         while let Some(place) = places.last_mut() {
+            found.mounts.append(&mut place.others);
             match place.entries.next() {
                 Some(entry) => {
-                    let inner = self.enter(place, &entry, held);
+                    let inner = self.enter(place, &entry, found);
                     places.extend(inner);
                 }
                 None => drop(places.pop()),
@@ -247,32 +301,31 @@ impl Walk<'_> {
 
     /// Takes note of a mount. If a mount namespace is behind it that has not been seen yet, returns
     /// it.
-    fn enter<'t>(&self, place: &Place<'_>, entry: &Entry, held: &mut Held) -> Option<Place<'t>> {
-        let mount_namespace = Some(place.id);
-        let path = Text::from(entry.path.as_slice());
+    fn enter<'t>(&self, place: &Place<'_>, entry: &Entry, found: &mut Found) -> Option<Place<'t>> {
+        let mount = &entry.mount;
         let id = match entry.what {
             Mounted::Namespace(id) => id,
             Mounted::Proc => {
                 match self.pid_namespace_shown(place, entry) {
-                    Ok(id) => held.push((id, Holder::ProcMount { mount_namespace, path })),
-                    Err(why) if self.is_put_off(place, Missing::ProcMounts, &why, entry) => {}
+                    Ok(id) => found.proc_mount(id, mount.clone()),
+                    Err(why) if self.is_put_off(place, None, &why, entry) => {}
                     Err(why) => {
                         let mut shared = self.shared();
-                        shared.proc_failed.insert(entry.device, why.clone());
+                        shared.proc_failed.insert(mount.device, why.clone());
                         drop(shared);
-                        self.gap(Missing::ProcMounts, why, place.id, &entry.path);
+                        self.gap(Missing::ProcMounts, why, mount);
+                        found.mounts.push(mount.clone());
                     }
                 }
                 return None;
             }
             Mounted::PartOfProc => {
-                let part = (entry.device, place.id, entry.path.clone());
-                self.shared().proc_parts.push(part);
+                self.shared().proc_parts.push(mount.clone());
                 return None;
             }
         };
         if !place.is_known {
-            held.push((id, Holder::BindMount { mount_namespace, path }));
+            found.bind_mount(id, mount);
         }
         let unseen = id.namespace_type() == NamespaceType::Mnt && self.is_new(id);
         if self.scan.resolver.has(id) && !unseen {
@@ -295,10 +348,9 @@ impl Walk<'_> {
                     self.shared().seen.remove(&id);
                 }
                 self.scan.resolver.meet_closed(id, why.clone());
-                if self.is_put_off(place, Missing::BindMounts, &why, entry) {
-                    return None;
+                if !self.is_put_off(place, Some(id), &why, entry) {
+                    self.shared().unopened.push((id, why, mount.clone()));
                 }
-                self.gap(Missing::BindMounts, why, place.id, &entry.path);
             }
         }
         None
@@ -314,9 +366,9 @@ impl Walk<'_> {
         shared.seen.insert(id)
     }
 
-    fn gap(&self, what: Missing, why: Reason, place: NamespaceId, path: &[u8]) {
-        let mut example = path.to_vec();
-        example.extend_from_slice(format!(" in {place}").as_bytes());
+    fn gap(&self, what: Missing, why: Reason, mount: &MountFacts) {
+        let mut example = mount.path.as_bytes().to_vec();
+        example.extend_from_slice(format!(" in {}", mount.mount_namespace).as_bytes());
         self.scan.gaps.add(what, why, example);
     }
 
@@ -332,11 +384,11 @@ impl Walk<'_> {
     }
 
     fn open_path(&self, place: &Place<'_>, entry: &Entry) -> Result<OwnedFd, Reason> {
-        if entry.path.is_empty() {
+        if entry.mount.path.is_empty() {
             return Err(Reason::Covered);
         }
         let root = place.root(self.scan)?;
-        let path = CString::new(entry.path.as_slice()).map_err(|_| Reason::Malformed)?;
+        let path = CString::new(entry.mount.path.as_bytes()).map_err(|_| Reason::Malformed)?;
         let limit = self.shared().patience.min(PATIENCE);
         let start = Instant::now();
         let opened = open_in(root, &path, limit);
@@ -356,14 +408,14 @@ impl Walk<'_> {
 
     /// Which PID namespace a mounted procfs shows: that of its PID 1.
     fn pid_namespace_shown(&self, place: &Place<'_>, entry: &Entry) -> Result<NamespaceId, Reason> {
-        let known = self.shared().proc_shows.get(&entry.device).copied();
+        let known = self.shared().proc_shows.get(&entry.mount.device).copied();
         if let Some(id) = known {
             return Ok(id);
         }
         let mount = self.open_path(place, entry)?;
         // Anything but the root directory of this very procfs may be somebody's trap.
         let found = identity(&mount).map_err(reason)?;
-        if found != (entry.device, ROOT_INODE) {
+        if found != (entry.mount.device, ROOT_INODE) {
             return Err(Reason::Covered);
         }
         let mut buffer = [0; 64];
@@ -379,7 +431,7 @@ impl Walk<'_> {
                 _ => Err(reason(errno)),
             },
         }?;
-        self.shared().proc_shows.insert(entry.device, shown);
+        self.shared().proc_shows.insert(entry.mount.device, shown);
         Ok(shown)
     }
 

@@ -13,13 +13,14 @@ use std::collections::HashSet;
 use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
 
-use lxkns_model::{Missing, Reason};
-use lxkns_ops::mounts::{self, NSFS_MAGIC, Of, PROC_MAGIC};
+use lxkns_model::{Missing, MountFacts, Reason, Text};
+use lxkns_ops::mounts::{self, MountId, NSFS_MAGIC, Of, PROC_MAGIC};
 use lxkns_ops::visit::{MountView, root_of};
 use lxkns_ops::{Error, Namespace};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
 
+use super::table::{Row, Table};
 use super::target::Target;
 use crate::file::mount_id;
 use crate::gaps::reason;
@@ -35,20 +36,20 @@ pub(super) struct Place<'t> {
     pub(super) id: NamespaceId,
     root: Root<'t>,
     pub(super) entries: std::vec::IntoIter<Entry>,
+    /// The mounts that hold nothing, but matter for unmounting those that do.
+    pub(super) others: Vec<MountFacts>,
     /// Whether somebody has been here before, and has said what is mounted.
     pub(super) is_known: bool,
 }
 
 /// A mount of interest.
 pub(super) struct Entry {
-    /// Its number in the tables of mounts; `None` where the kernel has listed it, by other numbers.
-    number: Option<u64>,
-    /// The device number of its file system.
-    pub(super) device: u64,
-    /// The mount point; empty if it cannot be reached.
-    pub(super) path: Vec<u8>,
+    pub(super) mount: MountFacts,
     pub(super) what: Mounted,
 }
+
+/// The mounts of interest, and the others that matter for unmounting them.
+type Mounts = (Vec<(MountFacts, Mounted)>, Vec<MountFacts>);
 
 /// What is mounted.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -120,17 +121,18 @@ impl<'t> Place<'t> {
     /// of its mounts by that.
     pub(super) fn listed(scan: &Scan<'_>, target: &'t Target) -> Option<Place<'t>> {
         let (unique_id, count) = scan.resolver.mount_table(target.id)?;
-        let entries = scan.lists_mounts.then(|| listed(scan, unique_id, count))?;
-        Some(Place::unvisited(target.id, Way::Closed(target), entries.ok()??))
+        let mounts = scan.lists_mounts.then(|| listed(scan, target.id, unique_id, count))?;
+        Some(Place::unvisited(target.id, Way::Closed(target), mounts.ok()??))
     }
 
-    fn unvisited(id: NamespaceId, way: Way<'t>, entries: Vec<Entry>) -> Place<'t> {
-        Place {
-            id,
-            root: Root::Unvisited { way, root: OnceCell::new() },
-            entries: entries.into_iter(),
-            is_known: false,
-        }
+    fn unvisited(id: NamespaceId, way: Way<'t>, mounts: Mounts) -> Place<'t> {
+        Place::new(id, Root::Unvisited { way, root: OnceCell::new() }, mounts)
+    }
+
+    fn new(id: NamespaceId, root: Root<'t>, (of_interest, others): Mounts) -> Place<'t> {
+        let entries = of_interest.into_iter().map(|(mount, what)| Entry { mount, what });
+        let entries = entries.collect::<Vec<_>>().into_iter();
+        Place { id, root, entries, others, is_known: false }
     }
 
     /// The mount namespace that is open here, and that maybe a process is known to be joined to.
@@ -142,9 +144,9 @@ impl<'t> Place<'t> {
         let id = namespace.id();
         if scan.lists_mounts {
             let info = mounts::info(&namespace);
-            match info.and_then(|info| listed(scan, info.unique_id, info.mounts)) {
-                Ok(Some(entries)) => {
-                    return Ok(Place::unvisited(id, Way::Open(namespace, member), entries));
+            match info.and_then(|info| listed(scan, id, info.unique_id, info.mounts)) {
+                Ok(Some(mounts)) => {
+                    return Ok(Place::unvisited(id, Way::Open(namespace, member), mounts));
                 }
                 Ok(None) => tracing::debug!("{id}: incomplete list of mounts, visiting it"),
                 Err(error) => tracing::debug!("{id}: {error}, visiting it"),
@@ -180,10 +182,11 @@ impl<'t> Place<'t> {
     pub(super) fn keep_only(&mut self, namespaces: &HashSet<NamespaceId>, paths: &HashSet<&[u8]>) {
         let wanted = |entry: &Entry| match entry.what {
             Mounted::Namespace(id) if namespaces.contains(&id) => true,
-            _ => paths.contains(&*entry.path),
+            _ => paths.contains(entry.mount.path.as_bytes()),
         };
         let entries: Vec<Entry> = mem::take(&mut self.entries).filter(wanted).collect();
         self.entries = entries.into_iter();
+        self.others = Vec::new();
         self.is_known = true;
     }
 
@@ -204,8 +207,10 @@ impl<'t> Place<'t> {
         let Ok(place) = Place::of_member(scan, self.id, member) else {
             return;
         };
-        let known: HashSet<_> = self.entries.as_slice().iter().map(|it| it.number).collect();
-        let more = place.entries.filter(|it| !known.contains(&it.number));
+        let entries = self.entries.as_slice().iter().map(|entry| &entry.mount);
+        let known: HashSet<_> = entries.chain(&self.others).map(|mount| mount.id).collect();
+        self.others.extend(place.others.into_iter().filter(|it| !known.contains(&it.id)));
+        let more = place.entries.filter(|it| !known.contains(&it.mount.id));
         let entries: Vec<Entry> = mem::take(&mut self.entries).chain(more).collect();
         self.entries = entries.into_iter();
     }
@@ -220,21 +225,25 @@ impl<'t> Place<'t> {
         if cut {
             scan.gaps.add(Missing::Mounts, Reason::Limit, id.to_string());
         }
-        let of_interest = |mount: mountinfo::Mount<'_>| {
+        let row = |mount: mountinfo::Mount<'_>| {
             let what = match mount.fs_type {
                 b"nsfs" => of_nsfs(scan, &mount.root),
                 b"proc" => of_proc(scan, &mount.root),
                 _ => None,
             };
-            Some(Entry {
-                number: Some(mount.id),
+            let facts = MountFacts {
+                path: Text::from(&*mount.mount_point),
                 device: mount.device,
-                path: mount.mount_point.into_owned(),
-                what: what?,
-            })
+                root: Text::from(&*mount.root),
+                peer_group: mount.peer_group,
+                master: mount.master,
+                ..MountFacts::new(id, mount.id, mount.parent)
+            };
+            Row { mount: facts, what, is_described: true }
         };
-        let entries: Vec<Entry> = mountinfo::parse(table).filter_map(of_interest).collect();
-        Place { id, root, entries: entries.into_iter(), is_known: false }
+        let rows = mountinfo::parse(table).map(row).collect();
+        let mounts = Table::new(rows, |_| None).into_relevant();
+        Place::new(id, root, mounts)
     }
 }
 
@@ -242,35 +251,44 @@ impl<'t> Place<'t> {
 /// 6.19 it shows only a part of a mount namespace whose root is not mounted over.
 ///
 /// It should list at least `count`.
-fn listed(scan: &Scan<'_>, unique_id: u64, count: u32) -> Result<Option<Vec<Entry>>, Error> {
+fn listed(
+    scan: &Scan<'_>,
+    id: NamespaceId,
+    unique_id: u64,
+    count: u32,
+) -> Result<Option<Mounts>, Error> {
     let of = Of::Id(unique_id);
     let list = mounts::list(of)?;
     if list.len() < count as usize {
         return Ok(None);
     }
-    let (mut entries, mut gone) = (Vec::new(), Vec::new());
+    let (mut rows, mut gone) = (Vec::with_capacity(list.len()), Vec::new());
     for mount in list {
-        let Some(superblock) = unless_gone(mounts::superblock(of, mount))? else {
+        let Some(outline) = unless_gone(mounts::outline(of, mount))? else {
             gone.push(mount);
             continue;
         };
-        if !matches!(superblock.magic, NSFS_MAGIC | PROC_MAGIC) {
-            continue;
+        let mut mount = MountFacts {
+            unique_id: Some(outline.id.0),
+            device: outline.superblock.device,
+            peer_group: outline.peer_group,
+            master: outline.master,
+            ..MountFacts::new(id, outline.number, outline.parent_number)
+        };
+        let mut what = None;
+        let is_of_interest = matches!(outline.superblock.magic, NSFS_MAGIC | PROC_MAGIC);
+        if is_of_interest {
+            let Some(described) = unless_gone(mounts::describe(of, outline.id))? else {
+                gone.push(outline.id);
+                continue;
+            };
+            what = match outline.superblock.magic {
+                NSFS_MAGIC => of_nsfs(scan, &described.root),
+                _ => of_proc(scan, &described.root),
+            };
+            (mount.path, mount.root) = texts(described);
         }
-        let Some(mount) = unless_gone(mounts::describe(of, mount))? else {
-            gone.push(mount);
-            continue;
-        };
-        let what = match superblock.magic {
-            NSFS_MAGIC => of_nsfs(scan, &mount.root),
-            _ => of_proc(scan, &mount.root),
-        };
-        entries.extend(what.map(|what| Entry {
-            number: None,
-            device: superblock.device,
-            path: mount.point.unwrap_or_default(),
-            what,
-        }));
+        rows.push(Row { mount, what, is_described: is_of_interest });
     }
     if !gone.is_empty() {
         // An id is never another mount's.
@@ -279,7 +297,24 @@ fn listed(scan: &Scan<'_>, unique_id: u64, count: u32) -> Result<Option<Vec<Entr
             return Ok(None);
         }
     }
-    Ok(Some(entries))
+    if rows.iter().all(|row| row.what.is_none()) {
+        return Ok(Some(Mounts::default()));
+    }
+    let describe = |mount: &MountFacts| {
+        let described = mounts::describe(of, MountId(mount.unique_id?)).ok()?;
+        Some(texts(described))
+    };
+    Ok(Some(Table::new(rows, describe).into_relevant()))
+}
+
+/// The path and the root of a mount.
+fn texts(mount: mounts::Mount) -> (Text, Text) {
+    let root = match mount.fs_type.as_slice() {
+        // As mountinfo has it.
+        b"nsfs" => mount.root.strip_prefix(b"/").unwrap_or(&mount.root),
+        _ => &mount.root,
+    };
+    (Text::from(mount.point.unwrap_or_default()), Text::from(root))
 }
 
 /// What has been unmounted meanwhile holds nothing.

@@ -1,12 +1,13 @@
 //! The native format as lines, for pipelines: one object per line, each with its `kind`.
 //!
-//! The first line is of kind `snapshot` and has all that is neither namespace, process nor gap.
+//! The first line is of kind `snapshot` and has all that is neither namespace, process, mount nor gap.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
 use super::head::{CountsDoc, GapDoc, HostDoc, OptionsDoc};
+use super::mount::MountDoc;
 use super::{NamespaceDoc, ProcessDoc, SCHEMA, Seen};
 use crate::wire::{Error, error};
 use crate::{Facts, Snapshot};
@@ -32,7 +33,7 @@ struct Line<T> {
 /// Writes a snapshot as one JSON object per line.
 ///
 /// The first line is of kind `snapshot` and says where, when and what for; then come lines of kind
-/// `namespace`, `process` and `gap`, with the same objects as in the document.
+/// `namespace`, `process`, `mount` and `gap`, with the same objects as in the document.
 ///
 /// # Errors
 ///
@@ -51,6 +52,9 @@ pub fn write_lines(snapshot: &Snapshot, out: impl io::Write) -> io::Result<()> {
     }
     for process in snapshot.processes() {
         write_line(&mut out, "process", ProcessDoc::from(process))?;
+    }
+    for mount in snapshot.mounts() {
+        write_line(&mut out, "mount", MountDoc::from(mount))?;
     }
     for gap in snapshot.gaps() {
         write_line(&mut out, "gap", GapDoc::from(gap))?;
@@ -105,6 +109,10 @@ fn read_line(line: &[u8], facts: &mut Facts, seen: &mut Seen) -> Result<(), Erro
         "process" => {
             let process: ProcessDoc<'_> = error::document(line)?;
             facts.processes.push(process.into_model(seen, str::to_owned)?);
+        }
+        "mount" => {
+            let mount: MountDoc<'_> = error::document(line)?;
+            mount.add_to(facts, seen, str::to_owned)?;
         }
         "gap" => {
             let gap: GapDoc<'_> = error::document(line)?;

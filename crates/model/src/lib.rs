@@ -41,6 +41,7 @@
 //! ```
 
 mod assemble;
+mod blind_spots;
 pub mod diff;
 mod facts;
 mod gap;
@@ -58,6 +59,7 @@ mod text;
 pub mod why;
 pub mod wire;
 
+pub use blind_spots::{BlindSpot, blind_spots};
 pub use diff::Diff;
 pub use facts::{Cmdline, Facts, IdMapping, Joined, NamespaceFacts, ProcessFacts, ThreadFacts};
 pub use gap::{Counts, Gap, Missing, Reason};

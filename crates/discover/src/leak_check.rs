@@ -177,6 +177,9 @@ impl Leaks {
             Holder::Fd { pid, fd, .. } => format!("fd {fd} of {}", of(*pid)),
             Holder::Socket { pid, fd, .. } => format!("socket {fd} of {}", of(*pid)),
             Holder::Tun { pid, fd, .. } => format!("tun device {fd} of {}", of(*pid)),
+            Holder::InFlight { pid, fd, .. } => {
+                format!("file in flight to fd {fd} of {}", of(*pid))
+            }
             Holder::BindMount { mount_namespace, path } => {
                 format!("the bind mount at {}", at(path, *mount_namespace))
             }

@@ -214,7 +214,7 @@ impl Common {
 fn part_of(holder: &Holder) -> Part {
     match holder {
         Holder::Thread { .. } | Holder::PendingChildren { .. } => Part::Threads,
-        Holder::Fd { .. } => Part::Fds,
+        Holder::Fd { .. } | Holder::InFlight { .. } => Part::Fds,
         Holder::Socket { .. } | Holder::Tun { .. } => Part::Sockets,
         Holder::BindMount { .. } | Holder::ProcMount { .. } => Part::Mounts,
         Holder::Unseen => Part::Kernel,

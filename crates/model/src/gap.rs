@@ -64,6 +64,8 @@ named! {
         Sockets = "sockets",
         /// Which network namespace a tun/tap device file belongs to.
         TunDevices = "tun-devices",
+        /// Files that are queued in a Unix socket, sent and not received yet.
+        InFlight = "in-flight",
         /// The mounts of a mount namespace.
         Mounts = "mounts",
         /// What a bind mount refers to.
@@ -112,6 +114,10 @@ named! {
         Outside = "outside of this PID namespace",
         /// No process of it can be asked any more.
         NobodyToAsk = "nobody left to ask",
+        /// It is queued behind another message, or in a connection that is not accepted yet.
+        Queued = "further back in a queue",
+        /// The look at it would change what its owner sees.
+        Disturbing = "a look would disturb its owner",
         /// A limit on open files, memory or size was reached.
         Limit = "limit reached",
         /// What was read made no sense.
@@ -148,9 +154,9 @@ impl Gap {
     /// Whether a holder like this one may be behind it.
     pub fn may_hide_holder(&self, holder: &Holder) -> bool {
         use Missing::{
-            BindMounts, Creators, Fds, Holders, KernelList, LiveFacts, MountNamespaces, Mounts,
-            Other, Owners, Parents, PendingChildren, ProcMounts, ProcessDetails, ProcessNamespaces,
-            Processes, Sockets, Threads, TunDevices,
+            BindMounts, Creators, Fds, Holders, InFlight, KernelList, LiveFacts, MountNamespaces,
+            Mounts, Other, Owners, Parents, PendingChildren, ProcMounts, ProcessDetails,
+            ProcessNamespaces, Processes, Sockets, Threads, TunDevices,
         };
         let is_hidden = match self.what {
             Processes => holder.pid().is_some(),
@@ -159,7 +165,14 @@ impl Gap {
             }
             Threads => holder.pid().is_some(),
             PendingChildren => matches!(holder, Holder::PendingChildren { .. }),
-            Fds => matches!(holder, Holder::Fd { .. } | Holder::Socket { .. } | Holder::Tun { .. }),
+            Fds => matches!(
+                holder,
+                Holder::Fd { .. }
+                    | Holder::Socket { .. }
+                    | Holder::Tun { .. }
+                    | Holder::InFlight { .. }
+            ),
+            InFlight => matches!(holder, Holder::InFlight { .. }),
             Sockets => matches!(holder, Holder::Socket { .. }),
             TunDevices => matches!(holder, Holder::Tun { .. }),
             Mounts | MountNamespaces => holder.is_mount(),

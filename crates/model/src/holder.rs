@@ -56,6 +56,16 @@ pub enum Holder {
         /// The number.
         fd: u32,
     },
+    /// A file is queued in a Unix socket, sent and not received yet: the namespace itself on nsfs, or
+    /// a socket or tun/tap device file that belongs to it.
+    InFlight {
+        /// The process that can receive it.
+        pid: Pid,
+        /// The thread with an own file table.
+        tid: Option<Pid>,
+        /// The number of the Unix socket that it is queued in.
+        fd: u32,
+    },
     /// It is bind-mounted.
     BindMount {
         /// The mount namespace in which it is mounted.
@@ -70,8 +80,8 @@ pub enum Holder {
         /// The mount point.
         path: Text,
     },
-    /// The kernel lists it as alive, and nothing that can be seen explains it: a file descriptor
-    /// in flight, a detached mount tree, the kernel itself.
+    /// The kernel lists it as alive, and nothing that can be seen explains it: a file registered
+    /// with io_uring, a detached mount tree, the kernel itself. See [`crate::blind_spots()`].
     Unseen,
 }
 
@@ -84,6 +94,7 @@ impl Holder {
             Holder::Fd { .. } => "fd",
             Holder::Socket { .. } => "socket",
             Holder::Tun { .. } => "tun",
+            Holder::InFlight { .. } => "in-flight",
             Holder::BindMount { .. } => "bind-mount",
             Holder::ProcMount { .. } => "proc-mount",
             Holder::Unseen => "unseen",
@@ -97,7 +108,8 @@ impl Holder {
             | Holder::PendingChildren { pid, .. }
             | Holder::Fd { pid, .. }
             | Holder::Socket { pid, .. }
-            | Holder::Tun { pid, .. } => Some(pid),
+            | Holder::Tun { pid, .. }
+            | Holder::InFlight { pid, .. } => Some(pid),
             Holder::BindMount { .. } | Holder::ProcMount { .. } | Holder::Unseen => None,
         }
     }

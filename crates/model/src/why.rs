@@ -129,6 +129,8 @@ pub enum Action {
         threads: Vec<Pid>,
         /// What it closes.
         closes: Vec<OpenFile>,
+        /// The Unix sockets of which it receives or drops what is queued there.
+        empties: Vec<OpenFile>,
     },
     /// Something is unmounted.
     Unmount {

@@ -168,6 +168,9 @@ impl Labels {
             Holder::Fd { pid, tid, fd } => of(&mut line, &format!("held by fd {fd} of "), pid, tid),
             Holder::Socket { pid, tid, .. } => of(&mut line, "held by a socket of ", pid, tid),
             Holder::Tun { pid, tid, .. } => of(&mut line, "held by a tun device of ", pid, tid),
+            Holder::InFlight { pid, tid, fd } => {
+                of(&mut line, &format!("in flight to fd {fd} of "), pid, tid);
+            }
             Holder::BindMount { mount_namespace, ref path } => {
                 self.mounted(&mut line, "bind-mounted at ", path, mount_namespace, own)
             }
@@ -275,9 +278,10 @@ fn precedence(holder: &Holder, own: Option<NamespaceId>) -> (u8, bool) {
         Holder::Fd { .. } => (2, false),
         Holder::Socket { .. } => (3, false),
         Holder::Tun { .. } => (4, false),
-        Holder::PendingChildren { .. } => (5, false),
-        Holder::ProcMount { mount_namespace, .. } => (6, elsewhere(mount_namespace)),
-        _ => (7, false),
+        Holder::InFlight { .. } => (5, false),
+        Holder::PendingChildren { .. } => (6, false),
+        Holder::ProcMount { mount_namespace, .. } => (7, elsewhere(mount_namespace)),
+        _ => (8, false),
     }
 }
 

@@ -27,6 +27,7 @@ pub(crate) fn may_hide_holders(what: &Missing, types: NamespaceTypes) -> bool {
         Missing::ProcessNamespaces
         | Missing::Processes
         | Missing::Fds
+        | Missing::InFlight
         | Missing::Mounts
         | Missing::BindMounts
         | Missing::MountNamespaces

@@ -149,7 +149,8 @@ impl<'s, 'g> Planner<'s, 'g> {
             }
             Holder::Fd { pid, tid, .. }
             | Holder::Socket { pid, tid, .. }
-            | Holder::Tun { pid, tid, .. } => {
+            | Holder::Tun { pid, tid, .. }
+            | Holder::InFlight { pid, tid, .. } => {
                 let thread = tid.is_some_and(|tid| self.threads.contains(&(*pid, tid)));
                 thread || self.ends.contains_key(pid)
             }
@@ -306,23 +307,28 @@ impl Steps {
             | Holder::PendingChildren { pid, .. }
             | Holder::Fd { pid, .. }
             | Holder::Socket { pid, .. }
-            | Holder::Tun { pid, .. } => {
+            | Holder::Tun { pid, .. }
+            | Holder::InFlight { pid, .. } => {
                 let step = self.add(Key::LetGo(*pid), held, || Action::LetGo {
                     pid: *pid,
                     threads: Vec::new(),
                     closes: Vec::new(),
+                    empties: Vec::new(),
                 });
-                if let Some(Action::LetGo { threads, closes, .. }) = step {
+                if let Some(Action::LetGo { threads, closes, empties, .. }) = step {
                     match *holder {
                         Holder::Fd { tid, fd, .. }
                         | Holder::Socket { tid, fd, .. }
                         | Holder::Tun { tid, fd, .. } => closes.push(OpenFile { tid, fd }),
+                        Holder::InFlight { tid, fd, .. } => empties.push(OpenFile { tid, fd }),
                         _ => threads.extend(task_of(holder).and_then(|(_, tid)| tid)),
                     }
                     threads.sort_unstable();
                     threads.dedup();
                     closes.sort_unstable();
                     closes.dedup();
+                    empties.sort_unstable();
+                    empties.dedup();
                 }
             }
             Holder::BindMount { mount_namespace, path }

@@ -136,6 +136,7 @@ fn holder() -> impl Strategy<Value = Holder> {
         descriptor().prop_map(|(pid, tid, fd)| Holder::Fd { pid, tid, fd }),
         descriptor().prop_map(|(pid, tid, fd)| Holder::Socket { pid, tid, fd }),
         descriptor().prop_map(|(pid, tid, fd)| Holder::Tun { pid, tid, fd }),
+        descriptor().prop_map(|(pid, tid, fd)| Holder::InFlight { pid, tid, fd }),
         mount().prop_map(|(mount_namespace, path)| Holder::BindMount { mount_namespace, path }),
         mount().prop_map(|(mount_namespace, path)| Holder::ProcMount { mount_namespace, path }),
         Just(Holder::Unseen),

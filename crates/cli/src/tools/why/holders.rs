@@ -75,12 +75,13 @@ fn group(namer: &Namer<'_>, holders: &[Holder], screen: &mut Screen<'_>) -> io::
         Holder::Fd { .. } => "file descriptor",
         Holder::Socket { .. } => "socket",
         Holder::Tun { .. } => "tun device",
+        Holder::InFlight { .. } => "file in flight",
         Holder::BindMount { .. } => "bind mount",
         Holder::ProcMount { .. } => "procfs mount",
         _ => {
             writeln!(screen.out, "something unseen:")?;
             let text =
-                "perhaps a file descriptor in flight, a detached mount, or the kernel itself";
+                "perhaps a file registered with io_uring, a detached mount, or the kernel itself";
             return entry(screen, "", said(text));
         }
     };
@@ -109,7 +110,8 @@ fn table(holder: &Holder) -> Option<(Pid, Option<Pid>)> {
     match *holder {
         Holder::Fd { pid, tid, .. }
         | Holder::Socket { pid, tid, .. }
-        | Holder::Tun { pid, tid, .. } => Some((pid, tid)),
+        | Holder::Tun { pid, tid, .. }
+        | Holder::InFlight { pid, tid, .. } => Some((pid, tid)),
         _ => None,
     }
 }
@@ -117,7 +119,10 @@ fn table(holder: &Holder) -> Option<(Pid, Option<Pid>)> {
 /// The number of the file descriptor.
 fn number(holder: &Holder) -> Option<u32> {
     match *holder {
-        Holder::Fd { fd, .. } | Holder::Socket { fd, .. } | Holder::Tun { fd, .. } => Some(fd),
+        Holder::Fd { fd, .. }
+        | Holder::Socket { fd, .. }
+        | Holder::Tun { fd, .. }
+        | Holder::InFlight { fd, .. } => Some(fd),
         _ => None,
     }
 }
@@ -127,7 +132,9 @@ fn count(number: usize, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
         _ => match what.split_once(' ') {
-            Some((first, rest)) if rest.starts_with("for ") => format!("{number} {first}s {rest}"),
+            Some((first, rest)) if rest.starts_with("for ") || rest.starts_with("in ") => {
+                format!("{number} {first}s {rest}")
+            }
             _ => format!("{number} {what}s"),
         },
     }

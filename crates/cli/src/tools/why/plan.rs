@@ -54,7 +54,9 @@ fn line(namer: &Namer<'_>, step: &Step, plan: &Plan) -> Line {
     let mut line = match &step.action {
         Action::End { pid, along } => end(namer, *pid, along),
         Action::Reap { pid, parent } => reap(namer, *pid, *parent),
-        Action::LetGo { pid, threads, closes } => let_go(namer, *pid, threads, closes),
+        Action::LetGo { pid, threads, closes, empties } => {
+            let_go(namer, *pid, threads, closes, empties)
+        }
         Action::Unmount { mount_namespace, path } => unmount(namer, *mount_namespace, path),
         _ => Line::default(),
     };
@@ -95,16 +97,25 @@ fn reap(namer: &Namer<'_>, pid: Pid, parent: Option<Pid>) -> Line {
     }
 }
 
-fn let_go(namer: &Namer<'_>, pid: Pid, threads: &[Pid], closes: &[OpenFile]) -> Line {
+fn let_go(
+    namer: &Namer<'_>,
+    pid: Pid,
+    threads: &[Pid],
+    closes: &[OpenFile],
+    empties: &[OpenFile],
+) -> Line {
     let mut line = namer.process(pid);
     if !threads.is_empty() {
         let tids = listed(threads.iter());
         let noun = if threads.len() == 1 { "thread" } else { "threads" };
         line.plain(format_args!(" ends its {noun} {tids}"));
     }
-    for (at, table) in closes.chunk_by(|a, b| a.tid == b.tid).enumerate() {
+    let closes = closes.chunk_by(|a, b| a.tid == b.tid).map(|table| ("closes ", table));
+    let empties = empties.chunk_by(|a, b| a.tid == b.tid);
+    let empties = empties.map(|table| ("receives or drops what waits in its ", table));
+    for (at, (what, table)) in closes.chain(empties).enumerate() {
         let is_first = at == 0 && threads.is_empty();
-        line.plain(if is_first { " closes " } else { " and closes " });
+        line.plain(if is_first { " " } else { " and " }).plain(what);
         line.plain(if table.len() == 1 { "fd " } else { "fds " });
         line.plain(listed(table.iter().map(|file| file.fd)));
         if let Some(tid) = table.first().and_then(|file| file.tid) {

@@ -18,7 +18,8 @@ use crate::wire::Error;
 #[cfg_attr(feature = "schema", schemars(rename = "Holder"))]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct HolderDoc<'s> {
-    /// `thread`, `pending-children`, `fd`, `socket`, `tun`, `bind-mount`, `proc-mount`, `unseen`.
+    /// `thread`, `pending-children`, `fd`, `socket`, `tun`, `in-flight`, `bind-mount`,
+    /// `proc-mount`, `unseen`.
     kind: Cow<'s, str>,
     /// The process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -52,7 +53,8 @@ impl<'s> From<&'s Holder> for HolderDoc<'s> {
             Holder::PendingChildren { pid: _, tid } => doc.tid = *tid,
             Holder::Fd { pid: _, tid, fd }
             | Holder::Socket { pid: _, tid, fd }
-            | Holder::Tun { pid: _, tid, fd } => {
+            | Holder::Tun { pid: _, tid, fd }
+            | Holder::InFlight { pid: _, tid, fd } => {
                 doc.tid = *tid;
                 doc.fd = Some(*fd);
             }
@@ -86,6 +88,7 @@ impl HolderDoc<'_> {
             "fd" => Holder::Fd { pid: pid()?, tid, fd: fd()? },
             "socket" => Holder::Socket { pid: pid()?, tid, fd: fd()? },
             "tun" => Holder::Tun { pid: pid()?, tid, fd: fd()? },
+            "in-flight" => Holder::InFlight { pid: pid()?, tid, fd: fd()? },
             kind @ ("bind-mount" | "proc-mount") => {
                 let mount_namespace = self.mount_namespace;
                 if mount_namespace.is_some_and(|id| id.namespace_type() != NamespaceType::Mnt) {

@@ -80,6 +80,7 @@ enum ActionDoc<'s> {
         pid: Pid,
         threads: Vec<Pid>,
         closes: Vec<OpenFileDoc>,
+        empties: Vec<OpenFileDoc>,
     },
     Unmount {
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -166,18 +167,20 @@ impl<'s> From<&'s Step> for StepDoc<'s> {
     }
 }
 
+fn open_files(files: &[OpenFile]) -> Vec<OpenFileDoc> {
+    files.iter().map(|&OpenFile { tid, fd }| OpenFileDoc { tid, fd }).collect()
+}
+
 impl<'s> From<&'s Action> for ActionDoc<'s> {
     fn from(action: &'s Action) -> Self {
         match action {
             Action::End { pid, along } => ActionDoc::End { pid: *pid, along: along.clone() },
             Action::Reap { pid, parent } => ActionDoc::Reap { pid: *pid, parent: *parent },
-            Action::LetGo { pid, threads, closes } => ActionDoc::LetGo {
+            Action::LetGo { pid, threads, closes, empties } => ActionDoc::LetGo {
                 pid: *pid,
                 threads: threads.clone(),
-                closes: closes
-                    .iter()
-                    .map(|&OpenFile { tid, fd }| OpenFileDoc { tid, fd })
-                    .collect(),
+                closes: open_files(closes),
+                empties: open_files(empties),
             },
             Action::Unmount { mount_namespace, path } => {
                 let (path, path_bytes) = text::split(path);

@@ -23,7 +23,8 @@ pub fn stat(bytes: &[u8]) {
     let Some(read) = stat::parse(bytes) else {
         return;
     };
-    let flags = if read.kernel_thread { 0x0020_0000 } else { 0 };
+    let kernel_thread = if read.kernel_thread { 0x0020_0000 } else { 0 };
+    let flags = kernel_thread | if read.ending { 4 } else { 0 };
     let (ppid, threads, start_time) = (read.ppid, read.threads, read.start_time);
     let mut text = b"1 (".to_vec();
     text.extend_from_slice(read.comm);

@@ -30,6 +30,7 @@ mod describe;
 mod error;
 pub mod features;
 mod file;
+mod file_tables;
 mod gaps;
 mod leak_check;
 mod mounted;

@@ -4,19 +4,21 @@
 //! namespace begins with copies of all mounts. So the tables of all mount namespaces are read, of
 //! those without processes as well.
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
-use std::io;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::{fs, io};
 
 use lxkns_model::{Namespace, Snapshot, Text};
 use lxkns_ops::foreign::{TIMEOUT, device_behind, file_type, find, path_of};
 use lxkns_ops::visit::MountView;
+use lxkns_ops::with_own_privileges;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
-use rustix::fs::FileType;
+use rustix::fs::{FileType, makedev};
 use rustix::io::Errno;
 
 use crate::Error;
@@ -43,6 +45,10 @@ pub struct Mounted {
     /// Where it is mounted in the caller's mount namespace: the path asked about, or one above it.
     /// `None` if it is not (a block device).
     pub mount_point: Option<Text>,
+    /// Whether it is mounted at the very path asked about, or that is a block device.
+    pub is_mount_point: bool,
+    /// The type of the file system, where it is mounted there.
+    pub fs_type: Option<Text>,
     /// All mount namespaces that have a mount of this file system, by inode; those that are not
     /// known by name come last.
     pub places: Vec<MountedIn>,
@@ -89,7 +95,9 @@ pub fn mounted(snapshot: &Snapshot, path: impl AsRef<Path>) -> Result<Mounted, E
         .map_err(|source| Error::NoProc { path: "/proc".into(), source })?;
     let own = proc.own_process().map_err(no_proc)?;
     let (own, _) = read_all(own.as_fd(), c"mountinfo", TABLE_LIMIT).map_err(no_proc)?;
-    let what = What::at(path, &own).map_err(no_path)?;
+    // With the rights of the user: whoever names a path must not learn what only root may.
+    let what = with_own_privileges(|| What::at(path, &own));
+    let what = what.map_err(io::Error::other).flatten().map_err(no_path)?;
 
     let mut places = Places::default();
     let mut unread = Vec::new();
@@ -106,6 +114,8 @@ pub fn mounted(snapshot: &Snapshot, path: impl AsRef<Path>) -> Result<Mounted, E
         device: (rustix::fs::major(what.device), rustix::fs::minor(what.device)),
         root: what.root,
         mount_point: what.mount_point,
+        is_mount_point: what.is_mount_point,
+        fs_type: what.fs_type,
         places: places.with_mounts(),
         unread,
     })
@@ -158,6 +168,12 @@ struct What {
     /// Whether other roots are something else: all namespaces are on one device.
     is_namespace: bool,
     mount_point: Option<Text>,
+    is_mount_point: bool,
+    fs_type: Option<Text>,
+    /// If it is a block device: the numbers of all devices that the file system on it is on.
+    members: Vec<u64>,
+    /// Sources that have been asked which device they are.
+    sources: RefCell<HashMap<Vec<u8>, bool>>,
 }
 
 impl What {
@@ -171,11 +187,16 @@ impl What {
         } else {
             let file = find(path, TIMEOUT)?;
             if file_type(&file)? == FileType::BlockDevice {
+                let device = device_behind(&file)?;
                 return Ok(What {
-                    device: device_behind(&file)?,
+                    device,
                     root: None,
                     is_namespace: false,
                     mount_point: None,
+                    is_mount_point: true,
+                    fs_type: None,
+                    members: members(device),
+                    sources: RefCell::default(),
                 });
             }
             (path_of(&file)?, mount_id(&file))
@@ -193,16 +214,35 @@ impl What {
             device: mount.device,
             root: Some(Text::from(&*mount.root)),
             is_namespace: mount.fs_type == b"nsfs",
+            is_mount_point: *mount.mount_point == *path.as_os_str().as_bytes(),
+            fs_type: Some(Text::from(mount.fs_type)),
             mount_point: Some(Text::from(&*mount.mount_point)),
+            members: Vec::new(),
+            sources: RefCell::default(),
+        })
+    }
+
+    /// Whether a mount of a file system without a device number of its own is on the block device
+    /// asked about: the kernel names one of its devices as the source.
+    fn is_on(&self, mount: &Mount<'_>) -> bool {
+        if self.members.is_empty() || !MANY_DEVICES.contains(&mount.fs_type) {
+            return false;
+        }
+        let mut sources = self.sources.borrow_mut();
+        *sources.entry(mount.source.to_vec()).or_insert_with(|| {
+            // Several devices are separated by colons.
+            let mut paths = mount.source.split(|byte| *byte == b':');
+            paths.any(|path| device_at(path).is_some_and(|it| self.members.contains(&it)))
         })
     }
 
     /// The mounts of it in a table.
     fn mounts_in(&self, table: &[u8]) -> Vec<MountPoint> {
         let is_it = |mount: &Mount<'_>| {
-            mount.device == self.device
-                && (!self.is_namespace
-                    || self.root.as_ref().map(Text::as_bytes) == Some(&*mount.root))
+            self.is_on(mount)
+                || mount.device == self.device
+                    && (!self.is_namespace
+                        || self.root.as_ref().map(Text::as_bytes) == Some(&*mount.root))
         };
         let mounts = mountinfo::parse(table).filter(is_it);
         let mut mounts: Vec<_> = mounts
@@ -214,6 +254,35 @@ impl What {
         mounts.sort();
         mounts
     }
+}
+
+/// The number of the block device at a path that a table of mounts gives as a source.
+fn device_at(path: &[u8]) -> Option<u64> {
+    if !path.starts_with(b"/dev/") {
+        return None;
+    }
+    let file = find(OsStr::from_bytes(path), PATIENCE).ok()?;
+    let is_block_device = file_type(&file) == Ok(FileType::BlockDevice);
+    is_block_device.then(|| device_behind(&file).ok()).flatten()
+}
+
+/// Types of file systems on block devices whose mounts have device numbers of no device.
+const MANY_DEVICES: [&[u8]; 2] = [b"btrfs", b"bcachefs"];
+
+/// The numbers of all devices of the file system that is on a block device.
+fn members(device: u64) -> Vec<u64> {
+    let number = |text: String| {
+        let (major, minor) = text.trim().split_once(':')?;
+        Some(makedev(major.parse().ok()?, minor.parse().ok()?))
+    };
+    let of_one = |folder: fs::DirEntry| -> Option<Vec<u64>> {
+        let devices = fs::read_dir(folder.path().join("devices")).ok()?.flatten();
+        let texts = devices.map(|device| fs::read_to_string(device.path().join("dev")));
+        Some(texts.flatten().filter_map(number).collect())
+    };
+    let all = fs::read_dir("/sys/fs/btrfs").into_iter().flatten().flatten();
+    let found = all.filter_map(of_one).find(|devices| devices.contains(&device));
+    found.unwrap_or_else(|| vec![device])
 }
 
 /// The table of a mount namespace: of a member that sees its root directory, or through a visit.

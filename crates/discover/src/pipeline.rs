@@ -17,6 +17,7 @@ use lxkns_species::{Capabilities, Capability, NamespaceId, NamespaceType, Namesp
 
 use crate::describe;
 use crate::error::Error;
+use crate::file_tables;
 use crate::options::Options;
 use crate::procfs::{Kind, Procfs, number, read_all, stat};
 use crate::scan::{Scan, Sightings};
@@ -74,6 +75,8 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
         scan.gaps.add_uncounted(Missing::LiveFacts, Reason::Restricted, example);
     }
     let is_initial = initial(&scan, &processes);
+    let may_go = |id: NamespaceId| is_initial(id, None) != Some(true);
+    file_tables::compare(&scan, &mut processes, &holders, may_go);
 
     let Scan { resolver, gaps, .. } = scan;
     let mut namespaces = resolver.into_facts(&alive, &gaps);

@@ -5,7 +5,7 @@
 //! being listed is added as hidden, what contradicts itself (a parent of another type, a cycle, a
 //! parent younger than its child) becomes unknown.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
@@ -45,6 +45,7 @@ impl Snapshot {
             counts,
             gaps: sum_up(gaps),
             mounts,
+            released: BTreeSet::new(),
             stacked: stacked(namespaces.iter()),
             namespaces: link_namespaces(namespaces),
             processes,

@@ -98,6 +98,13 @@ pub struct ProcessFacts {
     pub state: Option<char>,
     /// Whether it is a kernel thread.
     pub kernel_thread: bool,
+    /// Whether it is ending already: it has given up its memory, files and most namespaces, and
+    /// may wait for the processes of its PID namespace to be waited for.
+    pub exiting: bool,
+    /// The first of the processes that share its file table, itself if that is the first one or
+    /// there are no others. `None` if nothing was compared: so it is unless another process has the
+    /// same files open that hold namespaces.
+    pub file_table: Option<Pid>,
     /// The effective UID, as seen from the scanner's user namespace.
     pub euid: Option<Uid>,
     /// The effective capabilities, valid in the process's own user namespace.
@@ -123,6 +130,8 @@ impl ProcessFacts {
             start_time: None,
             state: None,
             kernel_thread: false,
+            exiting: false,
+            file_table: None,
             euid: None,
             effective_capabilities: None,
             pids: None,

@@ -75,6 +75,18 @@ impl<'s> Process<'s> {
         self.facts().kernel_thread
     }
 
+    /// Whether it is ending already, and waits for the processes of its PID namespace.
+    pub fn is_exiting(self) -> bool {
+        self.facts().exiting
+    }
+
+    /// The first of the processes that share its file table, maybe itself; `None` if no process was
+    /// compared with it.
+    #[doc(alias = "KCMP_FILES")]
+    pub fn file_table(self) -> Option<Pid> {
+        self.facts().file_table
+    }
+
     /// The effective UID, as seen from the scanner's user namespace.
     pub fn euid(self) -> Option<Uid> {
         self.facts().euid

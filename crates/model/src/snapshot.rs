@@ -7,7 +7,7 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use crate::reference::Place;
 use crate::{
-    Counts, Gap, Host, MountFacts, Namespace, NamespaceFacts, Process, ProcessFacts, Reason,
+    Counts, Facts, Gap, Host, MountFacts, Namespace, NamespaceFacts, Process, ProcessFacts, Reason,
     Relation, Scope,
 };
 
@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub(crate) gaps: Vec<Gap>,
     /// By mount namespace, then number.
     pub(crate) mounts: Vec<MountFacts>,
+    /// The namespaces that nothing but the scanner held.
+    pub(crate) released: BTreeSet<NamespaceId>,
     /// Where more than one namespace is mounted.
     pub(crate) stacked: BTreeSet<Place>,
     /// By id.
@@ -62,6 +64,43 @@ pub(crate) struct ProcessLinks {
 }
 
 impl Snapshot {
+    /// The snapshot as if the scanner were not there: it will be gone when somebody acts upon the
+    /// snapshot, and with it all that it held. Nothing changes if the scanner is unknown.
+    #[must_use]
+    pub fn without_scanner(self) -> Snapshot {
+        let Some(pid) = self.host.scanner_pid.filter(|pid| self.process(*pid).is_some()) else {
+            return self;
+        };
+        let is_held = |namespace: &Namespace<'_>| {
+            namespace.holders().iter().any(|holder| holder.pid() != Some(pid))
+                || namespace.processes().any(|process| process.pid() != pid)
+                || namespace.is_hidden()
+        };
+        let released = self.namespaces().filter(|it| !is_held(it)).map(|it| it.id()).collect();
+        let Snapshot { host, scope, counts, gaps, mounts, namespaces, processes, .. } = self;
+        let facts = Facts {
+            host,
+            scope,
+            counts,
+            gaps,
+            mounts,
+            namespaces: namespaces
+                .into_iter()
+                .map(|NamespaceNode { mut facts, .. }| {
+                    facts.holders.retain(|holder| holder.pid() != Some(pid));
+                    facts
+                })
+                .collect(),
+            processes: processes.into_iter().filter(|process| process.pid != pid).collect(),
+        };
+        Snapshot { released, ..Snapshot::assemble(facts) }
+    }
+
+    /// Whether nothing but the scanner held a namespace, see [`Snapshot::without_scanner`].
+    pub(crate) fn is_released(&self, id: NamespaceId) -> bool {
+        self.released.contains(&id)
+    }
+
     /// Where, when and by whom the snapshot was taken.
     pub fn host(&self) -> &Host {
         &self.host

@@ -12,6 +12,7 @@ mod doubt;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod unmount;
 
 pub(crate) use doubt::{gaps as gaps_that_hide, may_hide_holders};
 
@@ -38,6 +39,11 @@ pub struct Why<'s> {
     pub skipped: Parts,
     /// Namespaces of these types may hold it, and the scan did not look for them.
     pub skipped_types: NamespaceTypes,
+    /// The types of the namespaces that have to go for it to go away, as far as known: what may keep
+    /// those alive unseen ([`crate::blind_spots`]) may keep it alive, too.
+    pub types: NamespaceTypes,
+    /// Whether nothing but the scanner held it, see [`Snapshot::without_scanner`].
+    pub released: bool,
 }
 
 /// A leader, and how many processes it leads.
@@ -75,15 +81,15 @@ pub enum Never {
     },
 }
 
-/// The least that has to happen for a namespace to go away, as far as can be seen.
-///
-/// Leave out any step, and it stays. Steps may turn out to do more than they say: an unmount may
-/// propagate into other mount namespaces, see mount_namespaces(7).
+/// What has to happen for a namespace to go away, as far as can be seen.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Plan {
-    /// What has to be done, innermost namespaces first.
+    /// What has to be done, in this order: processes before mounts, innermost namespaces first.
     pub steps: Vec<Step>,
+    /// Whether no fewer steps are enough: leave out any, and the namespace stays. Where this is not
+    /// known, some may turn out to be done by others.
+    pub is_least: bool,
     /// The namespaces that go away by these steps, in this order: those nested in it or owned by
     /// it hold it, and go first; the last one is the namespace itself.
     pub gone: Vec<NamespaceId>,
@@ -116,7 +122,7 @@ pub enum Action {
     },
     /// A dead process is waited for: until then it keeps its user and PID namespace.
     Reap {
-        /// The dead process.
+        /// The dead process, or one that is ending already and waits for others.
         pid: Pid,
         /// The one to wait for it. If that one ends instead, somebody else will.
         parent: Option<Pid>,
@@ -125,6 +131,9 @@ pub enum Action {
     LetGo {
         /// The process.
         pid: Pid,
+        /// Other processes that share its file table, and do not end by other steps: it is enough
+        /// if any of them closes the files, but by ending all of them have to let go.
+        sharers: Vec<Pid>,
         /// The threads of it that end.
         threads: Vec<Pid>,
         /// What it closes.
@@ -138,7 +147,20 @@ pub enum Action {
         mount_namespace: Option<NamespaceId>,
         /// The mount point, as seen from the root of that mount namespace.
         path: Text,
+        /// Its number there, see [`Snapshot::mount`].
+        mount: Option<u64>,
+        /// The mounts that are known to go with it by propagation.
+        along: Vec<MountPoint>,
     },
+}
+
+/// A mount point.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MountPoint {
+    /// The mount namespace.
+    pub mount_namespace: Option<NamespaceId>,
+    /// The path, as seen from the root of that mount namespace.
+    pub path: Text,
 }
 
 /// A file descriptor of a process.
@@ -165,6 +187,8 @@ impl Snapshot {
             skipped: doubt::parts_that_matter(types)
                 .filter(|part| !scope.parts.contains(*part))
                 .collect(),
+            types,
+            released: self.is_released(id),
             skipped_types: types.iter().filter(|it| !scope.types.contains(*it)).collect(),
         })
     }
@@ -175,9 +199,23 @@ fn members(namespace: Namespace<'_>) -> Vec<Members<'_>> {
         process.joined().get(namespace.namespace_type()) == Some(namespace.id())
     };
     let mut counts: HashMap<Pid, usize> = HashMap::new();
+    let mut topmost: HashMap<Pid, Pid> = HashMap::new();
     for process in namespace.processes() {
-        let topmost = process.ancestors().take_while(is_member).last();
-        *counts.entry(topmost.unwrap_or(process).pid()).or_default() += 1;
+        // Each process is passed once, however long the chains are that it is in.
+        let mut way = vec![process.pid()];
+        let mut above = process.ancestors().take_while(is_member);
+        let top = loop {
+            if let Some(top) = way.last().and_then(|last| topmost.get(last)) {
+                way.pop();
+                break *top;
+            }
+            match above.next() {
+                Some(ancestor) => way.push(ancestor.pid()),
+                None => break way.last().copied().unwrap_or(process.pid()),
+            }
+        };
+        topmost.extend(way.into_iter().map(|pid| (pid, top)));
+        *counts.entry(top).or_default() += 1;
     }
     namespace
         .leaders()

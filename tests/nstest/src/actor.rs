@@ -155,7 +155,7 @@ impl<'a> Life<'a> {
         while kernel::reap(-1).is_ok() {}
         match self.actor.kind {
             Kind::Thread => kernel::exit_thread(),
-            Kind::Process | Kind::Errand => kernel::exit_process(0),
+            Kind::Process | Kind::Sharer | Kind::Errand => kernel::exit_process(0),
         }
     }
 
@@ -178,6 +178,18 @@ impl<'a> Life<'a> {
         }
         files::close(write)?;
         // End of file is as good as the byte: it has died, and the test knows.
+        files::read_byte(read)?;
+        files::close(read)
+    }
+
+    fn start_sharer(&mut self, number: usize) -> Result {
+        let (read, write) = files::pipe()?;
+        let read = files::lift(read, self.plan.free_fd())?;
+        let write = files::lift(write, self.plan.free_fd())?;
+        if kernel::fork_sharing_fds()? == 0 {
+            // Whatever it closes is closed for both.
+            Life::of(self.plan, number, Starter::Process(write)).live()
+        }
         files::read_byte(read)?;
         files::close(read)
     }

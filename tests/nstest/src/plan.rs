@@ -143,7 +143,7 @@ fn add(script: Script, label: &str, kind: Kind, actors: &mut Vec<Actor>) -> usiz
     let place = actors.len();
     let stack = match kind {
         Kind::Thread => vec![0; STACK_SIZE],
-        Kind::Process | Kind::Errand => Vec::new(),
+        Kind::Process | Kind::Sharer | Kind::Errand => Vec::new(),
     };
     actors.push(Actor {
         label: label.into(),

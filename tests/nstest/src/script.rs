@@ -83,6 +83,14 @@ impl Script {
         }
     }
 
+    /// Moves into a new mount namespace that goes on to receive what happens to the mounts of the
+    /// one before, without sending anything back.
+    #[doc(alias = "MS_SLAVE")]
+    pub fn unshare_mounts_as_slave(self) -> Script {
+        let types = NamespaceTypes::of([NamespaceType::Mnt]);
+        self.step(Step::Unshare(Flags::of(types))).change_propagation("/", libc::MS_SLAVE)
+    }
+
     /// Moves into a new user namespace, as its root: UID and GID 0 are the child's own outside.
     ///
     /// Works without privileges. Supplementary groups cannot be set in it any more.
@@ -174,6 +182,12 @@ impl Script {
     /// Starts a child process that carries out its own script.
     pub fn fork(self, label: &str, script: Script) -> Script {
         self.part(label, Kind::Process, script, 1)
+    }
+
+    /// Starts a child process that shares the fd table: what either opens or closes, both do.
+    #[doc(alias = "CLONE_FILES")]
+    pub fn fork_sharing_fds(self, label: &str, script: Script) -> Script {
+        self.part(label, Kind::Sharer, script, 1)
     }
 
     /// Starts this many child processes, each with the same script, which may not pause.

@@ -83,6 +83,8 @@ pub fn answer_on_this_thread(call: Call, errno: i32) -> io::Result<()> {
 pub(crate) enum Kind {
     Process,
     Thread,
+    /// A process that shares its starter's fds.
+    Sharer,
     /// A process that shares its starter's fds, and ends at the end of its script.
     Errand,
 }

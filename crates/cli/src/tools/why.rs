@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use lxkns_discover::{Options, mounted};
-use lxkns_model::why::Release;
 use lxkns_model::wire::snapshot::WhyDoc;
-use lxkns_model::{Process, Snapshot, Text, Why as Answer};
+use lxkns_model::{Process, Snapshot, Text, Why as Answer, blind_spots};
 use lxkns_species::{NamespaceType, NamespaceTypes, Pid};
 
 use super::Run;
@@ -68,6 +67,7 @@ impl Run for Why {
         let namespace = namespace.ok_or_else(|| Usage::new("which namespace?"))?;
         let snapshot = self.look.snapshot(Options::everything())?;
         let id = namespace.find(&snapshot, self.look.is_live())?.id();
+        let snapshot = snapshot.without_scanner();
         let Some(why) = snapshot.why(id) else {
             bail!("there is no namespace {id}");
         };
@@ -79,11 +79,7 @@ impl Run for Why {
         self.show.on_stdout(|screen| {
             holders::write(&namer, &why, screen)?;
             plan::write(&namer, &why, screen)?;
-            match why.release {
-                // Whatever else holds it makes no difference.
-                Release::Never(_) => Ok(()),
-                _ => doubts(&why, screen),
-            }
+            doubts(&why, screen)
         })?;
         Ok(self.look.view(snapshot))
     }
@@ -92,13 +88,13 @@ impl Run for Why {
 impl Why {
     fn tell_of_mount(&self, path: &Path) -> anyhow::Result<View> {
         let types = NamespaceTypes::of([NamespaceType::Mnt]);
-        let snapshot = self.look.snapshot(Options::everything().types(types))?;
+        let snapshot = self.look.snapshot(Options::everything().types(types))?.without_scanner();
         let mounted = mounted(&snapshot, path)?;
         let namer = Namer { snapshot: &snapshot, labels: self.show.labels() };
         if self.json {
             document::object(&mount::MountedDoc::of(&namer, &mounted))?;
         } else {
-            self.show.on_stdout(|screen| mount::write(&namer, &mounted, screen))?;
+            self.show.on_stdout(|screen| mount::write(&namer, path, &mounted, screen))?;
         }
         Ok(self.look.view(snapshot))
     }
@@ -116,12 +112,9 @@ fn doubts(why: &Answer<'_>, screen: &mut Screen<'_>) -> io::Result<()> {
         let types = types.join(", ");
         doubts.push(format!("not looked for: namespaces of type {types}"));
     }
-    if why.namespace.namespace_type() == NamespaceType::User {
-        doubts.push(
-            "open files (by the credentials of who opened them) and mounted file systems may hold \
-             a user namespace; no kernel tells which"
-                .into(),
-        );
+    let blind: Vec<_> = blind_spots(why.types).map(|spot| spot.what).collect();
+    if !blind.is_empty() {
+        doubts.push(format!("no scan can see: {}", blind.join(", ")));
     }
     section(screen, "more may hold it, unseen", doubts.len())?;
     for doubt in doubts {

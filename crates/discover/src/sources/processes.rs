@@ -152,6 +152,8 @@ fn read(
     process.state = Some(stat.state);
     process.start_time = Some(stat.start_time);
     process.kernel_thread = stat.kernel_thread;
+    // Without its namespaces, it waits for nothing but others to be waited for.
+    process.exiting = stat.ending && !zombie && !links.absent.is_empty();
     process.namespaces = links.joined;
     describe::credentials(scan, dir, &mut process)?;
     if scan.options.scope().details == Details::Everyone {

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid};
 
+use super::unmount::{Mounts, Unmount};
 use super::{Action, Never, OpenFile, Plan, Release, Step};
 use crate::{Holder, Namespace, Process, Snapshot};
 
@@ -96,6 +97,8 @@ impl<'s, 'g> Planner<'s, 'g> {
             along.entry(*head).or_default().push(*pid);
         }
         let mut steps = Steps::default();
+        let mut mounts = self.mounts();
+        let mut unknown = Vec::new();
         for gone in self.gone {
             let id = gone.id();
             let mut end = |steps: &mut Steps, head: Pid| {
@@ -105,7 +108,10 @@ impl<'s, 'g> Planner<'s, 'g> {
                     along: along.remove(&head).unwrap_or_default(),
                 });
             };
-            for process in gone.processes() {
+            // Who is ending already waits for the dead in there first.
+            let (first, last): (Vec<_>, Vec<_>) =
+                gone.processes().partition(|process| !process.is_exiting());
+            for process in first.into_iter().chain(last) {
                 if let Some(head) = self.ends.get(&process.pid()) {
                     end(&mut steps, *head);
                 } else if !self.is_reaped(process) {
@@ -117,13 +123,25 @@ impl<'s, 'g> Planner<'s, 'g> {
             for holder in gone.holders() {
                 if let Some(head) = task_of(holder).and_then(|(pid, _)| self.ends.get(&pid)) {
                     end(&mut steps, *head);
-                } else if !self.is_let_go(holder, id) {
-                    steps.add_holder(holder, id);
+                } else if self.is_let_go(holder, id) {
+                    continue;
+                } else if !holder.is_mount() {
+                    steps.add_holder(holder, id, self.file_table(holder));
+                } else if !mounts.as_mut().is_some_and(|mounts| mounts.want(id, holder)) {
+                    unknown.push((id, holder));
                 }
             }
         }
+        let mut is_least = steps.sort() && unknown.is_empty();
+        if let Some(mut mounts) = mounts {
+            let order = self.gone.iter().enumerate().map(|(at, gone)| (gone.id(), at)).collect();
+            steps.unmount(mounts.plan(), &order);
+            is_least &= mounts.is_least;
+        }
+        steps.unmount_unknown(unknown);
         Plan {
             steps: steps.steps,
+            is_least,
             gone: self.gone.iter().map(|gone| gone.id()).collect(),
             unexplained: self
                 .gone
@@ -132,6 +150,36 @@ impl<'s, 'g> Planner<'s, 'g> {
                 .map(|gone| gone.id())
                 .collect(),
         }
+    }
+
+    /// The mounts, if any hold what has to go.
+    fn mounts(&mut self) -> Option<Mounts<'s>> {
+        let mut holders = self.gone.iter().flat_map(|gone| gone.holders());
+        if !holders.any(Holder::is_mount) {
+            return None;
+        }
+        let mut places: Vec<NamespaceId> =
+            self.snapshot.mounts().iter().map(|mount| mount.mount_namespace).collect();
+        places.dedup();
+        for place in places {
+            self.goes(place, &mut Vec::new());
+        }
+        let goes = |id: NamespaceId| self.goes.get(&id).copied().unwrap_or_default();
+        Some(Mounts::new(self.snapshot, goes))
+    }
+
+    /// The first of the processes that share the file table that a holder is in; `None` if that is
+    /// not known, or the holder is in none.
+    fn file_table(&self, holder: &Holder) -> Option<Pid> {
+        let in_own_table = match holder {
+            Holder::Fd { tid, .. }
+            | Holder::Socket { tid, .. }
+            | Holder::Tun { tid, .. }
+            | Holder::InFlight { tid, .. } => tid.is_none(),
+            _ => false,
+        };
+        let pid = holder.pid().filter(|_| in_own_table)?;
+        self.snapshot.process(pid)?.file_table()
     }
 
     /// Whether a dead process is waited for by whoever adopts it.
@@ -223,11 +271,12 @@ fn task_of(holder: &Holder) -> Option<(Pid, Option<Pid>)> {
     }
 }
 
-/// Whether nothing is left of a process but its entry in the process table. Where the main thread
+/// Whether nothing is left of a process but its entry in the process table: it has ended, or is
+/// ending and waits for the processes of its PID namespace. Where the main thread
 /// has ended before others, the state is the same, but the process is in more namespaces.
 fn is_dead(process: Process<'_>) -> bool {
     let kept = NamespaceTypes::of([NamespaceType::User, NamespaceType::Pid]);
-    process.state() == Some('Z')
+    (process.state() == Some('Z') || process.is_exiting())
         && process.threads().is_empty()
         && process.joined().types().iter().all(|it| kept.contains(it))
 }
@@ -248,14 +297,27 @@ fn with_their_pid_1(snapshot: &Snapshot, must_end: &BTreeSet<Pid>) -> BTreeMap<P
     if pid_1_of.is_empty() {
         return ends;
     }
+    let mut topmost: HashMap<NamespaceId, Option<Pid>> = HashMap::new();
     for process in snapshot.processes().filter(|process| !is_dead(*process)) {
         let Some(namespace) = process.namespace(NamespaceType::Pid) else {
             continue;
         };
-        let above = std::iter::once(namespace).chain(namespace.ancestors());
-        let pid_1 = above.filter_map(|above| pid_1_of.get(&above.id())).last();
+        // Each namespace is passed once, however deep they nest.
+        let mut way = Vec::new();
+        let mut pid_1 = None;
+        for above in std::iter::once(namespace).chain(namespace.ancestors()) {
+            if let Some(known) = topmost.get(&above.id()) {
+                pid_1 = *known;
+                break;
+            }
+            way.push(above.id());
+        }
+        for id in way.into_iter().rev() {
+            pid_1 = pid_1.or_else(|| pid_1_of.get(&id).copied());
+            topmost.insert(id, pid_1);
+        }
         if let Some(pid_1) = pid_1 {
-            ends.insert(process.pid(), *pid_1);
+            ends.insert(process.pid(), pid_1);
         }
     }
     ends
@@ -263,6 +325,9 @@ fn with_their_pid_1(snapshot: &Snapshot, must_end: &BTreeSet<Pid>) -> BTreeMap<P
 
 /// Whether something holds a namespace that nobody could see.
 fn is_unexplained(namespace: Namespace<'_>) -> bool {
+    if namespace.snapshot.is_released(namespace.id()) {
+        return false;
+    }
     let is_below_nothing = namespace.children().len() == 0 && namespace.owned().len() == 0;
     namespace.holders().contains(&Holder::Unseen) || namespace.is_hidden() && is_below_nothing
 }
@@ -272,6 +337,8 @@ fn is_unexplained(namespace: Namespace<'_>) -> bool {
 struct Steps {
     steps: Vec<Step>,
     places: HashMap<Key, usize>,
+    /// Processes of which it is known who shares their files.
+    known_tables: HashSet<Pid>,
 }
 
 /// What makes two steps the same.
@@ -301,7 +368,7 @@ impl Steps {
     }
 
     /// What has to be done about a holder that does not let go by itself.
-    fn add_holder(&mut self, holder: &Holder, held: NamespaceId) {
+    fn add_holder(&mut self, holder: &Holder, held: NamespaceId, file_table: Option<Pid>) {
         match holder {
             Holder::Thread { pid, .. }
             | Holder::PendingChildren { pid, .. }
@@ -309,13 +376,22 @@ impl Steps {
             | Holder::Socket { pid, .. }
             | Holder::Tun { pid, .. }
             | Holder::InFlight { pid, .. } => {
-                let step = self.add(Key::LetGo(*pid), held, || Action::LetGo {
+                if file_table.is_some() {
+                    self.known_tables.insert(*pid);
+                }
+                let owner = file_table.unwrap_or(*pid);
+                let step = self.add(Key::LetGo(owner), held, || Action::LetGo {
                     pid: *pid,
+                    sharers: Vec::new(),
                     threads: Vec::new(),
                     closes: Vec::new(),
                     empties: Vec::new(),
                 });
-                if let Some(Action::LetGo { threads, closes, empties, .. }) = step {
+                if let Some(Action::LetGo { pid: first, sharers, threads, closes, empties }) = step
+                {
+                    if first != pid && sharers.last() != Some(pid) {
+                        sharers.push(*pid);
+                    }
                     match *holder {
                         Holder::Fd { tid, fd, .. }
                         | Holder::Socket { tid, fd, .. }
@@ -323,27 +399,74 @@ impl Steps {
                         Holder::InFlight { tid, fd, .. } => empties.push(OpenFile { tid, fd }),
                         _ => threads.extend(task_of(holder).and_then(|(_, tid)| tid)),
                     }
-                    threads.sort_unstable();
-                    threads.dedup();
-                    closes.sort_unstable();
-                    closes.dedup();
-                    empties.sort_unstable();
-                    empties.dedup();
                 }
             }
-            Holder::BindMount { mount_namespace, path }
-            | Holder::ProcMount { mount_namespace, path } => {
+            // These are planned all together; and nothing can tell the unseen to let go.
+            Holder::BindMount { .. } | Holder::ProcMount { .. } | Holder::Unseen => {}
+        }
+    }
+
+    /// Puts the lists in order. Returns whether it is known which processes share their files, as
+    /// far as it matters: those with other files open do not.
+    fn sort(&mut self) -> bool {
+        let mut seen = HashSet::new();
+        let mut is_known = true;
+        for step in &mut self.steps {
+            let Action::LetGo { pid, sharers, threads, closes, empties } = &mut step.action else {
+                continue;
+            };
+            sharers.sort_unstable();
+            sharers.dedup();
+            threads.sort_unstable();
+            threads.dedup();
+            closes.sort_unstable();
+            closes.dedup();
+            empties.sort_unstable();
+            empties.dedup();
+            let own = |files: &[OpenFile]| -> Vec<u32> {
+                files.iter().filter(|file| file.tid.is_none()).map(|file| file.fd).collect()
+            };
+            let files = (own(closes), own(empties));
+            if files != (Vec::new(), Vec::new()) {
+                is_known &= seen.insert(files) || self.known_tables.contains(pid);
+            }
+        }
+        is_known
+    }
+
+    fn unmount(&mut self, unmounts: Vec<Unmount<'_>>, order: &HashMap<NamespaceId, usize>) {
+        self.steps.extend(unmounts.into_iter().map(|Unmount { mount, along, frees }| Step {
+            action: Action::Unmount {
+                mount_namespace: Some(mount.mount_namespace),
+                path: mount.path.clone(),
+                mount: Some(mount.id),
+                along,
+            },
+            frees: {
+                let mut frees: Vec<NamespaceId> = frees.into_iter().collect();
+                frees.sort_by_key(|id| order.get(id));
+                frees
+            },
+        }));
+    }
+
+    /// Mounts of which nothing more is known than the place.
+    fn unmount_unknown(&mut self, mounts: Vec<(NamespaceId, &Holder)>) {
+        for (held, holder) in mounts {
+            if let Holder::BindMount { mount_namespace, path }
+            | Holder::ProcMount { mount_namespace, path } = holder
+            {
                 // Several at one place are several mounts.
                 self.steps.push(Step {
                     action: Action::Unmount {
                         mount_namespace: *mount_namespace,
                         path: path.clone(),
+                        mount: None,
+                        along: Vec::new(),
                     },
                     frees: vec![held],
                 });
             }
-            // Nobody can be told to let go.
-            Holder::Unseen => {}
         }
     }
 }

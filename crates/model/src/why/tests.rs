@@ -1,5 +1,6 @@
 //! Reasons and release plans, from literals.
 
+mod mounts;
 mod plans;
 
 use lxkns_species::NamespaceType;
@@ -98,13 +99,20 @@ fn end(pid: u32, along: &[u32]) -> Action {
 fn let_go(pid: u32, threads: &[u32], fds: &[u32]) -> Action {
     Action::LetGo {
         pid: Pid(pid),
+        sharers: Vec::new(),
         threads: threads.iter().copied().map(Pid).collect(),
         closes: fds.iter().map(|&fd| OpenFile { tid: None, fd }).collect(),
+        empties: Vec::new(),
     }
 }
 
 fn unmount(mount_namespace: &str, path: &str) -> Action {
-    Action::Unmount { mount_namespace: Some(id(mount_namespace)), path: path.into() }
+    Action::Unmount {
+        mount_namespace: Some(id(mount_namespace)),
+        path: path.into(),
+        mount: None,
+        along: Vec::new(),
+    }
 }
 
 #[test]

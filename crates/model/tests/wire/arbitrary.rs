@@ -147,7 +147,7 @@ fn process() -> impl Strategy<Value = ProcessFacts> {
     let ids = (pid(), of((0u32..30).prop_map(Pid)), of(vec(pid(), 0..4)));
     let cmdline = (vec(text(), 0..3), any::<bool>());
     let texts = (of(text()), of(cmdline), of(text()));
-    let times = (of(any::<u64>()), of(any::<char>()), any::<bool>());
+    let times = (of(any::<u64>()), of(any::<char>()), any::<(bool, bool)>(), of(pid()));
     let credentials = (of(any::<u32>()), of(any::<u64>()));
     let threads = vec((pid(), of(text()), of(any::<u64>()), joined()), 0..3);
     (ids, texts, times, credentials, joined(), threads).prop_map(
@@ -158,7 +158,9 @@ fn process() -> impl Strategy<Value = ProcessFacts> {
             cmdline: texts.1.map(|(arguments, cut)| Cmdline { arguments, cut }),
             start_time: times.0,
             state: times.1,
-            kernel_thread: times.2,
+            kernel_thread: times.2.0,
+            exiting: times.2.1,
+            file_table: times.3,
             euid: credentials.0.map(Uid),
             effective_capabilities: credentials.1.map(Capabilities::from_bits),
             pids: ids.2,

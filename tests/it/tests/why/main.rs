@@ -4,5 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod held;
+mod mounts;
 mod plans;
 mod tools;

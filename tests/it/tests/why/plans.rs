@@ -8,6 +8,8 @@ use lxkns_model::{Holder, Snapshot, Text};
 use lxkns_nstest::{Dir, IdMap, Script, need};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, Time, User};
 
+use rustix::process::{Signal, kill_process};
+
 use crate::held::{Held, alone, check};
 
 /// A process that is in the network namespace of fd 3 for a moment, and then is not.
@@ -218,6 +220,65 @@ fn a_pid_namespace_ends_with_its_first_process() {
         let link = format!("/proc/{}/ns/pid", held.child.pid_of("init"));
         held.own = Some(File::open(link).unwrap());
         held.mortals = vec![("init", "launcher")];
+        held
+    });
+}
+
+#[test]
+fn one_of_those_who_share_their_files_closes_them() {
+    need!(root);
+    check(1, || {
+        let owner = Script::new()
+            .fork_sharing_fds("sharer", Script::new().pause().close(3))
+            .pause()
+            .close(3);
+        let script = Script::new()
+            .in_new(Net, |net| net.note("net", Net).open_namespace(Net, 3))
+            .fork("owner", owner)
+            .close(3);
+        let mut held = Held::new(script, |child| child.noted("net"));
+        held.others = vec![("owner", "owner")];
+        held
+    });
+}
+
+#[test]
+fn copies_of_a_file_table_are_closed_each() {
+    need!(root);
+    check(2, || {
+        let holds = || Script::new().pause().close(3);
+        let script = Script::new()
+            .in_new(Net, |net| net.note("net", Net).open_namespace(Net, 3))
+            .fork("one", holds())
+            .fork("other", holds())
+            .close(3);
+        let mut held = Held::new(script, |child| child.noted("net"));
+        held.others = vec![("one", "one"), ("other", "other")];
+        held
+    });
+}
+
+/// PID 1 has been killed, and waits for a dead process whose parent is outside.
+#[test]
+fn a_dying_pid_1_is_waited_for() {
+    need!(root);
+    check(2, || {
+        let launcher = Script::new()
+            .open_namespace(Pid, 5)
+            .unshare([Pid])
+            .fork("init", Script::new())
+            .fork("guest", Script::new())
+            .setns(5, Pid)
+            .close(5)
+            .pause()
+            .reap()
+            .pause()
+            .reap();
+        let script = Script::new().fork("launcher", launcher);
+        let mut held = Held::new(script, |child| child.namespace_of("init", Pid));
+        let init = held.child.pid_of("init").0.cast_signed();
+        kill_process(rustix::process::Pid::from_raw(init).unwrap(), Signal::KILL).unwrap();
+        held.others = vec![("guest", "launcher"), ("init", "launcher")];
         held
     });
 }

@@ -90,6 +90,7 @@ impl Life<'_> {
         match self.plan.actors.get(number).map(|actor| actor.kind) {
             Some(Kind::Process) => self.start_process(number),
             Some(Kind::Thread) => self.start_thread(number),
+            Some(Kind::Sharer) => self.start_sharer(number),
             Some(Kind::Errand) => self.run_errand(number),
             None => Err(Errno(libc::EINVAL)),
         }

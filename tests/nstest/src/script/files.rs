@@ -95,6 +95,12 @@ impl Script {
         self.bind(&path, &path).change_propagation(path, libc::MS_PRIVATE)
     }
 
+    /// Makes a mount point shared: its copies in other mount namespaces are its peers or slaves.
+    #[doc(alias = "MS_SHARED")]
+    pub fn share_mounts(self, path: impl AsRef<Path>) -> Script {
+        self.change_propagation(path, libc::MS_SHARED)
+    }
+
     pub(super) fn change_propagation(self, path: impl AsRef<Path>, propagation: u64) -> Script {
         self.step(Step::Mount {
             source: None,

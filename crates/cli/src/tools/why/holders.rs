@@ -17,7 +17,11 @@ pub(super) fn write(
     let mut line = namer.labels.id(namespace.id());
     let is_held =
         !namespace.is_hidden() || namespace.children().len() > 0 || namespace.owned().len() > 0;
-    line.plain(if is_held { " is held by" } else { " is held by nothing that can be seen" });
+    line.plain(match (is_held, why.released) {
+        (true, _) => " is held by",
+        (false, true) => " is held by nothing but lxkns itself",
+        (false, false) => " is held by nothing that can be seen",
+    });
     line.write(screen.out, &screen.palette)?;
     writeln!(screen.out)?;
     members(namer, why, screen)?;

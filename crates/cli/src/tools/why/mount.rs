@@ -1,23 +1,36 @@
 //! Which mount namespaces still have what is mounted somewhere: why a device is busy.
 
 use std::io;
+use std::path::Path;
 
 use lxkns_discover::{Mounted, MountedIn};
-use lxkns_model::Text;
-use lxkns_species::NamespaceId;
+use lxkns_model::{Gap, Text};
+use lxkns_species::{NamespaceId, NamespaceType};
 use serde::Serialize;
 
 use super::holders::leaders;
 use super::{Namer, entry, listed, said, section};
-use crate::render::escape::quoted;
+use crate::notes;
+use crate::render::escape::{one_line, quoted};
 use crate::render::screen::Screen;
 
 pub(super) fn write(
     namer: &Namer<'_>,
+    asked: &Path,
     mounted: &Mounted,
     screen: &mut Screen<'_>,
 ) -> io::Result<()> {
     let (major, minor) = mounted.device;
+    if let (false, Some(mount_point)) = (mounted.is_mount_point, &mounted.mount_point) {
+        let mut line = said(quoted(asked.as_os_str().as_encoded_bytes()));
+        line.plain(" is not a mount point; it lies on ");
+        if let Some(fs_type) = &mounted.fs_type {
+            line.plain(one_line(&fs_type.to_string_lossy())).plain(", ");
+        }
+        line.plain("mounted at ").plain(quoted(mount_point.as_bytes()));
+        line.write(screen.out, &screen.palette)?;
+        writeln!(screen.out)?;
+    }
     let mut line = said(format_args!("device {major}:{minor}"));
     if let Some(mount_point) = &mounted.mount_point {
         line.plain(", mounted at ").plain(quoted(mount_point.as_bytes()));
@@ -37,7 +50,17 @@ pub(super) fn write(
     for id in unread {
         entry(screen, "", namer.labels.id(*id))?;
     }
+    let gaps = || gaps(namer);
+    section(screen, "more may have it, unseen", gaps().count())?;
+    for gap in gaps() {
+        entry(screen, "", said(one_line(&notes::in_full(gap))))?;
+    }
     Ok(())
+}
+
+/// What could not be seen and may hide mounts.
+fn gaps<'s>(namer: &Namer<'s>) -> impl Iterator<Item = &'s Gap> {
+    namer.snapshot.gaps().iter().filter(|gap| gap.may_hide(NamespaceType::Mnt))
 }
 
 fn in_one(
@@ -94,8 +117,21 @@ pub(super) struct MountedDoc {
     root: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mount_point: Option<String>,
+    is_mount_point: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fs_type: Option<String>,
     places: Vec<PlaceDoc>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     unread: Vec<NamespaceId>,
+    /// What could not be seen and may hide mounts.
+    gaps: Vec<MountGapDoc>,
+}
+
+#[derive(Serialize)]
+struct MountGapDoc {
+    what: String,
+    why: String,
+    count: u64,
 }
 
 #[derive(Serialize)]
@@ -139,7 +175,16 @@ impl MountedDoc {
             device: format!("{major}:{minor}"),
             root: mounted.root.as_ref().map(text),
             mount_point: mounted.mount_point.as_ref().map(text),
+            is_mount_point: mounted.is_mount_point,
+            fs_type: mounted.fs_type.as_ref().map(text),
             places: mounted.places.iter().map(place).collect(),
+            gaps: gaps(namer)
+                .map(|gap| MountGapDoc {
+                    what: gap.what.to_string(),
+                    why: gap.why.to_string(),
+                    count: gap.count,
+                })
+                .collect(),
             unread: mounted.unread.clone(),
         }
     }

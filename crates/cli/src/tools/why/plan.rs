@@ -2,8 +2,8 @@
 
 use std::io;
 
-use lxkns_model::why::{Action, Never, OpenFile, Plan, Release, Step};
-use lxkns_model::{Holder, Snapshot, Text};
+use lxkns_model::why::{Action, MountPoint, Never, OpenFile, Plan, Release, Step};
+use lxkns_model::{Holder, Process, Snapshot, Text};
 use lxkns_species::{Capabilities, Capability, NamespaceId, NamespaceType, Pid};
 
 use super::{Answer, Namer, entry, listed, said, section};
@@ -11,6 +11,9 @@ use crate::render::escape::quoted;
 use crate::render::line::Line;
 use crate::render::screen::Screen;
 use crate::render::shell;
+
+/// Processes that share a file table and are named.
+const MOST_SHARERS: usize = 4;
 
 pub(super) fn write(
     namer: &Namer<'_>,
@@ -35,6 +38,14 @@ pub(super) fn write(
         line.append(namer.labels.id(*id));
         entry(screen, &format!("{:>width$}. ", "?"), line)?;
     }
+    if plan.unexplained.is_empty() && !plan.steps.is_empty() {
+        let more = match (plan.steps.len(), plan.is_least) {
+            (1, _) => "",
+            (_, true) => "; each of them is needed",
+            (_, false) => "; some of them may turn out not to be needed",
+        };
+        writeln!(screen.out, "after these steps nothing visible holds it{more}")?;
+    }
     Ok(())
 }
 
@@ -54,17 +65,19 @@ fn line(namer: &Namer<'_>, step: &Step, plan: &Plan) -> Line {
     let mut line = match &step.action {
         Action::End { pid, along } => end(namer, *pid, along),
         Action::Reap { pid, parent } => reap(namer, *pid, *parent),
-        Action::LetGo { pid, threads, closes, empties } => {
-            let_go(namer, *pid, threads, closes, empties)
+        Action::LetGo { pid, sharers, threads, closes, empties } => {
+            let_go(namer, *pid, sharers, threads, closes, empties)
         }
-        Action::Unmount { mount_namespace, path } => unmount(namer, *mount_namespace, path),
+        Action::Unmount { mount_namespace, path, along, .. } => {
+            unmount(namer, *mount_namespace, path, along)
+        }
         _ => Line::default(),
     };
     // With a single namespace it goes without saying.
     if plan.gone.len() > 1 {
         line.plain(format_args!(" (for {})", listed(step.frees.iter())));
     }
-    if let Action::Unmount { mount_namespace, path } = &step.action {
+    if let Action::Unmount { mount_namespace, path, .. } = &step.action {
         line.append(how_to_unmount(namer, *mount_namespace, path));
     }
     line
@@ -82,10 +95,16 @@ fn end(namer: &Namer<'_>, pid: Pid, along: &[Pid]) -> Line {
 
 fn reap(namer: &Namer<'_>, pid: Pid, parent: Option<Pid>) -> Line {
     let dead = namer.labels.process_by_pid(namer.snapshot, pid);
+    let is_exiting = namer.snapshot.process(pid).is_some_and(Process::is_exiting);
+    let is_waiting =
+        is_exiting && namer.snapshot.process(pid).and_then(Process::state) != Some('Z');
     match parent {
         Some(parent) => {
             let mut line = namer.process(parent);
-            line.plain(" waits for its dead child ").append(dead);
+            match is_waiting {
+                true => line.plain(" waits for its child ").append(dead).plain(", which is ending"),
+                false => line.plain(" waits for its dead child ").append(dead),
+            };
             line.plain(", or ends");
             line
         }
@@ -100,6 +119,7 @@ fn reap(namer: &Namer<'_>, pid: Pid, parent: Option<Pid>) -> Line {
 fn let_go(
     namer: &Namer<'_>,
     pid: Pid,
+    sharers: &[Pid],
     threads: &[Pid],
     closes: &[OpenFile],
     empties: &[OpenFile],
@@ -122,15 +142,40 @@ fn let_go(
             line.plain(format_args!(" of its thread {tid}"));
         }
     }
-    line.plain(", or ends");
+    if sharers.is_empty() {
+        line.plain(", or ends");
+        return line;
+    }
+    line.plain(", or one that shares its files does: ");
+    for (at, sharer) in sharers.iter().take(MOST_SHARERS).enumerate() {
+        line.plain(if at == 0 { "" } else { ", " }).append(namer.process(*sharer));
+    }
+    line.plain(if sharers.len() > MOST_SHARERS { ", …" } else { "" });
+    line.plain("; or all of them end");
     line
 }
 
-fn unmount(namer: &Namer<'_>, mount_namespace: Option<NamespaceId>, path: &Text) -> Line {
+fn unmount(
+    namer: &Namer<'_>,
+    mount_namespace: Option<NamespaceId>,
+    path: &Text,
+    along: &[MountPoint],
+) -> Line {
     let mut line = said(quoted(path.as_bytes()));
     line.plain(" is unmounted");
     if let Some(id) = elsewhere(namer.snapshot, mount_namespace) {
         line.plain(" in ").append(namer.labels.id(id));
+    }
+    let mut places: Vec<String> =
+        along.iter().filter_map(|it| Some(it.mount_namespace?.to_string())).collect();
+    places.sort_unstable();
+    places.dedup();
+    if !along.is_empty() {
+        let copies = match along.len() {
+            1 => "1 copy".to_owned(),
+            many => format!("{many} copies"),
+        };
+        line.plain(format_args!(" (takes {copies} with it, in {})", listed(places.iter())));
     }
     line
 }
@@ -151,10 +196,6 @@ fn how_to_unmount(namer: &Namer<'_>, mount_namespace: Option<NamespaceId>, path:
             format!("lxkns exec {} -- ", to_unmount_in(snapshot, id))
         });
         line.plain(format_args!(": {enter}umount {path}"));
-    }
-    let place = Holder::BindMount { mount_namespace, path: path.clone() };
-    if snapshot.is_stacked(&place) {
-        line.plain("; another one is mounted there, too: this unmounts what is on top");
     }
     if let Some(id) = elsewhere
         && may_be_locked(snapshot, id)

@@ -83,8 +83,8 @@ fn what_is_below_goes_first() {
         plan.steps,
         [
             step(end(10, &[]), &["net:[6]", "user:[5]"]),
-            step(unmount("mnt:[1]", "/run/netns/x"), &["net:[7]"]),
             step(let_go(20, &[], &[3]), &["user:[4]"]),
+            step(unmount("mnt:[1]", "/run/netns/x"), &["net:[7]"]),
         ]
     );
     assert_eq!(plan.gone, ids(&["net:[6]", "net:[7]", "user:[5]", "user:[4]"]));
@@ -187,6 +187,103 @@ fn the_dead_are_waited_for() {
     zombie(&["user:[1]"]).check("user:[5]", &[(reap, &["user:[5]"])]);
     // If its parent has to end anyway, somebody else will wait for it.
     zombie(&["user:[5]"]).check("user:[5]", &[(end(10, &[]), &["user:[5]"])]);
+}
+
+/// Killed, and waiting for a dead process of its PID namespace, whose parent is outside.
+#[test]
+fn a_dying_pid_1_is_not_told_to_end() {
+    let mut machine = Machine::new()
+        .child("pid:[5]", "pid:[1]")
+        .process(&[9], 0, &["pid:[1]", "net:[1]"])
+        .process(&[10, 1], 9, &["user:[1]", "pid:[5]"]);
+    machine.last().state = Some('S');
+    machine.last().exiting = true;
+    let mut machine = machine.process(&[11, 2], 9, &["user:[1]", "pid:[5]"]);
+    machine.last().state = Some('Z');
+    let reap = |pid| Action::Reap { pid: Pid(pid), parent: Some(Pid(9)) };
+    machine.check("pid:[5]", &[(reap(11), &["pid:[5]"]), (reap(10), &["pid:[5]"])]);
+}
+
+#[test]
+fn what_is_ending_with_all_its_namespaces_may_be_stuck() {
+    let mut machine = Machine::new().process(&[11], 10, &["user:[5]", "net:[5]"]);
+    machine.last().exiting = true;
+    machine.check("net:[5]", &[(end(11, &[]), &["net:[5]"])]);
+}
+
+fn sharing(machine: Machine, tables: &[(u32, u32)]) -> Machine {
+    tables.iter().fold(machine, |machine, (pid, table)| {
+        let mut machine = machine.process(&[*pid], 0, &["net:[1]"]);
+        machine.last().file_table = Some(Pid(*table));
+        machine
+    })
+}
+
+/// 10 and 11 have one table, 12 has a copy of it.
+#[test]
+fn one_of_those_who_share_their_files_closes_them() {
+    let held = || Machine::new().held("net:[5]", [fd(10, 3), fd(11, 3), fd(12, 3)]);
+    let plan = sharing(held(), &[(10, 10), (11, 10), (12, 12)]).plan("net:[5]");
+    let mut shared = let_go(10, &[], &[3]);
+    if let Action::LetGo { sharers, .. } = &mut shared {
+        sharers.push(Pid(11));
+    }
+    let actions: Vec<_> = plan.steps.into_iter().map(|step| step.action).collect();
+    assert_eq!(actions, [shared, let_go(12, &[], &[3])]);
+    assert!(plan.is_least);
+    // Nothing is known of who shares what: then closing the same files may be one and the same.
+    let plan = held().plan("net:[5]");
+    assert_eq!(plan.steps.len(), 3);
+    assert!(!plan.is_least);
+}
+
+#[test]
+fn who_ends_closes_nothing_for_those_who_share() {
+    let machine = Machine::new().held("net:[5]", [fd(10, 3), fd(11, 3)]);
+    let mut machine = sharing(machine, &[(10, 10)]);
+    machine = machine.process(&[11], 0, &["net:[5]"]);
+    machine.last().file_table = Some(Pid(10));
+    machine
+        .check("net:[5]", &[(end(11, &[]), &["net:[5]"]), (let_go(10, &[], &[3]), &["net:[5]"])]);
+}
+
+#[test]
+fn without_the_scanner_it_holds_nothing() {
+    let mut machine = Machine::new()
+        .process(&[10], 0, &["net:[5]"])
+        .process(&[11], 10, &["net:[5]", "uts:[6]"])
+        .held("net:[5]", [fd(11, 3)]);
+    machine.0.host.scanner_pid = Some(Pid(11));
+    let snapshot = Snapshot::assemble(machine.0).without_scanner();
+    let plan = |text: &str| match snapshot.why(id(text)).unwrap().release {
+        Release::After(plan) => plan,
+        Release::Never(never) => panic!("{never:?}"),
+    };
+    let actions: Vec<_> = plan("net:[5]").steps.into_iter().map(|step| step.action).collect();
+    assert_eq!(actions, [end(10, &[])]);
+    // Nothing else held this one: there is nothing to do, and nothing unseen.
+    assert_eq!((plan("uts:[6]").steps, plan("uts:[6]").unexplained), (vec![], vec![]));
+    assert!(snapshot.why(id("uts:[6]")).unwrap().released);
+}
+
+#[test]
+fn many_processes_in_a_chain_are_passed_once() {
+    // Were each to pass all above it, this would not end in a lifetime.
+    let mut machine = Machine::new();
+    for pid in 10..30_010 {
+        machine = machine.process(&[pid], pid - 1, &["net:[5]"]);
+    }
+    let snapshot = Snapshot::assemble(machine.0);
+    let why = snapshot.why(id("net:[5]")).unwrap();
+    assert_eq!(why.members.len(), 1);
+    assert_eq!(why.members[0].count, 30_000);
+}
+
+#[test]
+fn many_files_are_one_step() {
+    let holders = (0..60_000).map(|at| fd(10, at));
+    let steps = Machine::new().held("net:[5]", holders).plan("net:[5]").steps;
+    assert_eq!(steps.len(), 1);
 }
 
 #[test]

@@ -50,6 +50,13 @@ pub struct ProcessDoc<'s> {
     /// Whether it is a kernel thread; only written if so.
     #[serde(default, skip_serializing_if = "is_false")]
     kernel_thread: bool,
+    /// Whether it is ending already; only written if so.
+    #[serde(default, skip_serializing_if = "is_false")]
+    exiting: bool,
+    /// The first of the processes that share its file table, if it was compared with others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<u32>"))]
+    file_table: Option<Pid>,
     /// The effective UID, as seen by the scanner.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<u32>"))]
@@ -123,6 +130,8 @@ impl<'s> From<Process<'s>> for ProcessDoc<'s> {
             start_time: process.start_time(),
             state: process.state(),
             kernel_thread: process.is_kernel_thread(),
+            exiting: process.is_exiting(),
+            file_table: process.file_table(),
             euid: process.euid(),
             effective_capabilities: process.effective_capabilities().map(CapabilitiesDoc),
             pids: process.pids().map(Cow::Borrowed),
@@ -174,6 +183,8 @@ impl ProcessDoc<'_> {
             start_time: self.start_time,
             state: self.state,
             kernel_thread: self.kernel_thread,
+            exiting: self.exiting,
+            file_table: self.file_table,
             euid: self.euid,
             effective_capabilities: self.effective_capabilities.map(|set| set.0),
             pids: self.pids.map(Cow::into_owned),

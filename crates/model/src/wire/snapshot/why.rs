@@ -9,8 +9,8 @@ use serde::Serialize;
 use super::head::GapDoc;
 use super::text::{self, Hex};
 use super::{NamespaceDoc, ProcessDoc};
-use crate::why::{Action, Never, OpenFile, Release, Step};
-use crate::{Holder, Namespace, Why};
+use crate::why::{Action, MountPoint, Never, OpenFile, Release, Step};
+use crate::{Holder, Namespace, Why, blind_spots};
 
 /// Why a namespace is alive, and what has to happen for it to go away; what `lxkns why --json`
 /// prints.
@@ -30,6 +30,8 @@ pub struct WhyDoc<'s> {
     never: Option<NeverDoc>,
     /// What has to happen for it to go away, in order.
     steps: Vec<StepDoc<'s>>,
+    /// Whether no fewer steps are enough.
+    is_least: bool,
     /// The namespaces that go away by these steps, in order.
     gone: Vec<NamespaceId>,
     /// Those of them that something unseen holds: the steps are not enough.
@@ -42,6 +44,8 @@ pub struct WhyDoc<'s> {
     skipped: Vec<&'static str>,
     /// The types of namespaces that were skipped and might hold it.
     skipped_types: Vec<NamespaceType>,
+    /// The kinds of holders that no scan can see, by name.
+    blind_spots: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,6 +82,7 @@ enum ActionDoc<'s> {
     },
     LetGo {
         pid: Pid,
+        sharers: Vec<Pid>,
         threads: Vec<Pid>,
         closes: Vec<OpenFileDoc>,
         empties: Vec<OpenFileDoc>,
@@ -88,7 +93,28 @@ enum ActionDoc<'s> {
         path: Cow<'s, str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         path_bytes: Option<Hex<'s>>,
+        /// Its number in mountinfo.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        mount: Option<u64>,
+        along: Vec<MountPointDoc<'s>>,
     },
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct MountPointDoc<'s> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mount_namespace: Option<NamespaceId>,
+    path: Cow<'s, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path_bytes: Option<Hex<'s>>,
+}
+
+impl<'s> From<&'s MountPoint> for MountPointDoc<'s> {
+    fn from(mount: &'s MountPoint) -> Self {
+        let (path, path_bytes) = text::split(&mount.path);
+        MountPointDoc { mount_namespace: mount.mount_namespace, path, path_bytes }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -118,6 +144,7 @@ impl<'s> From<&'s Why<'s>> for WhyDoc<'s> {
             owned: namespace.owned().map(Namespace::id).collect(),
             never,
             steps: steps.iter().map(StepDoc::from).collect(),
+            is_least: plan.is_some_and(|plan| plan.is_least),
             gone: plan.map(|plan| plan.gone.clone()).unwrap_or_default(),
             unexplained: plan.map(|plan| plan.unexplained.clone()).unwrap_or_default(),
             processes: mentioned(why)
@@ -128,6 +155,7 @@ impl<'s> From<&'s Why<'s>> for WhyDoc<'s> {
             gaps: why.gaps.iter().map(|gap| GapDoc::from(*gap)).collect(),
             skipped: why.skipped.iter().map(|part| part.name()).collect(),
             skipped_types: why.skipped_types.iter().collect(),
+            blind_spots: blind_spots(why.types).map(|spot| spot.name).collect(),
         }
     }
 }
@@ -141,8 +169,11 @@ fn mentioned(why: &Why<'_>) -> BTreeSet<Pid> {
         Release::Never(Never::Initial) => {}
         Release::After(plan) => {
             for step in &plan.steps {
-                match step.action {
-                    Action::End { pid, .. } | Action::LetGo { pid, .. } => _ = pids.insert(pid),
+                match &step.action {
+                    Action::End { pid, .. } => _ = pids.insert(*pid),
+                    Action::LetGo { pid, sharers, .. } => {
+                        pids.extend([pid].into_iter().chain(sharers));
+                    }
                     Action::Reap { pid, parent } => pids.extend([pid].into_iter().chain(parent)),
                     Action::Unmount { .. } => {}
                 }
@@ -176,15 +207,22 @@ impl<'s> From<&'s Action> for ActionDoc<'s> {
         match action {
             Action::End { pid, along } => ActionDoc::End { pid: *pid, along: along.clone() },
             Action::Reap { pid, parent } => ActionDoc::Reap { pid: *pid, parent: *parent },
-            Action::LetGo { pid, threads, closes, empties } => ActionDoc::LetGo {
+            Action::LetGo { pid, sharers, threads, closes, empties } => ActionDoc::LetGo {
                 pid: *pid,
+                sharers: sharers.clone(),
                 threads: threads.clone(),
                 closes: open_files(closes),
                 empties: open_files(empties),
             },
-            Action::Unmount { mount_namespace, path } => {
+            Action::Unmount { mount_namespace, path, mount, along } => {
                 let (path, path_bytes) = text::split(path);
-                ActionDoc::Unmount { mount_namespace: *mount_namespace, path, path_bytes }
+                ActionDoc::Unmount {
+                    mount_namespace: *mount_namespace,
+                    path,
+                    path_bytes,
+                    mount: *mount,
+                    along: along.iter().map(MountPointDoc::from).collect(),
+                }
             }
         }
     }

@@ -224,13 +224,15 @@ A NAMESPACE is any of: net:[4026532281]; net:4026532281; 4026532281, if no other
 inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/netns/blue.";
 
 const WHY: &str = "\
-The steps are the least that has to happen, as far as can be seen: leave out one, and the namespace \
-stays. What else is to be ended along is named; namespaces nested in this one or owned by it hold \
-it, so they go first. An unmount may propagate into other mount namespaces, and so take care of \
-several steps at once.
+Carry out the steps in their order. The last line of them says whether each step is known to be \
+needed. Namespaces nested in this one or owned by it hold it, so they go first. An unmount takes \
+along the copies that propagation reaches, see mount_namespaces(7); what is mounted on a mount or \
+lies over its path comes first. lxkns itself holds nothing and is no step. Every answer ends with \
+what the scan could not see, and with the kinds of holders that no scan can see.
 
 With --mount: a file system stays in use as long as any mount namespace has a mount of it, and new \
-mount namespaces begin with copies of all mounts. Processes that have open files there are another \
+mount namespaces begin with copies of all mounts. If PATH is no mount point, lxkns says so and \
+answers for the file system that it lies on. Processes that have open files there are another \
 matter, see fuser(1).
 
 A NAMESPACE is any of: net:[4026532281]; net:4026532281; 4026532281, if no other namespace has this \

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use lxkns_model::{Namespace, Process, Relation, Snapshot};
+use lxkns_model::{MountFacts, Namespace, Process, Relation, Snapshot};
 use lxkns_species::NamespaceId;
 
 /// A fact by its name, in words.
@@ -67,12 +67,16 @@ fn namespaces(here: &Snapshot, there: &Snapshot, only: &impl Fn(NamespaceId) -> 
         .map(|namespace| {
             let other = there.namespace(namespace.id());
             let both_know = other.is_none_or(|other| other.unique_id().is_some());
-            (namespace.id().to_string(), namespace_facts(namespace, both_know))
+            (namespace.id().to_string(), namespace_facts(here, namespace, both_know))
         })
         .collect()
 }
 
-fn namespace_facts(namespace: Namespace<'_>, with_unique_id: bool) -> Vec<Fact> {
+fn namespace_facts(
+    snapshot: &Snapshot,
+    namespace: Namespace<'_>,
+    with_unique_id: bool,
+) -> Vec<Fact> {
     let ids = |namespaces: &mut dyn Iterator<Item = Namespace<'_>>| {
         list(namespaces.map(|namespace| namespace.id().to_string()))
     };
@@ -96,6 +100,7 @@ fn namespace_facts(namespace: Namespace<'_>, with_unique_id: bool) -> Vec<Fact> 
         ("creator name", known(namespace.creator_name())),
         ("uid map", known(namespace.uid_map())),
         ("gid map", known(namespace.gid_map())),
+        ("mounts", mounts(snapshot, namespace.id())),
         ("holders", list(namespace.holders().iter().map(|holder| format!("{holder:?}")))),
         ("children", ids(&mut namespace.children())),
         ("owned", ids(&mut namespace.owned())),
@@ -103,6 +108,12 @@ fn namespace_facts(namespace: Namespace<'_>, with_unique_id: bool) -> Vec<Fact> 
         ("leaders", pids(&mut namespace.leaders())),
         ("leaders uncertain", namespace.leaders_uncertain().to_string()),
     ]
+}
+
+/// The mounts that hold it. Their 64-bit IDs are not told by every interface.
+fn mounts(snapshot: &Snapshot, held: NamespaceId) -> String {
+    let holding = snapshot.mounts().iter().filter(|mount| mount.holds == Some(held));
+    list(holding.map(|mount| format!("{:?}", MountFacts { unique_id: None, ..mount.clone() })))
 }
 
 fn processes(snapshot: &Snapshot, only: &impl Fn(NamespaceId) -> bool) -> Things {

@@ -132,7 +132,8 @@ impl<'s, 'g> Planner<'s, 'g> {
                 }
             }
         }
-        let mut is_least = steps.sort() && unknown.is_empty();
+        steps.sort();
+        let mut is_least = unknown.is_empty() && steps.knows_tables(self.snapshot);
         if let Some(mut mounts) = mounts {
             let order = self.gone.iter().enumerate().map(|(at, gone)| (gone.id(), at)).collect();
             steps.unmount(mounts.plan(), &order);
@@ -406,32 +407,52 @@ impl Steps {
         }
     }
 
-    /// Puts the lists in order. Returns whether it is known which processes share their files, as
-    /// far as it matters: those with other files open do not.
-    fn sort(&mut self) -> bool {
-        let mut seen = HashSet::new();
-        let mut is_known = true;
+    /// Puts the lists in order.
+    fn sort(&mut self) {
         for step in &mut self.steps {
-            let Action::LetGo { pid, sharers, threads, closes, empties } = &mut step.action else {
-                continue;
-            };
-            sharers.sort_unstable();
-            sharers.dedup();
-            threads.sort_unstable();
-            threads.dedup();
-            closes.sort_unstable();
-            closes.dedup();
-            empties.sort_unstable();
-            empties.dedup();
-            let own = |files: &[OpenFile]| -> Vec<u32> {
-                files.iter().filter(|file| file.tid.is_none()).map(|file| file.fd).collect()
-            };
-            let files = (own(closes), own(empties));
-            if files != (Vec::new(), Vec::new()) {
-                is_known &= seen.insert(files) || self.known_tables.contains(pid);
+            if let Action::LetGo { sharers, threads, closes, empties, .. } = &mut step.action {
+                sharers.sort_unstable();
+                sharers.dedup();
+                threads.sort_unstable();
+                threads.dedup();
+                closes.sort_unstable();
+                closes.dedup();
+                empties.sort_unstable();
+                empties.dedup();
             }
         }
-        is_known
+    }
+
+    /// Whether it is known which processes share their files, as far as it matters. Those who have
+    /// not got all the same ones open do not.
+    fn knows_tables(&self, snapshot: &Snapshot) -> bool {
+        let unknown = self.steps.iter().filter_map(|step| match &step.action {
+            Action::LetGo { pid, closes, empties, .. } => {
+                let mut files = closes.iter().chain(empties);
+                let in_own_table = files.any(|file| file.tid.is_none());
+                (in_own_table && !self.known_tables.contains(pid)).then_some(*pid)
+            }
+            _ => None,
+        });
+        let unknown: HashSet<Pid> = unknown.collect();
+        if unknown.len() < 2 {
+            return true;
+        }
+        let mut files: HashMap<Pid, Vec<(NamespaceId, &str, u32)>> = HashMap::new();
+        for namespace in snapshot.namespaces().filter(|it| it.is_initial() != Some(true)) {
+            for holder in namespace.holders() {
+                if let Holder::Fd { pid, tid: None, fd }
+                | Holder::Socket { pid, tid: None, fd }
+                | Holder::Tun { pid, tid: None, fd }
+                | Holder::InFlight { pid, tid: None, fd } = *holder
+                    && unknown.contains(&pid)
+                {
+                    files.entry(pid).or_default().push((namespace.id(), holder.kind(), fd));
+                }
+            }
+        }
+        let mut met = HashSet::new();
+        files.into_values().all(|files| met.insert(files))
     }
 
     fn unmount(&mut self, unmounts: Vec<Unmount<'_>>, order: &HashMap<NamespaceId, usize>) {

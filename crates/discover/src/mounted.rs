@@ -97,7 +97,7 @@ pub fn mounted(snapshot: &Snapshot, path: impl AsRef<Path>) -> Result<Mounted, E
     let (own, _) = read_all(own.as_fd(), c"mountinfo", TABLE_LIMIT).map_err(no_proc)?;
     // With the rights of the user: whoever names a path must not learn what only root may.
     let what = with_own_privileges(|| What::at(path, &own));
-    let what = what.map_err(io::Error::other).flatten().map_err(no_path)?;
+    let what = what.map_err(io::Error::other).and_then(|found| found).map_err(no_path)?;
 
     let mut places = Places::default();
     let mut unread = Vec::new();

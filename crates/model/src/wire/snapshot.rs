@@ -66,7 +66,7 @@ struct Document<'s, N, P, M, G> {
     processes: P,
     /// The mounts that hold namespaces, and those that matter for unmounting them; by mount
     /// namespace, then number. Only written if there are any.
-    #[serde(default = "Option::default", skip_serializing_if = "Option::is_none")]
+    #[serde(default = "Option::<M>::default", skip_serializing_if = "Option::<M>::is_none")]
     mounts: Option<M>,
     /// How many processes the scan came across.
     counts: CountsDoc,

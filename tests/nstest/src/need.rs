@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 type Probe = fn() -> bool;
 
 /// What can be needed, and how to find out. Each stands in the documentation of `need!`.
-static NEEDS: [(&str, Probe); 27] = [
+static NEEDS: [(&str, Probe); 32] = [
     ("root", probe::root),
     ("userns", probe::user_namespaces),
     ("timens", probe::time_namespaces),
@@ -34,6 +34,11 @@ static NEEDS: [(&str, Probe); 27] = [
     ("listns", probe::listns),
     ("lsns", || probe::program("lsns")),
     ("sh", || probe::program("sh")),
+    ("dash", || probe::program("dash")),
+    ("bash", || probe::program("bash")),
+    ("zsh", || probe::program("zsh")),
+    ("ksh", || probe::program("ksh")),
+    ("fish", || probe::program("fish")),
     ("unshare", || probe::program("unshare")),
     ("nsenter", || probe::program("nsenter")),
     ("umount", || probe::program("umount")),
@@ -65,7 +70,7 @@ static NEEDS: [(&str, Probe); 27] = [
 /// | `nsid` | `NS_GET_ID` (6.18) |
 /// | `nshandles` | file handles of namespaces (6.18) |
 /// | `listns` | listns(2) (6.19) |
-/// | `lsns`, `sh`, `unshare`, `nsenter`, `umount`, `setpriv` | this program in PATH |
+/// | `lsns`, `sh`, `dash`, `bash`, `zsh`, `ksh`, `fish`, `unshare`, `nsenter`, `umount`, `setpriv` | this program in PATH |
 /// | `setuid` | set-user-ID programs below the directory for temporary files, of root |
 /// | `filecaps` | programs with file capabilities there, of root |
 /// | `alone` | a machine on which nothing else runs: `LXKNS_ALONE` is set |

@@ -40,6 +40,7 @@ pub mod mounts;
 pub mod pidfd;
 pub mod pids;
 pub mod socket;
+pub mod unmount;
 pub mod visit;
 
 pub use error::Error;

@@ -99,16 +99,17 @@ impl Helper {
     }
 
     /// Is done with the child. If it does not end, because it is stuck, it is left behind, see
-    /// [`reap_abandoned`].
-    pub(super) fn end(self) {
+    /// [`reap_abandoned`], and its PID is returned.
+    pub(super) fn end(self) -> Option<u32> {
         /// So long an end may take that is on its way.
         const PARTING: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
         // Harmless if it has exited.
         let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
         let mut ended = [PollFd::new(&self.pidfd, PollFlags::IN)];
-        let _ = retry_on_intr(|| poll(&mut ended, Some(&PARTING)));
+        let is_over = retry_on_intr(|| poll(&mut ended, Some(&PARTING)));
         abandoned().push(self.pid);
         reap_abandoned();
+        is_over.is_ok_and(|ended| ended == 0).then_some(self.pid.unsigned_abs())
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) mod signals;
 pub(crate) mod socket;
 pub(crate) mod stand_in;
 pub(crate) mod system;
+pub(crate) mod unmount;
 pub(crate) mod visit;
 
 use rustix::io::{Errno, Result};

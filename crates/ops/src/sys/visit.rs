@@ -172,7 +172,7 @@ pub(crate) fn open_within(root: BorrowedFd<'_>, path: &CStr, limit: Duration) ->
 }
 
 /// Opens `path` with `O_PATH` below `root`, following no link and no `..`.
-fn open_step_by_step(root: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd> {
+pub(super) fn open_step_by_step(root: BorrowedFd<'_>, path: &CStr) -> Result<OwnedFd> {
     /// `NAME_MAX` of linux/limits.h, and a NUL.
     const LONGEST: usize = 256;
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;

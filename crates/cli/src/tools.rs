@@ -11,6 +11,7 @@ mod nscaps;
 mod pid;
 mod pidtree;
 mod snapshot;
+mod umount;
 mod why;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
@@ -46,7 +47,7 @@ pub(crate) struct Entry {
 }
 
 /// All tools, those first that are also programs of their own.
-pub(crate) static ENTRIES: [Entry; 12] = [
+pub(crate) static ENTRIES: [Entry; 13] = [
     Entry {
         name: "lsallns",
         about: "List all namespaces of this machine in one flat table",
@@ -147,6 +148,16 @@ Example: which interfaces are there in this network namespace?
         more: EXEC,
         augment: exec::Exec::augment_args,
         run: run::<exec::Exec>,
+    },
+    Entry {
+        name: "umount",
+        about: "Unmount something in another mount namespace, without running a program there",
+        example: "\
+Example: how do I end what holds this namespace in a container without any tools?
+    sudo lxkns umount mnt:4026532272 /run/netns/blue",
+        more: UMOUNT,
+        augment: umount::Umount::augment_args,
+        run: run::<umount::Umount>,
     },
     Entry {
         name: "diff",
@@ -283,6 +294,25 @@ found, 126 if it could not be run, 125 if lxkns failed.
 
 A NAMESPACE is any of: net:[4026532281]; net:4026532281; 4026532281, if no other namespace has this \
 inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/netns/blue.";
+
+const UMOUNT: &str = "\
+lxkns enters the mount namespace and unmounts by itself. It runs no program and loads no file of \
+the mount namespace, so it also works where there is no umount, and where somebody else has chosen \
+which one there is. It follows no symbolic link: PATH is the mount point as in \
+/proc/PID/mountinfo. Where several mounts lie at the same place, it takes the one on top, and \
+--mount-id keeps it from taking another one than you mean.
+
+You need CAP_SYS_ADMIN in the user namespace that owns the mount namespace, and CAP_SYS_ADMIN and \
+CAP_SYS_CHROOT in your own; or you own that user namespace. A mount that was copied from a mount \
+namespace of a more privileged user is locked: it ends with the mount namespace only.
+
+The exit status is 0 if the mount was unmounted; 2 after wrong usage; 3 if there was no answer \
+within 5 seconds, as with a file server that hangs; 4 if the mount is in use; 5 if it is locked; 6 \
+if nothing is mounted at PATH; 7 if another mount is there than --mount-id says; 8 if permission was \
+denied; 1 after any other failure.
+
+A NAMESPACE is any of: mnt:[4026532281]; mnt:4026532281; 4026532281, if no other namespace has this \
+inode; mnt@812, that of process 812; a path such as /proc/812/ns/mnt.";
 
 const DIFF: &str = "\
 A line begins with - for a namespace that went, + for one that came, ~ for one that has changed. \

@@ -217,6 +217,11 @@ fn execute(entered: Result<(), OpsError>, mut command: Command) -> i32 {
     }
 }
 
+/// Opens what was named.
+pub(super) fn open_named(named: &NamespaceArg) -> anyhow::Result<Namespace> {
+    find(named, &mut None).map(|target| target.namespace)
+}
+
 /// Finds what was named; only if it takes a look at the whole machine, a snapshot is taken.
 fn find(named: &NamespaceArg, snapshot: &mut Option<Snapshot>) -> anyhow::Result<Target> {
     match named {
@@ -268,7 +273,7 @@ fn why_not(pid: Pid, namespace_type: NamespaceType, error: OpsError) -> anyhow::
 }
 
 /// What it takes to enter a namespace, see setns(2).
-fn hint(namespace_type: NamespaceType) -> &'static str {
+pub(super) fn hint(namespace_type: NamespaceType) -> &'static str {
     match namespace_type {
         NamespaceType::User => "; it takes CAP_SYS_ADMIN in it",
         NamespaceType::Mnt => {

@@ -17,6 +17,7 @@ fn each_tool_explains_itself() {
         "lxkns why",
         "lxkns diff",
         "lxkns exec",
+        "lxkns umount",
         "lxkns features",
     ];
     for tool in tools {

@@ -3,10 +3,10 @@
 use std::io;
 
 use lxkns_model::why::{Action, MountPoint, Never, OpenFile, Plan, Release, Step};
-use lxkns_model::{Holder, Process, Snapshot, Text};
-use lxkns_species::{Capabilities, Capability, NamespaceId, NamespaceType, Pid};
+use lxkns_model::{Process, Snapshot, Text};
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
-use super::{Answer, Namer, entry, listed, said, section};
+use super::{Answer, Namer, command, entry, listed, said, section};
 use crate::render::escape::quoted;
 use crate::render::line::Line;
 use crate::render::screen::Screen;
@@ -31,7 +31,9 @@ pub(super) fn write(
     section(screen, "it goes away after", plan.steps.len() + plan.unexplained.len())?;
     let width = plan.steps.len().to_string().len();
     for (number, step) in (1..).zip(&plan.steps) {
-        entry(screen, &format!("{number:width$}. "), line(namer, step, plan))?;
+        let mark = format!("{number:width$}. ");
+        entry(screen, &mark, line(namer, step, plan))?;
+        how_to_unmount(namer, step, &mark, screen)?;
     }
     for id in &plan.unexplained {
         let mut line = said("something unseen lets go of ");
@@ -76,9 +78,6 @@ fn line(namer: &Namer<'_>, step: &Step, plan: &Plan) -> Line {
     // With a single namespace it goes without saying.
     if plan.gone.len() > 1 {
         line.plain(format_args!(" (for {})", listed(step.frees.iter())));
-    }
-    if let Action::Unmount { mount_namespace, path, .. } = &step.action {
-        line.append(how_to_unmount(namer, *mount_namespace, path));
     }
     line
 }
@@ -186,47 +185,47 @@ fn elsewhere(snapshot: &Snapshot, mount_namespace: Option<NamespaceId>) -> Optio
     mount_namespace.filter(|id| Some(*id) != own)
 }
 
-/// The command, and what else to do where the kernel may refuse it.
-fn how_to_unmount(namer: &Namer<'_>, mount_namespace: Option<NamespaceId>, path: &Text) -> Line {
+/// The command of a step that unmounts something, on a line of its own, and what else to know about
+/// it.
+///
+/// Elsewhere it is a command of this program, which takes nothing from the mount namespace: others
+/// have chosen the programs there.
+fn how_to_unmount(
+    namer: &Namer<'_>,
+    step: &Step,
+    mark: &str,
+    screen: &mut Screen<'_>,
+) -> io::Result<()> {
+    let Action::Unmount { mount_namespace, path, mount, .. } = &step.action else {
+        return Ok(());
+    };
+    let mut note = |text: Line| entry(screen, &" ".repeat(mark.len()), text);
     let snapshot = namer.snapshot;
-    let elsewhere = elsewhere(snapshot, mount_namespace);
-    let mut line = Line::default();
-    if let Some(path) = shell::word(path.as_bytes()) {
-        let enter = elsewhere.map_or_else(String::new, |id| {
-            format!("lxkns exec {} -- ", to_unmount_in(snapshot, id))
-        });
-        line.plain(format_args!(": {enter}umount {path}"));
+    let word = match (mount_namespace, shell::word(path.as_bytes())) {
+        (None, _) => Err("the mount namespace is not known"),
+        _ if matches!(path.as_bytes(), b"" | b"/") => Err("it ends with the mount namespace"),
+        (_, None) => Err("the path cannot be typed; --json has its bytes"),
+        (_, Some(word)) => Ok(word),
+    };
+    let word = match word {
+        Ok(word) => word,
+        Err(why) => return note(said(format_args!("there is no command for this: {why}"))),
+    };
+    let Some(id) = elsewhere(snapshot, *mount_namespace) else {
+        return command(screen, mark, &format!("umount {word}"));
+    };
+    if may_be_locked(snapshot, id) {
+        let mut text = said("if it is locked there, ");
+        text.append(namer.labels.id(id)).plain(" has to go");
+        note(text)?;
     }
-    if let Some(id) = elsewhere
-        && may_be_locked(snapshot, id)
-    {
-        line.plain("; if that is refused, ").append(namer.labels.id(id));
-        line.plain(format_args!(" has to go: lxkns why mnt:{}", id.inode()));
-    }
-    line
-}
-
-/// What umount(8) has to be in so that it works in a mount namespace.
-fn to_unmount_in(snapshot: &Snapshot, id: NamespaceId) -> String {
-    let mut words = vec![format!("mnt:{}", id.inode())];
-    let host = snapshot.host();
-    let is_admin = |own: Capabilities| own.contains(Capability::SYS_ADMIN);
-    if !host.scanner_capabilities.is_some_and(is_admin) {
-        // Whoever owns it is mighty there, but only there.
-        let owner = snapshot.namespace(id).and_then(|it| it.owner());
-        let owner = owner.map(|owner| owner.id());
-        let others =
-            owner.filter(|id| Some(*id) != host.scanner_namespaces.get(NamespaceType::User));
-        words.extend(others.map(|id| format!("user:{}", id.inode())));
-    }
-    // It looks into /proc/self, which others' procfs does not have.
-    let own = host.scanner_namespaces.get(NamespaceType::Pid);
-    let proc = Holder::ProcMount { mount_namespace: Some(id), path: Text::from("/proc") };
-    let shown = snapshot
-        .namespaces_of(NamespaceType::Pid)
-        .find(|it| Some(it.id()) != own && it.holders().contains(&proc));
-    words.extend(shown.map(|it| format!("pid:{}", it.id().inode())));
-    words.join(" ")
+    // The unique ID where the kernel has such IDs.
+    let mount = mount.and_then(|number| snapshot.mount(id, number));
+    let option = match mount.map(|mount| mount.unique_id.unwrap_or(mount.id)) {
+        Some(mount_id) => format!("--mount-id {mount_id} "),
+        None => String::new(),
+    };
+    command(screen, mark, &format!("lxkns umount {option}mnt:{} {word}", id.inode()))
 }
 
 /// Whether a mount may be a copy of one in a mount namespace of another user's: the kernel keeps those

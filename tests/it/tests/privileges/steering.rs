@@ -89,6 +89,8 @@ fn nobody_gets_into_namespaces_through_a_privileged_copy() {
             let output = command.args([&target, "--", "/bin/true"]).output().unwrap();
             assert_failure(&output, 125, &["more privileges than the user"]);
         }
+        let output = as_nobody(&copy).args(["umount", "mnt@1", "/proc"]).output().unwrap();
+        assert_failure(&output, 1, &["more privileges than the user"]);
     }
 }
 

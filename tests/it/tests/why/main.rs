@@ -7,3 +7,4 @@ mod held;
 mod mounts;
 mod plans;
 mod tools;
+mod unmount;

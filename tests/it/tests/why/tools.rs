@@ -162,12 +162,10 @@ fn a_mount_is_found_in_every_mount_namespace() {
     check(child.noted("nobody"), &both[..1]);
 }
 
-/// The commands with which to unmount what is in the way.
+/// The commands with which to unmount what is in the way, each on a line of its own.
 fn commands(text: &str) -> Vec<&str> {
-    text.lines()
-        .filter_map(|line| line.split_once(" is unmounted")?.1.split_once(": "))
-        .map(|(_, command)| command.split_once("; ").map_or(command, |(command, _)| command))
-        .collect()
+    let lines = text.lines().map(str::trim);
+    lines.filter(|it| it.starts_with("umount ") || it.starts_with("lxkns umount ")).collect()
 }
 
 fn carry_out(commands: &[&str]) {
@@ -191,8 +189,6 @@ fn assert_gone(id: &str) {
     assert!(stderr.contains("there is no namespace"), "{stderr}");
 }
 
-/// In a mount namespace whose `/proc` shows another PID namespace, umount(8) has to be in that as
-/// well.
 #[test]
 fn what_it_says_to_type_helps() {
     need!(root, sh, umount);
@@ -217,10 +213,9 @@ fn what_it_says_to_type_helps() {
     assert_gone(&id);
 }
 
-/// Without root in its user namespace, who enters it has to keep what it may do there.
 #[test]
 fn what_it_says_to_type_helps_where_nobody_is_root() {
-    need!(userns, sh, umount);
+    need!(userns, sh);
     let _alone = alone();
     let dir = Dir::new().unwrap();
     let place = dir.join("net");
@@ -238,6 +233,32 @@ fn what_it_says_to_type_helps_where_nobody_is_root() {
     assert_eq!(commands.len(), 1, "{text}");
     carry_out(&commands);
     assert_gone(&id);
+}
+
+/// The programs of a mount namespace are the choice of whoever made it.
+#[test]
+fn what_it_says_to_type_runs_no_program_of_the_mount_namespace() {
+    need!(root, sh, umount);
+    let _alone = alone();
+    let dir = Dir::new().unwrap();
+    let (place, trace, trap) = (dir.join("net"), dir.join("trace"), dir.join("umount"));
+    std::fs::write(&trap, format!("#!/bin/sh\nid > {}\n", trace.display())).unwrap();
+    std::fs::set_permissions(&trap, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let path = std::env::var_os("PATH").unwrap();
+    let programs = std::env::split_paths(&path).map(|folder| folder.join("umount"));
+    let programs = programs.filter(|program| program.is_file());
+    let script = Script::new().unshare([Mnt]);
+    let script = programs.fold(script, |script, program| script.bind(&trap, program));
+    let child =
+        script.in_new(Net, |net| net.note("net", Net).bind_namespace(Net, &place)).spawn().unwrap();
+    let id = child.noted("net").to_string();
+    let output = tool("lxkns").args(["why", &id]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let commands = commands(&text);
+    assert_eq!(commands.len(), 1, "{text}");
+    carry_out(&commands);
+    assert_gone(&id);
+    assert!(!trace.exists());
 }
 
 /// What is mounted below a folder that another file system has been mounted on cannot be reached any

@@ -16,10 +16,19 @@ const COLUMNS: u16 = 80;
 
 /// What a tool writes to a terminal, standard error included.
 fn on_terminal(snapshot: &Snapshot, line: &str, environment: &[(&str, &str)]) -> String {
+    on_terminal_of(COLUMNS, snapshot, line, environment)
+}
+
+fn on_terminal_of(
+    columns: u16,
+    snapshot: &Snapshot,
+    line: &str,
+    environment: &[(&str, &str)],
+) -> String {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
-    let size = Winsize { ws_col: COLUMNS, ws_row: 24, ws_xpixel: 0, ws_ypixel: 0 };
+    let size = Winsize { ws_col: columns, ws_row: 24, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&master, size).unwrap();
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let terminal = File::from(ioctl_tiocgptpeer(&master, flags).unwrap());
@@ -70,6 +79,17 @@ fn nothing_is_wider_than_the_terminal() {
         let name = line.split_whitespace().take(2).collect::<Vec<_>>();
         let name = name.join("").replace("--", "-").replace("-q", "");
         insta::assert_snapshot!(format!("terminal-{name}"), written);
+    }
+}
+
+/// A part of a command, pasted, may be another command.
+#[test]
+fn commands_are_not_wrapped() {
+    for columns in [20, 40, COLUMNS] {
+        let line = "lxkns why net:[4026532500]";
+        let written = on_terminal_of(columns, &fixtures::held(), line, &[("NO_COLOR", "1")]);
+        let command = r"lxkns umount --mount-id 2147493915 mnt:4026532503 '/it'\''s here'";
+        assert!(written.lines().any(|line| line.trim_start() == command), "{written}");
     }
 }
 

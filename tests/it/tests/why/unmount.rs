@@ -1,13 +1,17 @@
 //! `lxkns umount`: it unmounts the mount that was meant, or nothing; and it needs, follows and runs
 //! nothing of the mount namespace.
 
+use std::fs::File;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::process::Output;
 
 use lxkns_it::assert_failure;
 use lxkns_nstest::{Child, Dir, Script, need, tool};
 use lxkns_species::NamespaceType::{Mnt, Net};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{AtFlags, CWD, StatxFlags, statx};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 fn umount(arguments: &[&str], child: &Child, path: impl AsRef<Path>) -> Output {
     umount_at(arguments, child, "", path)
@@ -222,22 +226,60 @@ fn of_several_at_one_place_only_the_one_that_was_meant() {
     assert_eq!(mounts(&child, &place), 0);
 }
 
+/// A mount namespace with a FUSE file system, whose server, itself, never answers.
+fn dead_file_system(dir: &Dir) -> Child {
+    let options = "fd=9,rootmode=40000,user_id=0,group_id=0";
+    let script = Script::new().unshare([Mnt]).open_device("/dev/fuse", 9);
+    script.mount("fuse", dir, options).spawn().unwrap()
+}
+
 #[test]
 fn a_file_server_that_does_not_answer() {
     need!(root, fuse);
     let dir = Dir::new().unwrap();
-    let options = "fd=9,rootmode=40000,user_id=0,group_id=0";
-    let child = Script::new()
-        .unshare([Mnt])
-        .open_device("/dev/fuse", 9)
-        .mount("fuse", &dir, options)
-        .spawn()
-        .unwrap();
+    let child = dead_file_system(&dir);
     let output = umount(&[], &child, dir.join("folder/place"));
     assert_failure(&output, 3, &["no answer", "nothing was unmounted"]);
     // Itself it can be unmounted: its directory is on another file system.
     assert_done(&umount(&[], &child, &dir));
     assert_eq!(mounts(&child, &dir), 0);
+}
+
+/// The kernel lets no process go that waits for an answer to a request which the server has read.
+#[test]
+fn a_child_that_cannot_end_is_left_behind_and_named() {
+    need!(root, fuse);
+    const INIT: u32 = 26;
+    let dir = Dir::new().unwrap();
+    let child = dead_file_system(&dir);
+    let process = lxkns_ops::pidfd::of_process(child.pid()).unwrap();
+    let mut server = File::from(lxkns_ops::pidfd::get_fd(process, 9).unwrap());
+    // It says hello, and reads one more request.
+    let reads = std::thread::spawn(move || {
+        loop {
+            let mut request = vec![0; 1 << 17];
+            server.read(&mut request).unwrap();
+            // struct fuse_in_header: length, opcode, unique …; then the version, in struct fuse_init_in.
+            let request: &[u8; 48] = request.first_chunk().unwrap();
+            if u32::from_ne_bytes(request[4..8].try_into().unwrap()) != INIT {
+                return server;
+            }
+            let answer = [&request[40..48], &[0; 56]].concat();
+            let (length, errno) = (16 + answer.len() as u32, 0i32);
+            let reply = [&length.to_ne_bytes(), &errno.to_ne_bytes(), &request[8..16], &answer];
+            server.write_all(&reply.concat()).unwrap();
+        }
+    });
+    let output = umount(&[], &child, dir.join("folder/place"));
+    let server = reads.join().unwrap();
+    assert_failure(&output, 3, &["nothing was unmounted", "is left behind"]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let pid = stderr.split("child process ").nth(1).and_then(|rest| rest.split(' ').next());
+    let pid: i32 = pid.unwrap().parse().unwrap();
+    let left = pidfd_open(Pid::from_raw(pid).unwrap(), PidfdFlags::empty()).unwrap();
+    // The file system ends with its server, and the child with it.
+    drop((server, child));
+    poll(&mut [PollFd::new(&left, PollFlags::IN)], None).unwrap();
 }
 
 #[test]

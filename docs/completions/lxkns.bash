@@ -52,6 +52,9 @@ _lxkns() {
             lxkns,snapshot)
                 cmd="lxkns__subcmd__snapshot"
                 ;;
+            lxkns,umount)
+                cmd="lxkns__subcmd__umount"
+                ;;
             lxkns,why)
                 cmd="lxkns__subcmd__why"
                 ;;
@@ -91,6 +94,9 @@ _lxkns() {
             lxkns__subcmd__help,snapshot)
                 cmd="lxkns__subcmd__help__subcmd__snapshot"
                 ;;
+            lxkns__subcmd__help,umount)
+                cmd="lxkns__subcmd__help__subcmd__umount"
+                ;;
             lxkns__subcmd__help,why)
                 cmd="lxkns__subcmd__help__subcmd__why"
                 ;;
@@ -101,7 +107,7 @@ _lxkns() {
 
     case "${cmd}" in
         lxkns)
-            opts="-p -o -i -f -c -v -q -h -V --pid --output --noheadings --json --jsonl --filter --input --tier --bpf --skip --proc-root --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version lsallns lsuns lspidns pidtree nscaps dumpns snapshot features why exec diff pid help"
+            opts="-p -o -i -f -c -v -q -h -V --pid --output --noheadings --json --jsonl --filter --input --tier --bpf --skip --proc-root --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version lsallns lsuns lspidns pidtree nscaps dumpns snapshot features why exec umount diff pid help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -360,7 +366,7 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__help)
-            opts="lsallns lsuns lspidns pidtree nscaps dumpns snapshot features why exec diff pid help"
+            opts="lsallns lsuns lspidns pidtree nscaps dumpns snapshot features why exec umount diff pid help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -528,6 +534,20 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__help__subcmd__snapshot)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lxkns__subcmd__help__subcmd__umount)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1120,6 +1140,24 @@ _lxkns() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o plusdirs
                     fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lxkns__subcmd__umount)
+            opts="-h -V --lazy --mount-id --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --mount-id)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

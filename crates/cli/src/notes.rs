@@ -116,6 +116,9 @@ fn thing(gap: &Gap) -> String {
         Missing::Parents => format!("the parent of {namespace} could not be told"),
         Missing::Creators => format!("the creator of {} could not be told", many("user namespace")),
         Missing::Holders => "of each namespace all but one holder are missing".into(),
+        Missing::Identity => {
+            format!("{namespace} may have been replaced during the scan, without a way to tell")
+        }
         Missing::LiveFacts => "what only a living kernel can tell is missing".into(),
         other => format!("{other}: {} missing", gap.count),
     }

@@ -15,7 +15,27 @@ use crate::scan::Scan;
 /// So much of a command line is kept.
 const CMDLINE_LIMIT: usize = 128 * 1024;
 
+/// How often credentials must read the same, if they are unusual.
+const READINGS: usize = 8;
+
+/// The effective capabilities of a process, if they are wanted and can be asked for: to be read
+/// before its namespaces, and compared by [`credentials`] afterwards.
+pub(crate) fn capabilities(scan: &Scan<'_>, pid: Pid) -> Option<Capabilities> {
+    if !scan.wants(Part::Credentials) || !scan.proc.is_ours() {
+        return None;
+    }
+    let number = rustix::process::Pid::from_raw(pid.0.try_into().ok()?)?;
+    let effective = rustix::thread::capabilities(Some(number)).ok()?.effective;
+    Some(Capabilities::from_bits(effective.bits()))
+}
+
 /// Reads effective UID and capabilities, and the PIDs in the inner PID namespaces.
+///
+/// Capabilities are valid in the user namespace that the process is in, and a process gets all of
+/// them with a new one. So they must be what they were `before` the namespaces were read; where that
+/// was not asked, the user namespace must still be the same. And they go with the UID: root has
+/// some, other users have none. Whatever is unusual must read the same several times. False if the
+/// process has changed.
 ///
 /// # Errors
 ///
@@ -23,8 +43,9 @@ const CMDLINE_LIMIT: usize = 128 * 1024;
 pub(crate) fn credentials(
     scan: &Scan<'_>,
     dir: &TaskDir,
+    before: Option<Capabilities>,
     process: &mut ProcessFacts,
-) -> Result<(), Errno> {
+) -> Result<bool, Errno> {
     let pid_namespace = process.namespaces.get(NamespaceType::Pid);
     let at_home = pid_namespace.is_some() && pid_namespace == scan.own_pid_namespace;
     if at_home {
@@ -32,40 +53,51 @@ pub(crate) fn credentials(
     }
     let wants_pids = !at_home && scan.wants_type(NamespaceType::Pid);
     if !scan.wants(Part::Credentials) && !wants_pids {
-        return Ok(());
+        return Ok(true);
     }
-    if at_home
-        && scan.proc.is_ours()
-        && let Some((euid, effective)) = asked_credentials(dir, process.pid)
-    {
-        process.euid = scan.uids.known(euid);
-        process.effective_capabilities = Some(effective);
-        return Ok(());
-    }
-    let mut buffer = [0; 4096];
-    match dir.read_whole(c"status", &mut buffer) {
-        Ok(text) => {
+    let pid = process.pid;
+    let asked = || Some((dir.effective_uid().ok()?, capabilities(scan, pid)?));
+    let credentials = match before.filter(|_| at_home).and_then(|_| asked()) {
+        Some(asked) => Some(asked),
+        None => {
+            let mut buffer = [0; 4096];
+            let text = match dir.read_whole(c"status", &mut buffer) {
+                Ok(text) => text,
+                Err(errno) => return unread(scan, pid, errno).map(|()| true),
+            };
             let status = status::parse(&text);
-            if scan.wants(Part::Credentials) {
-                process.euid = status.euid.and_then(|uid| scan.uids.known(uid));
-                process.effective_capabilities = status.effective;
-            }
             let pids: Vec<_> = status.pids.collect();
             process.pids = Some(pids).filter(|pids| !pids.is_empty());
-            Ok(())
+            status.euid.zip(status.effective)
         }
-        Err(errno) => unread(scan, process.pid, errno),
+    };
+    let Some((euid, effective)) = credentials.filter(|_| scan.wants(Part::Credentials)) else {
+        return Ok(true);
+    };
+    let is_same = match before {
+        Some(before) => before == effective,
+        None => {
+            let user = process.namespaces.get(NamespaceType::User);
+            user.is_none() || dir.namespace(NamespaceType::User).ok() == user
+        }
+    };
+    let is_usual = (euid == Uid(0)) != effective.is_empty();
+    let again = || match before {
+        Some(_) => asked(),
+        None => {
+            let mut buffer = [0; 4096];
+            let text = dir.read_whole(c"status", &mut buffer).ok()?;
+            let status = status::parse(&text);
+            status.euid.zip(status.effective)
+        }
+    };
+    let is_steady =
+        is_usual || (1..READINGS).all(|_| again().is_none_or(|now| now == (euid, effective)));
+    if is_same && is_steady {
+        process.euid = scan.uids.known(euid);
+        process.effective_capabilities = Some(effective);
     }
-}
-
-/// Effective UID and capabilities by two cheap questions: `status` holds much else, and takes the
-/// kernel several times as long to write down.
-fn asked_credentials(dir: &TaskDir, pid: Pid) -> Option<(Uid, Capabilities)> {
-    let number = rustix::process::Pid::from_raw(pid.0.try_into().ok()?)?;
-    let effective = rustix::thread::capabilities(Some(number)).ok()?.effective;
-    // That was asked by number. If the process is still there, it was this one.
-    let euid = dir.effective_uid().ok()?;
-    Some((euid, Capabilities::from_bits(effective.bits())))
+    Ok(is_same && is_steady)
 }
 
 /// Reads command line and cgroup, as far as they are wanted.
@@ -173,6 +205,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::Options;
     use crate::procfs::Procfs;
 
     #[test]
@@ -185,10 +218,14 @@ mod tests {
             let status = status::parse(&text);
             status.euid.zip(status.effective)
         };
+        let options = Options::everything();
+        let scan = Scan::new(&options, Procfs::open(Path::new("/proc")).unwrap());
+        let asked =
+            |dir: &TaskDir, pid: Pid| Some((dir.effective_uid().ok()?, capabilities(&scan, pid)?));
         let mut compared = Vec::new();
         for pid in proc.pids().unwrap() {
             let Ok(dir) = proc.process(pid) else { continue };
-            let (before, asked) = (in_status(&dir), asked_credentials(&dir, pid));
+            let (before, asked) = (in_status(&dir), asked(&dir, pid));
             // Others may end, or change, at any time, or be out of bounds.
             if before == in_status(&dir) && (asked.is_some() || pid == own) {
                 assert_eq!(asked, before, "pid {pid}");

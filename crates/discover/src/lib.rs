@@ -40,6 +40,7 @@ mod pipeline;
 mod procfs;
 mod resolve;
 mod scan;
+mod settle;
 mod sources;
 mod users;
 mod workers;

@@ -21,7 +21,7 @@ use crate::file_tables;
 use crate::options::Options;
 use crate::procfs::{Kind, Procfs, number, read_all, stat};
 use crate::scan::{Scan, Sightings};
-use crate::sources::OF_MACHINE;
+use crate::sources::{OF_MACHINE, processes};
 use crate::users;
 use crate::workers::share_out;
 
@@ -58,6 +58,7 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     let sockets = scan.sockets.lock();
     sockets.unwrap_or_else(PoisonError::into_inner).close();
     ask_again(&scan, &sightings.processes);
+    processes::settle_doubts(&scan, &mut sightings);
     let mut alive = sightings.explained(&scan.resolver);
     // Where something is mounted has been there, even if what explains it came later or went.
     alive.extend(places(&sightings.holders));
@@ -131,8 +132,9 @@ fn ask_again(scan: &Scan<'_>, processes: &[ProcessFacts]) {
         let joined =
             |process: &&ProcessFacts| process.namespaces.get(id.namespace_type()) == Some(id);
         for process in processes.iter().filter(joined).take(TRIES) {
-            scan.resolver
-                .meet(id, || scan.proc.process(process.pid)?.open_namespace(id.namespace_type()));
+            scan.resolver.meet(id, scan.resolver.now(), || {
+                scan.proc.process(process.pid)?.open_namespace(id.namespace_type())
+            });
         }
     }
 }

@@ -1,19 +1,38 @@
 //! Asking the kernel about namespaces, once for each.
 //!
 //! A source that meets a namespace for the first time lends a way to open it. The namespace is
-//! opened, checked to be the one that is meant, asked for its owner, parent and creator, and closed
-//! again: holding it would keep it alive, and a machine may have more namespaces than a process may
-//! have files. Owners and parents that turn up in that way are asked in their turn, so that the
-//! hierarchy is complete up to what may be seen.
+//! opened, checked to be the one that is meant, and asked for its owner, parent and creator. Owners
+//! and parents that turn up in that way are asked in their turn, so that the hierarchy is complete
+//! up to what may be seen.
+//!
+//! # One number, one namespace
+//!
+//! The kernel gives the inode number of a dead namespace to the next one, at once. Sources read
+//! numbers, so two readings of one number are about one namespace only if that lived in between.
+//! The resolver proves it:
+//!
+//! - Each reading that counts comes after the namespace was opened. [`Resolver::now`] is the clock:
+//!   a source takes the time, reads, and [`Resolver::meet`] answers whether the namespace had been
+//!   met by then. If not, the source reads once more.
+//! - In the end the kernel opens each namespace by its unique ID (Linux 6.18). If that succeeds, the
+//!   namespace lived all the time, and so each reading was about it. Nothing is held meanwhile.
+//! - Where the kernel has no such IDs, or does not open namespaces by them for this scanner, the
+//!   resolver holds each namespace open while processes are read: a number in use is not reused.
+//!
+//! A namespace that did not live until the end is [`Resolver::doubtful`]: nothing that was read of its
+//! number counts. The processes concerned, as a rule few and soon read, are read again, and this
+//! time their namespaces are held open.
 
-use std::collections::{HashMap, HashSet};
-use std::os::fd::OwnedFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use lxkns_model::{Missing, NamespaceFacts, Part, Reason, Relation};
-use lxkns_ops::{Error, Feature, Namespace, Support, mounts};
+use lxkns_model::{Joined, Missing, NamespaceFacts, Part, Reason, Relation};
+use lxkns_ops::{Error, Feature, Namespace, Support, may_see_all, mounts};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 use crate::gaps::{Gaps, reason, reason_though_there};
 use crate::options::{Options, Tier};
@@ -29,8 +48,28 @@ pub(crate) struct Resolver {
     parents: bool,
     tier: Tier,
     uids: UidView,
+    /// Whether the kernel opens namespaces by their unique IDs, so that none has to be held.
+    compares: bool,
+    /// How many more namespaces may be held open.
+    room: AtomicUsize,
     known: Mutex<HashMap<NamespaceId, Entry>>,
+    /// Wakes those who wait for an answer that another thread asks for.
+    answered: Condvar,
+    /// Goes on by one whenever something has been learnt.
+    clock: AtomicU64,
+    /// The sets of namespaces that a process was seen in at one moment, and when that was known.
+    sets: Mutex<HashMap<Joined, u64>>,
+    /// Whether namespaces are held open.
+    holds: AtomicBool,
+    /// The numbers that turned out to mean other namespaces after [`Resolver::doubtful`].
+    replaced: Mutex<HashSet<NamespaceId>>,
+    /// The namespaces that could neither be held nor compared.
+    unproven: Mutex<HashSet<NamespaceId>>,
 }
+
+/// A time on the clock of a [`Resolver`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Time(u64);
 
 #[derive(Debug)]
 enum Entry {
@@ -49,6 +88,37 @@ struct Answers {
     mounts: Option<u32>,
     /// Why it has not told more.
     why: Reason,
+    /// When this was known.
+    met: u64,
+    /// It itself, if it has to be held.
+    held: Option<Held>,
+}
+
+/// A namespace that is held open.
+#[derive(Debug)]
+struct Held(Namespace);
+
+/// The file descriptors of all that the scans of this process hold: no sightings for any of them.
+static HELD: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Whether a scan of this process holds this file descriptor.
+pub(crate) fn is_held(fd: u32) -> bool {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).contains(&fd)
+}
+
+impl Held {
+    fn new(namespace: Namespace) -> Held {
+        let fd = namespace.as_fd().as_raw_fd().cast_unsigned();
+        HELD.lock().unwrap_or_else(PoisonError::into_inner).insert(fd);
+        Held(namespace)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let fd = self.0.as_fd().as_raw_fd().cast_unsigned();
+        HELD.lock().unwrap_or_else(PoisonError::into_inner).remove(&fd);
+    }
 }
 
 /// What is known of a namespace without asking it: one that has no parent.
@@ -62,14 +132,48 @@ pub(crate) struct Told {
 
 impl Resolver {
     pub(crate) fn new(options: &Options, proc: &Procfs, uids: UidView) -> Resolver {
+        let compares = proc.is_ours()
+            && options.tier_cap() >= Tier::Ids
+            && Feature::Handles.supported() == Support::Supported
+            && may_see_all();
         Resolver {
             asks: proc.kind() != Kind::Tree,
             owners: options.wants(Part::Ownership),
             parents: options.wants(Part::Hierarchy),
             tier: options.tier_cap(),
             uids,
+            compares,
+            room: AtomicUsize::new(room()),
             known: Mutex::default(),
+            answered: Condvar::new(),
+            clock: AtomicU64::new(1),
+            sets: Mutex::default(),
+            holds: AtomicBool::new(false),
+            replaced: Mutex::default(),
+            unproven: Mutex::default(),
         }
+    }
+
+    /// The time before a reading.
+    pub(crate) fn now(&self) -> Time {
+        Time(self.clock.load(Ordering::SeqCst))
+    }
+
+    fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Whether some process was in just these namespaces at one moment, and they had all been met
+    /// by then.
+    pub(crate) fn knows_set(&self, set: &Joined, by: Time) -> bool {
+        let sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        sets.get(set).is_some_and(|met| *met <= by.0)
+    }
+
+    /// Takes note that a process was in just these namespaces at one moment.
+    pub(crate) fn learn_set(&self, set: &Joined) {
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        sets.entry(*set).or_insert_with(|| self.tick());
     }
 
     /// The feature by which the kernel tells 64-bit ids of this type, if they are to be asked for.
@@ -91,6 +195,26 @@ impl Resolver {
         matches!(self.known().get(&id), Some(Entry::Resolved(_)))
     }
 
+    /// Whether a namespace had been asked by then.
+    pub(crate) fn had(&self, id: NamespaceId, by: Time) -> bool {
+        match self.known().get(&id) {
+            Some(Entry::Resolved(answers)) => answers.met <= by.0,
+            _ => false,
+        }
+    }
+
+    /// Whether a namespace that has been asked already may have this unique ID; `None` if it has not
+    /// been asked.
+    pub(crate) fn agrees(&self, id: NamespaceId, unique_id: Option<u64>) -> Option<bool> {
+        match self.known().get(&id) {
+            Some(Entry::Resolved(answers)) => {
+                let both = answers.facts.unique_id.zip(unique_id);
+                Some(both.is_none_or(|(known, unique_id)| known == unique_id))
+            }
+            _ => None,
+        }
+    }
+
     /// The 64-bit id of a mount namespace, and how many mounts it had when it was asked.
     pub(crate) fn mount_table(&self, id: NamespaceId) -> Option<(u64, u32)> {
         match self.known().get(&id) {
@@ -103,6 +227,10 @@ impl Resolver {
     /// that will do: it does not if there may be more to be learnt, or the way to an owner that has
     /// not been met yet.
     pub(crate) fn meet_told(&self, id: NamespaceId, told: Told) -> bool {
+        if !self.compares {
+            // It has to be held.
+            return false;
+        }
         let mut known = self.known();
         if let Some(Entry::Asking | Entry::Resolved(_)) = known.get(&id) {
             return true;
@@ -121,72 +249,179 @@ impl Resolver {
             }
             Some(_) => return false,
         }
-        let answers = Answers { facts, mounts: told.mounts, why: Reason::Failed };
+        let answers = Answers {
+            facts,
+            mounts: told.mounts,
+            why: Reason::Failed,
+            met: self.tick(),
+            held: None,
+        };
         known.insert(id, Entry::Resolved(Box::new(answers)));
         true
     }
 
-    /// Takes note of a namespace. If it is new, or could not be opened before, opens it and asks.
-    pub(crate) fn meet(&self, id: NamespaceId, open: impl FnOnce() -> Result<OwnedFd, Errno>) {
-        if self.begin(id) {
-            let namespace = if self.asks {
-                open()
-                    .map_err(reason)
-                    .and_then(|fd| Namespace::expecting(fd, id).map_err(|error| failure(&error)))
-            } else {
-                Err(Reason::ForeignProc)
-            };
-            match namespace {
-                Ok(namespace) => self.ask(&namespace),
-                Err(why) => self.finish(id, Entry::Failed(why)),
-            }
+    /// Takes note of a namespace that a source has read the number of, at this time or later. If it
+    /// is new, or could not be opened before, opens it and asks.
+    ///
+    /// False if the reading may have been about another namespace, which had the number before: what
+    /// was read is to be read once more.
+    pub(crate) fn meet(
+        &self,
+        id: NamespaceId,
+        read: Time,
+        open: impl FnOnce() -> Result<OwnedFd, Errno>,
+    ) -> bool {
+        if !self.is_to_be_confirmed(id) && !self.begin(id) {
+            return self.had(id, read);
         }
+        let namespace = if self.asks {
+            open()
+                .map_err(reason)
+                .and_then(|fd| Namespace::expecting(fd, id).map_err(|error| failure(&error)))
+        } else {
+            Err(Reason::ForeignProc)
+        };
+        match namespace {
+            Ok(namespace) if self.confirms(&namespace) => {}
+            Ok(namespace) => self.ask(namespace),
+            Err(why) => self.fail(id, why),
+        }
+        true
     }
 
     /// Takes note of a namespace that is open.
     pub(crate) fn meet_open(&self, namespace: &Namespace) {
-        if self.begin(namespace.id()) {
-            self.ask(namespace);
+        let id = namespace.id();
+        if self.is_to_be_confirmed(id) || self.begin(id) {
+            match namespace.try_clone() {
+                Ok(namespace) if self.confirms(&namespace) => {}
+                Ok(namespace) => self.ask(namespace),
+                Err(error) => self.fail(id, failure(&error)),
+            }
         }
     }
 
     /// Takes note of a namespace that cannot be opened, for the given reason.
     pub(crate) fn meet_closed(&self, id: NamespaceId, why: Reason) {
         if self.begin(id) {
-            self.finish(id, Entry::Failed(why));
+            self.fail(id, why);
         }
     }
 
-    /// Whether it is the caller's turn to ask.
+    /// Whether it is the caller's turn to ask. If another thread is at it, waits until that is done.
     fn begin(&self, id: NamespaceId) -> bool {
         let mut known = self.known();
-        match known.get(&id) {
-            Some(Entry::Asking | Entry::Resolved(_)) => false,
-            Some(Entry::Failed(_)) | None => {
-                known.insert(id, Entry::Asking);
-                true
+        loop {
+            match known.get(&id) {
+                Some(Entry::Asking) => {
+                    known = self.answered.wait(known).unwrap_or_else(PoisonError::into_inner);
+                }
+                Some(Entry::Resolved(_)) => return false,
+                Some(Entry::Failed(_)) | None => {
+                    known.insert(id, Entry::Asking);
+                    return true;
+                }
             }
         }
     }
 
     fn finish(&self, id: NamespaceId, entry: Entry) {
         self.known().insert(id, entry);
+        self.answered.notify_all();
     }
 
-    fn ask(&self, namespace: &Namespace) {
+    /// The end of asking in vain.
+    fn fail(&self, id: NamespaceId, why: Reason) {
+        let mut known = self.known();
+        if !matches!(known.get(&id), Some(Entry::Resolved(_))) {
+            known.insert(id, Entry::Failed(why));
+        }
+        self.answered.notify_all();
+    }
+
+    /// Whether this one is known, but not held, while the others are: then its number may mean
+    /// another namespace by now.
+    fn is_to_be_confirmed(&self, id: NamespaceId) -> bool {
+        self.compares
+            && self.holds.load(Ordering::Relaxed)
+            && id.inode() != id.namespace_type().initial_inode()
+            && matches!(self.known().get(&id), Some(Entry::Resolved(known)) if known.held.is_none())
+    }
+
+    /// Whether a namespace is the known one, which is held from now on. If the known one is another
+    /// one, that is forgotten, and it is the caller's turn to ask; as it is if none is known.
+    fn confirms(&self, namespace: &Namespace) -> bool {
+        let id = namespace.id();
+        let mut known = self.known();
+        let Some(Entry::Resolved(answers)) = known.get_mut(&id) else {
+            return false;
+        };
+        if answers.held.is_some() {
+            return true;
+        }
+        if answers.facts.unique_id == namespace.unique_id().ok() {
+            answers.held = namespace.try_clone().ok().and_then(|namespace| self.hold(namespace));
+            answers.met = self.tick();
+            return true;
+        }
+        known.insert(id, Entry::Asking);
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        false
+    }
+
+    fn ask(&self, namespace: Namespace) {
         // One after the other, as they may nest deeper than a process may have files. Owners come
         // before parents: the owners on the way up must not wait, open, for the end of it.
         let mut above = self.ask_one(namespace);
         above.reverse();
         while let Some(namespace) = above.pop() {
-            if self.begin(namespace.id()) {
-                above.extend(self.ask_one(&namespace).into_iter().rev());
+            let id = namespace.id();
+            let is_known = match self.is_to_be_confirmed(id) {
+                true => self.confirms(&namespace),
+                false => !self.begin(id),
+            };
+            if !is_known {
+                above.extend(self.ask_one(namespace).into_iter().rev());
+            }
+        }
+    }
+
+    /// Keeps a namespace open, if nothing else tells later that it is still the same.
+    fn hold(&self, namespace: Namespace) -> Option<Held> {
+        let id = namespace.id();
+        let holds = self.holds.load(Ordering::Relaxed);
+        if !holds || id.inode() == id.namespace_type().initial_inode() {
+            return None;
+        }
+        let take = |room: usize| room.checked_sub(1);
+        if self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+            return Some(Held::new(namespace));
+        }
+        self.unproven.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        None
+    }
+
+    /// From now on, holds what it meets, where nothing else proves that it is still the same later.
+    ///
+    /// Not before the scanner's own files have been read: they are no sightings. What was met before
+    /// that is alive without being held: the scanner is in it.
+    pub(crate) fn begin_to_hold(&self) {
+        self.holds.store(!self.compares, Ordering::Relaxed);
+    }
+
+    /// Lets go of all that is held.
+    pub(crate) fn release(&self) {
+        for entry in self.known().values_mut() {
+            if let Entry::Resolved(answers) = entry
+                && answers.held.take().is_some()
+            {
+                self.room.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
 
     /// Asks a namespace; returns its owner and its parent, in this order.
-    fn ask_one(&self, namespace: &Namespace) -> Vec<Namespace> {
+    fn ask_one(&self, namespace: Namespace) -> Vec<Namespace> {
         let id = namespace.id();
         let mut facts = NamespaceFacts::new(id);
         let is_user = id.namespace_type() == NamespaceType::User;
@@ -194,7 +429,7 @@ impl Resolver {
         if self.ids(id.namespace_type()).is_some() {
             let tells_more = id.namespace_type() == NamespaceType::Mnt
                 && Feature::MountNamespaceWalk.supported() == Support::Supported;
-            let info = tells_more.then(|| mounts::info(namespace).ok()).flatten();
+            let info = tells_more.then(|| mounts::info(&namespace).ok()).flatten();
             mounts = info.map(|info| info.mounts);
             let unique_id = info.map(|info| info.unique_id);
             facts.unique_id = unique_id.or_else(|| namespace.unique_id().ok());
@@ -225,7 +460,8 @@ impl Resolver {
         } else if self.parents && id.namespace_type().is_hierarchical() {
             facts.parent = is_above(namespace.parent()).map_or(Relation::Unknown, Relation::Known);
         }
-        let answers = Answers { facts, mounts, why };
+        let held = self.hold(namespace);
+        let answers = Answers { facts, mounts, why, met: self.tick(), held };
         self.finish(id, Entry::Resolved(Box::new(answers)));
         above
     }
@@ -262,6 +498,59 @@ impl Resolver {
         set
     }
 
+    /// The namespaces that have not lived until now. They are forgotten, and from now on namespaces
+    /// are held open, until [`Resolver::release`].
+    ///
+    /// Those that nothing proves the same throughout become gaps.
+    pub(crate) fn doubtful(&self, gaps: &Gaps) -> HashSet<NamespaceId> {
+        let mut doubtful = HashSet::new();
+        if !self.compares {
+            return doubtful;
+        }
+        for (id, unique_id) in self.unique_ids() {
+            if id.inode() == id.namespace_type().initial_inode() {
+                continue;
+            }
+            match Namespace::by_unique_id(unique_id, Some(id)) {
+                Ok(_) => {}
+                Err(error) if error.is_gone() => _ = doubtful.insert(id),
+                Err(error) => gaps.add(Missing::Identity, failure(&error), id.to_string()),
+            }
+        }
+        if doubtful.is_empty() {
+            return doubtful;
+        }
+        self.holds.store(true, Ordering::Relaxed);
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.known().retain(|id, _| !doubtful.contains(id));
+        // The owners and parents of the living live. If one is among these, its number means another
+        // namespace by now.
+        let above = |id: Option<NamespaceId>| id.is_some_and(|id| doubtful.contains(&id));
+        let below: Vec<(NamespaceId, Option<u64>)> = (self.known().iter())
+            .filter_map(|(id, entry)| match entry {
+                Entry::Resolved(known) => Some((*id, &known.facts)),
+                Entry::Asking | Entry::Failed(_) => None,
+            })
+            .filter(|(_, facts)| above(facts.owner) || above(facts.parent.known()))
+            .map(|(id, facts)| (id, facts.unique_id))
+            .collect();
+        for (id, unique_id) in below {
+            self.known().remove(&id);
+            let opened = unique_id.map(|it| Namespace::by_unique_id(it, Some(id)));
+            match opened {
+                Some(Ok(namespace)) if self.begin(id) => self.ask(namespace),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => _ = doubtful.insert(id),
+            }
+        }
+        doubtful
+    }
+
+    /// The numbers that turned out to mean other namespaces since [`Resolver::doubtful`].
+    pub(crate) fn replaced(&self) -> HashSet<NamespaceId> {
+        self.replaced.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// All that has been found out about the `alive` ones. What could not be, and was wanted,
     /// becomes a gap. The others have gone while they were looked at.
     pub(crate) fn into_facts(
@@ -269,6 +558,10 @@ impl Resolver {
         alive: &HashSet<NamespaceId>,
         gaps: &Gaps,
     ) -> HashMap<NamespaceId, NamespaceFacts> {
+        let unproven = self.unproven.into_inner().unwrap_or_else(PoisonError::into_inner);
+        for id in unproven.intersection(alive) {
+            gaps.add(Missing::Identity, Reason::Limit, id.to_string());
+        }
         let known = self.known.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut all = HashMap::with_capacity(alive.len());
         for (id, entry) in known.into_iter().filter(|(id, _)| alive.contains(id)) {
@@ -297,4 +590,12 @@ impl Resolver {
 fn failure(error: &Error) -> Reason {
     // Another namespace, or none: what was there has gone, and something else has come.
     error.errno().map_or(Reason::Gone, reason)
+}
+
+/// How many namespaces may be held open: half of the files that the process may open. The other
+/// half is for the work itself.
+fn room() -> usize {
+    const WORK: u64 = 64;
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
+    usize::try_from(limit.saturating_sub(WORK) / 2).unwrap_or(0)
 }

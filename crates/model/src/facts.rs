@@ -165,7 +165,7 @@ pub struct ThreadFacts {
 }
 
 /// The namespaces that a process or thread is joined to: at most one of each type.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Joined([Option<NonZeroU64>; 8]);
 
 impl Joined {

@@ -84,6 +84,8 @@ named! {
         Creators = "creators",
         /// What else holds a namespace, besides its processes and one holder.
         Holders = "holders",
+        /// Whether an inode number was one and the same namespace throughout the scan.
+        Identity = "identity",
         /// Everything that only asking the kernel directly can tell.
         LiveFacts = "live-facts",
     }
@@ -96,6 +98,8 @@ named! {
         Denied = "permission denied",
         /// It went away while it was looked at.
         Gone = "gone",
+        /// It changed while it was read.
+        Changing = "changing",
         /// This kernel cannot tell.
         Unsupported = "not supported by this kernel",
         /// It did not answer in time.
@@ -154,9 +158,9 @@ impl Gap {
     /// Whether a holder like this one may be behind it.
     pub fn may_hide_holder(&self, holder: &Holder) -> bool {
         use Missing::{
-            BindMounts, Creators, Fds, Holders, InFlight, KernelList, LiveFacts, MountNamespaces,
-            Mounts, Other, Owners, Parents, PendingChildren, ProcMounts, ProcessDetails,
-            ProcessNamespaces, Processes, Sockets, Threads, TunDevices,
+            BindMounts, Creators, Fds, Holders, Identity, InFlight, KernelList, LiveFacts,
+            MountNamespaces, Mounts, Other, Owners, Parents, PendingChildren, ProcMounts,
+            ProcessDetails, ProcessNamespaces, Processes, Sockets, Threads, TunDevices,
         };
         let is_hidden = match self.what {
             Processes => holder.pid().is_some(),
@@ -179,7 +183,7 @@ impl Gap {
             BindMounts => matches!(holder, Holder::BindMount { .. }),
             ProcMounts => matches!(holder, Holder::ProcMount { .. }),
             KernelList => *holder == Holder::Unseen,
-            ProcessDetails | Owners | Parents | Creators => false,
+            ProcessDetails | Owners | Parents | Creators | Identity => false,
             Holders | LiveFacts | Other(_) => true,
         };
         is_hidden && self.why != Reason::Gone

@@ -4,11 +4,13 @@
 //! while it ran: the time of the fact, from before it can have become true until after it has
 //! ceased to be, and the time of the scan must have a moment in common.
 //!
-//! Only what is said of the neighbours' own processes, threads and mount points is judged.
+//! Only what is said of the neighbours' own processes, threads and mount points is judged: that they
+//! are in these namespaces, and in all of them at one moment; that these namespaces have this owner
+//! and this unique ID; and that two of them share one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use lxkns_model::{Holder, Process, Snapshot, Text, ThreadFacts};
+use lxkns_model::{Holder, Joined, Namespace, Process, Snapshot, Text, ThreadFacts};
 use lxkns_nstest::{Entry, Fact, Neighbours};
 use lxkns_species::NamespaceType::{Mnt, Pid as PidType, User};
 use lxkns_species::{NamespaceId, Pid};
@@ -26,6 +28,21 @@ impl Time {
     }
 }
 
+/// What a neighbour has found out about a namespace that it joined; 0 is unknown.
+#[derive(Clone, Copy, Debug)]
+struct Identity {
+    unique_id: u64,
+    owner: u64,
+}
+
+#[derive(Debug)]
+struct Known {
+    fact: Fact,
+    id: NamespaceId,
+    time: Time,
+    identity: Option<Identity>,
+}
+
 #[derive(Debug)]
 struct Life {
     of: u32,
@@ -33,14 +50,42 @@ struct Life {
     tid: Pid,
     start_time: u64,
     time: Time,
-    facts: Vec<(Fact, NamespaceId, Time)>,
+    facts: Vec<Known>,
 }
 
 impl Life {
     fn was(&self, fact: Fact, namespace: NamespaceId, scan: (u64, u64)) -> bool {
-        self.facts
-            .iter()
-            .any(|(known, id, time)| *known == fact && *id == namespace && time.meets(scan))
+        self.when(fact, namespace, scan).next().is_some()
+    }
+
+    fn when(
+        &self,
+        fact: Fact,
+        namespace: NamespaceId,
+        scan: (u64, u64),
+    ) -> impl Iterator<Item = &Known> {
+        let is = move |known: &&Known| {
+            known.fact == fact && known.id == namespace && known.time.meets(scan)
+        };
+        self.facts.iter().filter(is)
+    }
+
+    /// Whether it was in all of these namespaces at one moment of the scan.
+    ///
+    /// What it has moved into at once has begun at the same time. So each beginning, with what was
+    /// there before and has not been left for it, is a set that was.
+    fn was_in_set(&self, set: &Joined, scan: (u64, u64)) -> bool {
+        let joined = || self.facts.iter().filter(|known| known.fact == Fact::Joined);
+        let beginnings: BTreeSet<u64> = joined().map(|known| known.time.from).collect();
+        beginnings.into_iter().filter(|moment| *moment <= scan.1).any(|moment| {
+            set.iter().all(|id| {
+                let same = |known: &&Known| {
+                    known.id.namespace_type() == id.namespace_type() && known.time.from <= moment
+                };
+                let last = joined().filter(same).max_by_key(|known| known.time.from);
+                last.is_some_and(|last| last.id == id && last.time.meets(scan))
+            })
+        })
     }
 }
 
@@ -67,6 +112,12 @@ pub struct Judged {
     pub held: usize,
     /// Bind mounts.
     pub mounted: usize,
+    /// Owners and unique IDs of namespaces, each for one of those who have joined it.
+    pub identified: usize,
+    /// Namespaces that several have joined.
+    pub shared: usize,
+    /// Processes, each in all of its namespaces at once.
+    pub sets: usize,
 }
 
 impl Judged {
@@ -75,6 +126,9 @@ impl Judged {
         self.joined += other.joined;
         self.held += other.held;
         self.mounted += other.mounted;
+        self.identified += other.identified;
+        self.shared += other.shared;
+        self.sets += other.sets;
     }
 
     /// All that was judged.
@@ -102,16 +156,23 @@ impl Judge {
             Entry::Began { who, fact, namespace, at } => {
                 if let Some(life) = self.lives.get_mut(&who) {
                     let time = Time { from: at, to: None };
-                    life.facts.push((fact, namespace, time));
+                    life.facts.push(Known { fact, id: namespace, time, identity: None });
                 }
             }
             Entry::Ceased { who, fact, namespace, at } => {
                 let facts = self.lives.get_mut(&who).map(|life| &mut life.facts);
-                let is = |known: &&mut (Fact, NamespaceId, Time)| {
-                    known.0 == fact && known.1 == namespace && known.2.to.is_none()
+                let is = |known: &&mut Known| {
+                    known.fact == fact && known.id == namespace && known.time.to.is_none()
                 };
                 if let Some(known) = facts.into_iter().flatten().find(is) {
-                    known.2.to = Some(at);
+                    known.time.to = Some(at);
+                }
+            }
+            Entry::Asked { who, namespace, unique_id, owner } => {
+                let facts = self.lives.get_mut(&who).map(|life| &mut life.facts);
+                let is = |known: &&mut Known| known.fact == Fact::Joined && known.id == namespace;
+                if let Some(known) = facts.into_iter().flatten().rfind(is) {
+                    known.identity = Some(Identity { unique_id, owner });
                 }
             }
             Entry::Copied { from, to, began, ended } => {
@@ -139,9 +200,9 @@ impl Judge {
     fn ends(&mut self, who: u32, at: u64, which: impl Fn(Fact, NamespaceId) -> bool) {
         let concerned = |(known, life): &(&u32, &mut Life)| **known == who || life.of == who;
         for (_, life) in self.lives.iter_mut().filter(concerned) {
-            for (fact, namespace, time) in &mut life.facts {
-                if which(*fact, *namespace) {
-                    time.to.get_or_insert(at);
+            for known in &mut life.facts {
+                if which(known.fact, known.id) {
+                    known.time.to.get_or_insert(at);
                 }
             }
         }
@@ -152,7 +213,7 @@ impl Judge {
         let is_past = |time: Time| time.to.is_some_and(|to| to < at);
         self.lives.retain(|_, life| !is_past(life.time));
         for life in self.lives.values_mut() {
-            life.facts.retain(|(_, _, time)| !is_past(*time));
+            life.facts.retain(|known| !is_past(known.time));
         }
         self.copies.retain(|copy| !is_past(copy.time));
     }
@@ -178,6 +239,7 @@ impl Judge {
             hearing.process(process);
         }
         for namespace in snapshot.namespaces() {
+            hearing.shares(namespace);
             for holder in namespace.holders() {
                 hearing.holder(neighbours, namespace.id(), holder);
             }
@@ -228,9 +290,76 @@ impl<'j> Hearing<'j> {
         let lives = self.lives(pid, pid, process.start_time());
         for id in process.joined().iter() {
             self.joined(&lives, id, || format!("{process:?}"));
+            if let Some(namespace) = process.namespace(id.namespace_type()) {
+                self.identified(&lives, namespace, process);
+            }
+        }
+        if !lives.is_empty() {
+            self.judged.sets += 1;
+            if !lives.iter().any(|life| life.was_in_set(process.joined(), self.scan)) {
+                let truth = self.truth(&lives, |fact| fact == Fact::Joined, None);
+                self.lies.push(format!("{process:?} in {:?} at once: {truth}", process.joined()));
+            }
         }
         for thread in process.threads() {
             self.thread(pid, thread);
+        }
+    }
+
+    /// What it may have been, as far as the neighbours know: `None` if they do not.
+    fn identities(&self, lives: &[&Life], id: NamespaceId) -> Option<Vec<Identity>> {
+        let known = lives.iter().flat_map(|life| life.when(Fact::Joined, id, self.scan));
+        let all: Option<Vec<Identity>> = known.map(|known| known.identity).collect();
+        all.filter(|all| !all.is_empty())
+    }
+
+    fn identified(&mut self, lives: &[&Life], namespace: Namespace<'_>, process: Process<'_>) {
+        let Some(identities) = self.identities(lives, namespace.id()) else {
+            return;
+        };
+        self.judged.identified += 1;
+        let agree = |said: Option<u64>, known: u64| known == 0 || said.is_none_or(|it| it == known);
+        let owner = match namespace.namespace_type() {
+            User => namespace.parent().known(),
+            _ => namespace.owner(),
+        };
+        let owner = owner.map(|owner| owner.id().inode());
+        let is_right = |identity: &Identity| {
+            agree(owner, identity.owner) && agree(namespace.unique_id(), identity.unique_id)
+        };
+        if !identities.iter().any(is_right) {
+            let unique_id = namespace.unique_id();
+            self.lies.push(format!(
+                "{process:?} in {namespace:?} with owner {owner:?} and id {unique_id:?}: {identities:?}"
+            ));
+        }
+    }
+
+    /// All who are said to be in a namespace must have been in the same one.
+    fn shares(&mut self, namespace: Namespace<'_>) {
+        let mut common: Option<BTreeSet<u64>> = None;
+        let mut members = Vec::new();
+        for process in namespace.processes() {
+            let lives = self.lives(process.pid(), process.pid(), process.start_time());
+            let Some(identities) = self.identities(&lives, namespace.id()) else {
+                continue;
+            };
+            let ids: BTreeSet<u64> = identities.iter().map(|it| it.unique_id).collect();
+            if ids.contains(&0) {
+                continue;
+            }
+            members.push((process, ids.clone()));
+            common = Some(match common {
+                Some(common) => common.intersection(&ids).copied().collect(),
+                None => ids,
+            });
+        }
+        if members.len() < 2 {
+            return;
+        }
+        self.judged.shared += 1;
+        if common.is_some_and(|common| common.is_empty()) {
+            self.lies.push(format!("{namespace:?} shared by {members:?}"));
         }
     }
 
@@ -247,7 +376,7 @@ impl<'j> Hearing<'j> {
         }
         self.judged.joined += 1;
         if !lives.iter().any(|life| life.was(Fact::Joined, id, self.scan)) {
-            let truth = self.truth(lives, |fact| fact == Fact::Joined, id);
+            let truth = self.truth(lives, |fact| fact == Fact::Joined, Some(id));
             self.lies.push(format!("{} in {id}: {truth}", who()));
         }
     }
@@ -269,9 +398,9 @@ impl<'j> Hearing<'j> {
         }
         self.judged.held += 1;
         if !lives.iter().any(|life| life.was(fact, id, self.scan)) {
-            let truth = self.truth(&lives, |known| known == fact, id);
+            let truth = self.truth(&lives, |known| known == fact, Some(id));
             let processes = self.lives(pid, pid, None);
-            let whole = self.truth(&processes, |known| known == fact, id);
+            let whole = self.truth(&processes, |known| known == fact, Some(id));
             self.lies.push(format!("{holder:?} of {id}: {truth}; the process {whole}"));
         }
     }
@@ -289,9 +418,12 @@ impl<'j> Hearing<'j> {
     }
 
     /// What comes closest to it.
-    fn truth(&self, lives: &[&Life], is: impl Fn(Fact) -> bool, id: NamespaceId) -> String {
-        let alike = |(fact, known, _): &&(Fact, NamespaceId, Time)| {
-            *known == id || is(*fact) && known.namespace_type() == id.namespace_type()
+    fn truth(&self, lives: &[&Life], is: impl Fn(Fact) -> bool, id: Option<NamespaceId>) -> String {
+        let alike = |known: &&Known| match id {
+            Some(id) => {
+                known.id == id || is(known.fact) && known.id.namespace_type() == id.namespace_type()
+            }
+            None => is(known.fact),
         };
         let facts: Vec<_> = lives
             .iter()

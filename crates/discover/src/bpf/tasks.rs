@@ -77,6 +77,20 @@ impl Task {
         NamespaceId::new(ns_type, inode.into())
     }
 
+    /// The unique ID of the namespace of this type; `None` for PID and user namespaces, and where
+    /// the kernel's structures do not tell.
+    pub(crate) fn unique_id(&self, ns_type: NamespaceType) -> Option<u64> {
+        self.unique_ids.get(ns_type.index()).copied().filter(|id| *id != 0)
+    }
+
+    /// Whether it is in the namespaces that it was in then, and so will its children be.
+    pub(crate) fn stayed(&self, then: &Task) -> bool {
+        let all = |task: &Task| {
+            (task.inodes, task.unique_ids, task.pid_for_children, task.time_for_children)
+        };
+        self.settled && all(self) == all(then)
+    }
+
     /// What the namespace of this type would answer; `None` for PID and user namespaces, or where
     /// the kernel's structures do not tell.
     pub(crate) fn told(&self, ns_type: NamespaceType) -> Option<Told> {

@@ -21,6 +21,7 @@ use super::sockets;
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
 use crate::procfs::{Kind, numbers_in};
+use crate::resolve;
 use crate::scan::Scan;
 
 /// A file table and whose it is.
@@ -94,9 +95,19 @@ fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
     let mut unreadable = None;
     let looked = table.task.directory(c"fd").and_then(|directory| {
         numbers_in(&directory, |fd, name| {
+            if Some(table.pid) == scan.own_pid && resolve::is_held(fd) {
+                return;
+            }
+            let time = scan.resolver.now();
             match file_at(scan, &directory, name) {
                 File::Namespace(id) if scan.wants(Part::Fds) => {
-                    scan.resolver.meet(id, || scan.proc.open_if_namespace(directory.as_fd(), name));
+                    let open = || scan.proc.open_if_namespace(directory.as_fd(), name);
+                    if !scan.resolver.meet(id, time, open)
+                        && !matches!(file_at(scan, &directory, name), File::Namespace(now) if now == id)
+                    {
+                        // Closed meanwhile, and the number may have meant another namespace.
+                        return;
+                    }
                     let holder = Holder::Fd { pid: table.pid, tid: table.tid, fd };
                     found.holders.push((id, holder));
                 }

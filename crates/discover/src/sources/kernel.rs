@@ -48,6 +48,8 @@ fn list(scan: &Scan<'_>) -> HashSet<u64> {
 
 /// Finds those that nothing explains.
 pub(crate) fn after(scan: &Scan<'_>, sightings: &mut Sightings) {
+    // What the scan itself holds open it must not take for held by others.
+    scan.resolver.release();
     if sightings.listed_before.is_empty() {
         return;
     }

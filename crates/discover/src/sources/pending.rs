@@ -47,7 +47,11 @@ fn look_at(
                 let own = own.or_else(|| task.namespace(namespace_type).ok());
                 if own.is_some_and(|own| own != id) {
                     let open = || task.open_namespace_for_children(namespace_type);
-                    scan.resolver.meet(id, open);
+                    scan.resolver.meet(id, scan.resolver.now(), open);
+                    if task.namespace_for_children(namespace_type) != Ok(id) {
+                        // It has changed meanwhile, and the number may have meant another one.
+                        continue;
+                    }
                     let holder = Holder::PendingChildren { pid: process.pid, tid };
                     found.holders.push((id, holder));
                 }

@@ -6,6 +6,7 @@
 //! The scanner's own process is read first, before there are workers or open namespaces, so that
 //! the scan does not see itself.
 
+use std::collections::HashSet;
 use std::os::fd::AsFd;
 
 use lxkns_model::{
@@ -21,6 +22,7 @@ use crate::procfs::numbers_in;
 use crate::procfs::stat::{self, Stat};
 use crate::procfs::task::TaskDir;
 use crate::scan::{Scan, Sightings};
+use crate::settle;
 use crate::workers::share_out;
 
 /// The parts for which threads are looked at one by one.
@@ -66,6 +68,7 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
         sightings.counts.listed += 1;
         look(scan, own, sightings);
     }
+    scan.resolver.begin_to_hold();
     let mut pids = match scan.proc.pids() {
         Ok(pids) => pids,
         Err(errno) => {
@@ -89,10 +92,89 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
     }
     sightings.counts.listed += pids.len() as u64;
 
-    let seen = share_out(&pids, scan.options.worker_count(), |pid, seen: &mut Sightings| {
+    look_at_all(scan, &pids, sightings);
+    scan.resolver.release();
+}
+
+fn look_at_all(scan: &Scan<'_>, pids: &[Pid], sightings: &mut Sightings) {
+    let seen = share_out(pids, scan.options.worker_count(), |pid, seen: &mut Sightings| {
         look(scan, *pid, seen);
     });
     seen.into_iter().for_each(|seen| sightings.append(seen));
+}
+
+/// Removes all that was said of namespaces that did not live until the end: their numbers may have
+/// meant others before or afterwards. The processes concerned are read again.
+pub(crate) fn settle_doubts(scan: &Scan<'_>, sightings: &mut Sightings) {
+    let doubtful = scan.resolver.doubtful(&scan.gaps);
+    if doubtful.is_empty() {
+        return;
+    }
+    let concerned: HashSet<Pid> = (sightings.processes.iter())
+        .filter(|process| namespaces_of(process).any(|id| doubtful.contains(&id)))
+        .map(|process| process.pid)
+        .chain(
+            (sightings.holders.iter())
+                .filter(|(id, _)| doubtful.contains(id))
+                .filter_map(|(_, holder)| holder.pid()),
+        )
+        // Of itself, the scan would see what it has opened since.
+        .filter(|pid| Some(*pid) != scan.own_pid)
+        .collect();
+    let mut again = HashSet::new();
+    sightings.processes.retain(|process| {
+        let is_left = namespaces_of(process).next().is_none() || !concerned.contains(&process.pid);
+        if !is_left {
+            again.insert(process.pid);
+        }
+        is_left
+    });
+    sightings.counts.listed -= again.len() as u64;
+    sightings.counts.read -= again.len() as u64;
+    sightings.holders.retain(|(id, holder)| {
+        !is_of_any(*id, holder, &doubtful) && holder.pid().is_none_or(|pid| !again.contains(&pid))
+    });
+    tracing::debug!(namespaces = doubtful.len(), processes = again.len(), "read again");
+    let mut again: Vec<Pid> = again.into_iter().collect();
+    again.sort_unstable();
+    let mut seen = Sightings::default();
+    seen.counts.listed = again.len() as u64;
+    look_at_all(scan, &again, &mut seen);
+    scan.resolver.release();
+
+    // Hardly ever, a number has changed hands that was in order before.
+    let replaced = scan.resolver.replaced();
+    for process in &mut sightings.processes {
+        let changed: Vec<NamespaceId> =
+            namespaces_of(process).filter(|id| replaced.contains(id)).collect();
+        if !changed.is_empty() {
+            let example = format!("pid {}", process.pid);
+            scan.gaps.add(Missing::ProcessNamespaces, Reason::Changing, example);
+        }
+        for id in changed {
+            process.namespaces.clear(id.namespace_type());
+            process.threads.retain(|thread| !thread.namespaces.iter().any(|it| it == id));
+        }
+    }
+    sightings.holders.retain(|(id, holder)| !is_of_any(*id, holder, &replaced));
+    sightings.append(seen);
+}
+
+/// Whether a holder holds one of these, or is mounted in one.
+fn is_of_any(id: NamespaceId, holder: &Holder, of: &HashSet<NamespaceId>) -> bool {
+    let place = match holder {
+        Holder::BindMount { mount_namespace, .. } | Holder::ProcMount { mount_namespace, .. } => {
+            *mount_namespace
+        }
+        _ => None,
+    };
+    of.contains(&id) || place.is_some_and(|place| of.contains(&place))
+}
+
+/// The namespaces of a process and of its threads.
+fn namespaces_of(process: &ProcessFacts) -> impl Iterator<Item = NamespaceId> {
+    let threads = process.threads.iter().flat_map(|thread| thread.namespaces.iter());
+    process.namespaces.iter().chain(threads)
 }
 
 fn look(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) {
@@ -132,7 +214,27 @@ fn read(
     let mut buffer = [0; 1024];
     let text = dir.read(c"stat", &mut buffer)?;
     let stat = stat::parse(text).ok_or(Errno::INVAL)?;
-    let links = dir.namespaces(scan.link_types);
+    let mut process = ProcessFacts::new(pid);
+    /// How often a process whose credentials change all the time is read.
+    const TRIES: usize = 6;
+    let mut tries = TRIES;
+    let (links, changing) = loop {
+        let before = describe::capabilities(scan, pid);
+        let (links, changing) = settle::namespaces(scan, dir, scan.link_types);
+        process.namespaces = links.joined;
+        if describe::credentials(scan, dir, before, &mut process)? {
+            break (links, changing);
+        }
+        tries -= 1;
+        if tries == 0 {
+            (process.euid, process.effective_capabilities) = (None, None);
+            scan.gaps.add(Missing::ProcessDetails, Reason::Changing, format!("pid {pid}"));
+            break (links, changing);
+        }
+    };
+    if !changing.is_empty() {
+        scan.gaps.add(Missing::ProcessNamespaces, Reason::Changing, format!("pid {pid}"));
+    }
     let zombie = matches!(stat.state, 'Z' | 'X');
     if !links.absent.is_empty() && !zombie && !dir.is_alive()? {
         return Err(Errno::SRCH);
@@ -142,11 +244,7 @@ fn read(
     } else if !links.absent.is_empty() && (!zombie || links.joined.is_empty()) {
         scan.gaps.add(Missing::ProcessNamespaces, Reason::Gone, format!("pid {pid}"));
     }
-    for id in links.joined.iter() {
-        scan.resolver.meet(id, || dir.open_namespace(id.namespace_type()));
-    }
 
-    let mut process = ProcessFacts::new(pid);
     process.comm = Some(Text::from(stat.comm));
     process.ppid = Some(stat.ppid);
     process.state = Some(stat.state);
@@ -154,8 +252,6 @@ fn read(
     process.kernel_thread = stat.kernel_thread;
     // Without its namespaces, it waits for nothing but others to be waited for.
     process.exiting = stat.ending && !zombie && !links.absent.is_empty();
-    process.namespaces = links.joined;
-    describe::credentials(scan, dir, &mut process)?;
     if scan.options.scope().details == Details::Everyone {
         describe::command_and_cgroup(scan, dir, &mut process)?;
     }

@@ -6,6 +6,11 @@
 //! a process that is still there, with the same start time, has been the same one all along; of any
 //! other nothing is kept.
 //!
+//! The facts of one record are of one moment. The second record shows that they also go with what was
+//! asked in between: a process that is in other namespaces then, or in one with another unique ID than
+//! the number was met with, is left to be read from `/proc`. A process that is in the same user and
+//! PID namespace in both has not left them: it could not have returned.
+//!
 //! Whatever is not quite clear from a record (a task that was just changing namespaces, a dead
 //! main thread, PIDs nested deeper than a record holds) is left to be read from `/proc`, and so is
 //! a process that BPF did not show at all: some hardened kernels hide a few.
@@ -14,8 +19,10 @@ mod details;
 
 use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::{Mutex, PoisonError};
 
 use lxkns_model::{Holder, Joined, Part, ProcessFacts, Reason, Text, ThreadFacts};
+use lxkns_ops::Namespace;
 use lxkns_ops::bpf::KernelTypes;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
@@ -26,6 +33,7 @@ use super::processes::Found;
 use super::sockets;
 use crate::bpf::{self, FileIterator, OpenFile, OpenFileKind, Task, TaskIterator, Threads};
 use crate::options::{Bpf, Tier};
+use crate::resolve::Time;
 use crate::scan::{Scan, Sightings};
 use crate::workers::share_out;
 
@@ -64,6 +72,8 @@ struct Reading<'s> {
     leaders: HashMap<Pid, Task>,
     /// The processes that /proc has to tell about.
     unclear: HashSet<Pid>,
+    /// The processes in a namespace whose number has been met with another unique ID.
+    contradicted: Mutex<HashSet<Pid>>,
 }
 
 impl Reading<'_> {
@@ -72,31 +82,31 @@ impl Reading<'_> {
         let btf = bpf::scan(&types)?;
         let iterator = TaskIterator::new(&btf, Threads::Deviating)?;
         let first = iterator.read()?;
-        let files = if scan.wants(Part::Fds) || scan.wants(Part::Sockets) {
-            FileIterator::new(&btf, first.level)?.read()?
-        } else {
-            Vec::new()
-        };
 
         let is_clear =
             |task: &Task| task.settled && task.exit_state == 0 && task.nested_pids().is_some();
         let tasks: Vec<Task> =
             first.tasks.into_iter().filter(|task| Some(task.pid) != scan.own_pid).collect();
-        let mut unclear: HashSet<Pid> =
+        let unclear: HashSet<Pid> =
             tasks.iter().filter(|task| !is_clear(task)).map(|task| task.pid).collect();
-        unclear.extend(files.iter().filter(|file| !is_told(file)).map(|file| file.pid));
         let (leaders, threads): (Vec<Task>, Vec<Task>) =
             tasks.into_iter().partition(|task| task.tid == task.pid);
         let leaders = leaders.into_iter().map(|task| (task.pid, task)).collect();
-        let reading = Reading { scan, leaders, unclear };
+        let mut reading = Reading { scan, leaders, unclear, contradicted: Mutex::default() };
 
         let mut seen = reading.processes();
         reading.threads(&threads, &mut seen);
-        reading.files(&files, &mut seen);
+        if scan.wants(Part::Fds) || scan.wants(Part::Sockets) {
+            // After the namespaces of all tasks have been met: from now on their numbers mean them.
+            let time = scan.resolver.now();
+            let files = FileIterator::new(&btf, first.level)?.read()?;
+            reading.files(&files, time, &mut seen);
+            reading.unclear.extend(files.iter().filter(|file| !is_told(file)).map(|file| file.pid));
+        }
 
         let witnesses = details::add(scan, &mut seen.processes, &reading.leaders);
         let last = iterator.read()?;
-        Ok(reading.conclude(seen, &witnesses, &last.tasks, listed))
+        Ok(reading.conclude(seen, &witnesses, (&threads, &last.tasks), listed))
     }
 
     /// Keeps those who are still there: they have been the same process all along. Of those, whoever
@@ -105,23 +115,37 @@ impl Reading<'_> {
         &self,
         mut seen: Sightings,
         witnesses: &Witnesses,
-        last: &[Task],
+        (threads, last): (&[Task], &[Task]),
         listed: &[Pid],
     ) -> ByBpf {
-        let last: HashMap<Pid, &Task> =
-            last.iter().filter(|task| task.tid == task.pid).map(|task| (task.pid, task)).collect();
+        let last: HashMap<Pid, &Task> = last.iter().map(|task| (task.tid, task)).collect();
         let now = |pid: Pid| {
             let (first, now) = (self.leaders.get(&pid)?, last.get(&pid)?);
-            (now.start_ticks == first.start_ticks).then_some(*now)
+            (now.start_ticks == first.start_ticks && now.tid == now.pid).then_some(*now)
         };
         let cgroups_now = |pid| now(pid).map(|task| task.cgroups);
+        let has_moved = |first: &Task, now: &Task| !now.stayed(first);
+        let moved_threads = threads.iter().filter(|first| {
+            // A thread that has ended holds nothing, or is like its process by now.
+            let now = last.get(&first.tid).filter(|now| now.start_ticks == first.start_ticks);
+            now.is_none_or(|now| has_moved(first, now))
+        });
+        let mut concerned =
+            self.contradicted.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        concerned.extend(moved_threads.map(|task| task.pid));
         let doubted: HashSet<Pid> = seen
             .processes
             .iter()
-            .filter(|process| process.cgroup.is_some() && now(process.pid).is_some())
-            .filter_map(|process| self.leaders.get(&process.pid))
-            .filter(|task| witnesses.contradicted(task, cgroups_now))
-            .map(|task| task.pid)
+            .filter_map(|process| {
+                Some((process, self.leaders.get(&process.pid)?, now(process.pid)?))
+            })
+            .filter(|(process, first, now)| {
+                has_moved(first, now)
+                    || concerned.contains(&process.pid)
+                    || !self.is_clear(process.pid)
+                    || process.cgroup.is_some() && witnesses.contradicted(first, cgroups_now)
+            })
+            .map(|(process, ..)| process.pid)
             .collect();
 
         let keep = |pid: Pid| now(pid).is_some() && !doubted.contains(&pid);
@@ -131,8 +155,8 @@ impl Reading<'_> {
         seen.counts.read = seen.processes.len() as u64;
         seen.counts.vanished = seen.counts.listed - seen.counts.read;
 
-        let unclear = listed.iter().filter(|pid| !self.is_clear(**pid));
-        let left = unclear.chain(&doubted).copied().collect();
+        let is_left = |pid: &&Pid| !self.is_clear(**pid) || doubted.contains(*pid);
+        let left = listed.iter().filter(is_left).copied().collect();
         ByBpf { seen, left }
     }
 
@@ -147,10 +171,15 @@ impl Reading<'_> {
 
     /// Lends the resolver a way to what is new.
     fn meet(&self, task: &Task, id: NamespaceId, for_children: bool) {
-        if self.scan.resolver.has(id) {
+        let namespace_type = id.namespace_type();
+        let unique_id = if for_children { None } else { task.unique_id(namespace_type) };
+        if let Some(agrees) = self.scan.resolver.agrees(id, unique_id) {
+            if !agrees {
+                let contradicted = self.contradicted.lock();
+                contradicted.unwrap_or_else(PoisonError::into_inner).insert(task.pid);
+            }
             return;
         }
-        let namespace_type = id.namespace_type();
         let file = match namespace_type.proc_file_for_children() {
             Some(file) if for_children => file,
             _ => match task.told(namespace_type) {
@@ -167,7 +196,12 @@ impl Reading<'_> {
             };
             self.scan.proc.open_file(&path)
         };
-        self.scan.resolver.meet(id, open);
+        let time = self.scan.resolver.now();
+        self.scan.resolver.meet(id, time, open);
+        if self.scan.resolver.agrees(id, unique_id) == Some(false) {
+            let contradicted = self.contradicted.lock();
+            contradicted.unwrap_or_else(PoisonError::into_inner).insert(task.pid);
+        }
     }
 
     fn processes(&self) -> Sightings {
@@ -266,22 +300,27 @@ impl Reading<'_> {
         }
     }
 
-    fn files(&self, files: &[OpenFile], seen: &mut Sightings) {
+    /// The files that were read after this time.
+    fn files(&self, files: &[OpenFile], time: Time, seen: &mut Sightings) {
         for file in files.iter().filter(|file| self.is_clear(file.pid)) {
             let (pid, fd) = (file.pid, file.fd);
             let tid = (file.tid != file.pid).then_some(file.tid);
             match file.kind {
                 OpenFileKind::Namespace(Some(id)) if self.scan.wants(Part::Fds) => {
-                    self.scan.resolver.meet(id, || {
+                    let open = || {
                         let path = format!("{pid}/task/{}/fd/{fd}", file.tid);
                         let proc = &self.scan.proc;
                         proc.open_if_namespace(proc.as_fd(), &path)
-                    });
+                    };
+                    let is_it = |fd| Namespace::expecting(fd, id).is_ok();
+                    if !self.scan.resolver.meet(id, time, open) && !open().is_ok_and(is_it) {
+                        continue;
+                    }
                     seen.holders.push((id, Holder::Fd { pid, tid, fd }));
                 }
                 OpenFileKind::Socket(Some(id)) if self.scan.wants(Part::Sockets) => {
-                    if !self.scan.resolver.has(id) {
-                        self.meet_by_socket(file, id);
+                    if !self.scan.resolver.had(id, time) && !self.meet_by_socket(file, id) {
+                        continue;
                     }
                     seen.holders.push((id, Holder::Socket { pid, tid, fd }));
                 }
@@ -299,16 +338,20 @@ impl Reading<'_> {
         }
     }
 
-    /// A network namespace that nothing but sockets leads to.
-    fn meet_by_socket(&self, file: &OpenFile, id: NamespaceId) {
+    /// A network namespace that nothing but sockets leads to. False if this socket turns out to be of
+    /// another one.
+    fn meet_by_socket(&self, file: &OpenFile, id: NamespaceId) -> bool {
         let mut met = Err(Reason::Gone);
         self.with_table(file, |table| {
             met = sockets::Of::new(self.scan, table).meet(file.fd);
         });
         match met {
-            Ok(met) if met == id => {}
-            Ok(_) => self.scan.resolver.meet_closed(id, Reason::Gone),
-            Err(why) => self.scan.resolver.meet_closed(id, why),
+            Ok(met) => met == id,
+            Err(Reason::Gone) => false,
+            Err(why) => {
+                self.scan.resolver.meet_closed(id, why);
+                true
+            }
         }
     }
 

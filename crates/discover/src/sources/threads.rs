@@ -11,6 +11,7 @@ use lxkns_species::{NamespaceType, NamespaceTypes};
 use super::processes::{Found, OpenProcess, OpenThread};
 use crate::procfs::{Kind, stat};
 use crate::scan::Scan;
+use crate::settle;
 
 const PER_THREAD: [NamespaceType; 5] = [
     NamespaceType::Cgroup,
@@ -34,7 +35,11 @@ pub(crate) fn of_thread(
     } else {
         PER_THREAD.into_iter().filter(|ns_type| scan.link_types.contains(*ns_type)).collect()
     };
-    let links = thread.dir.namespaces(types);
+    let (links, changing) = settle::namespaces(scan, &thread.dir, types);
+    if !changing.is_empty() {
+        let example = format!("thread {} of pid {}", thread.tid, process.pid);
+        scan.gaps.add(Missing::Threads, Reason::Changing, example);
+    }
     if !links.absent.is_empty() && scan.proc.kind() != Kind::Tree {
         // It is just ending, and has let go of its namespaces, though it can still be seen.
         return;
@@ -44,13 +49,10 @@ pub(crate) fn of_thread(
         scan.gaps.add(Missing::Threads, Reason::Denied, example);
     }
     let mut namespaces = process.namespaces;
-    for unread in links.denied.iter().chain(links.absent.iter()) {
+    for unread in links.denied.iter().chain(links.absent.iter()).chain(changing.iter()) {
         namespaces.clear(unread);
     }
-    for id in links.joined.iter() {
-        scan.resolver.meet(id, || thread.dir.open_namespace(id.namespace_type()));
-        namespaces.set(id);
-    }
+    links.joined.iter().for_each(|id| namespaces.set(id));
     if namespaces == process.namespaces {
         return;
     }

@@ -17,7 +17,7 @@ pub(crate) fn gaps(
 pub(crate) fn may_hide_holders(what: &Missing, types: NamespaceTypes) -> bool {
     use NamespaceType::{Net, Pid, Time, User};
     match what {
-        Missing::ProcessDetails | Missing::Creators => false,
+        Missing::ProcessDetails | Missing::Creators | Missing::Identity => false,
         Missing::Threads => types.iter().any(|it| !matches!(it, User | Pid)),
         Missing::PendingChildren => types.contains(Pid) || types.contains(Time),
         Missing::Sockets | Missing::TunDevices => types.contains(Net),

@@ -6,6 +6,7 @@ mod fake;
 mod fds;
 mod foreign;
 mod hostile;
+mod moments;
 mod mounts;
 mod options;
 mod processes;

@@ -21,7 +21,9 @@ pub(super) fn one(task: &mut Task<'_>) {
         task.look_after_threads();
         task.look_after_children();
     }
-    match task.chance.below(26) {
+    match task.chance.below(30) {
+        26 | 27 => hurry(task),
+        28 | 29 => move_on(task),
         0 | 1 => unshare_something(task),
         2 | 3 => enter(task),
         4 | 5 => open_own(task),
@@ -37,7 +39,7 @@ pub(super) fn one(task: &mut Task<'_>) {
         19 | 20 if !task.is_thread => {
             task.start_thread(false);
         }
-        21.. if !task.is_thread => multiply(task),
+        21..=25 if !task.is_thread => multiply(task),
         _ => {}
     }
 }
@@ -87,10 +89,31 @@ pub(super) fn unshare_something(task: &mut Task<'_>) {
     if namespace_type == Mnt {
         return new_mount_namespace(task);
     }
+    move_into_new(task, &[namespace_type]);
+}
+
+fn move_into_new(task: &mut Task<'_>, types: &[NamespaceType]) {
     let before = task.world.shared.begin();
-    _ = kernel::unshare(namespace_type.clone_flag());
-    task.look_around(before);
+    let flags = types.iter().fold(0, |flags, ns_type| flags | ns_type.clone_flag());
+    if kernel::unshare(flags).is_ok() {
+        task.look_around(before);
+        types.iter().for_each(|ns_type| task.ask(*ns_type, before));
+    }
     task.world.shared.end();
+}
+
+/// From one namespace into the next, so that their numbers are soon used again.
+fn hurry(task: &mut Task<'_>) {
+    for _ in 0..12 {
+        move_into_new(task, &[Uts]);
+    }
+}
+
+/// Into several new namespaces at once.
+fn move_on(task: &mut Task<'_>) {
+    for _ in 0..3 {
+        move_into_new(task, &[Cgroup, Ipc, Uts]);
+    }
 }
 
 /// A copy of the own mount namespace, without what neighbours have mounted in that.
@@ -135,6 +158,7 @@ fn enter(task: &mut Task<'_>) {
         _ = kernel::setns(slot.fd, namespace_type.clone_flag());
         task.look_around(before);
         task.close(slot);
+        task.ask(namespace_type, before);
     }
     task.world.shared.end();
 }

@@ -61,6 +61,17 @@ pub enum Entry {
         /// A moment after.
         at: u64,
     },
+    /// Of a namespace that it joined last, a process or thread has found out more.
+    Asked {
+        /// Who.
+        who: u32,
+        /// The namespace.
+        namespace: NamespaceId,
+        /// Its unique ID; 0 if the kernel has none.
+        unique_id: u64,
+        /// The inode of the user namespace that owns it; 0 if the kernel does not tell.
+        owner: u64,
+    },
     /// A mount namespace was copied, and then cleared of what neighbours had mounted.
     Copied {
         /// The inode of the original.
@@ -112,6 +123,10 @@ impl Entry {
             Entry::Copied { from, to, began, ended } => [4, from, to, began, ended, 0, 0],
             Entry::Died { who, at } => [5, who.into(), at, 0, 0, 0, 0],
             Entry::Gone { who, at } => [6, who.into(), at, 0, 0, 0, 0],
+            Entry::Asked { who, namespace, unique_id, owner } => {
+                let index = namespace.namespace_type().index() as u64;
+                [7, who.into(), index, namespace.inode(), unique_id, owner, 0]
+            }
         }
     }
 
@@ -148,6 +163,15 @@ impl Entry {
             4 => Entry::Copied { from: first, to: second, began: third, ended: fourth },
             5 => Entry::Died { who: small(first)?, at: second },
             6 => Entry::Gone { who: small(first)?, at: second },
+            7 => Entry::Asked {
+                who: small(first)?,
+                namespace: NamespaceId::new(
+                    *NamespaceType::ALL.get(usize::try_from(second).ok()?)?,
+                    third,
+                )?,
+                unique_id: fourth,
+                owner: fifth,
+            },
             _ => return None,
         })
     }
@@ -165,6 +189,7 @@ mod tests {
             Entry::Copied { from: 1, to: 2, began: 3, ended: 4 },
             Entry::Died { who: 7, at: 8 },
             Entry::Gone { who: u32::MAX, at: 8 },
+            Entry::Asked { who: 7, namespace, unique_id: u64::MAX, owner: 5 },
         ];
         for fact in [Fact::Joined, Fact::Pending, Fact::Fd(3), Fact::Socket(4), Fact::Mounted(5, 6)]
         {

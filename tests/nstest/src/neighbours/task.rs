@@ -243,6 +243,11 @@ impl<'a> Task<'a> {
     /// Opens the namespace at a path, in passing: whoever calls this has the flag up.
     pub(super) fn open(&self, path: &CStr, before: u64) -> Option<Slot> {
         let fd = files::open_at(libc::AT_FDCWD, path, libc::O_RDONLY).ok()?;
+        self.opened(fd, before)
+    }
+
+    /// Finds out which namespace was just opened, and writes it down.
+    fn opened(&self, fd: i32, before: u64) -> Option<Slot> {
         let mut buffer = [0; 64];
         // Not `self`: that is the main thread, whose files may be others.
         let link = Path::new().text(b"/proc/thread-self/fd/").number(fd.cast_unsigned());
@@ -258,6 +263,29 @@ impl<'a> Task<'a> {
         let fact = Fact::Fd(fd.cast_unsigned());
         self.began(fact, namespace, before);
         Some(Slot { fd, fact, namespace })
+    }
+
+    /// Finds out more of a namespace that it has just joined, and writes it down.
+    pub(super) fn ask(&self, namespace_type: NamespaceType, before: u64) {
+        let path =
+            Path::new().text(b"/proc/thread-self/").text(namespace_type.proc_file().as_bytes());
+        let Some(path) = path.as_c_str().filter(|_| self.own_files) else {
+            return;
+        };
+        let Some(slot) = self.open(path, before) else {
+            return;
+        };
+        let unique_id = files::unique_id(slot.fd).unwrap_or(0);
+        let owner = files::owner(slot.fd).ok().and_then(|fd| self.opened(fd, before));
+        let owner = owner.map_or(0, |owner| {
+            self.close(owner);
+            owner.namespace.inode()
+        });
+        self.close(slot);
+        let (who, namespace) = (self.who, slot.namespace);
+        if self.joined.get(namespace_type) == Some(namespace) {
+            self.write(Entry::Asked { who, namespace, unique_id, owner });
+        }
     }
 
     /// Closes an open file.

@@ -328,7 +328,7 @@ impl Walk<'_> {
             found.bind_mount(id, mount);
         }
         let unseen = id.namespace_type() == NamespaceType::Mnt && self.is_new(id);
-        if self.scan.resolver.has(id) && !unseen {
+        if self.scan.resolver.had(id, place.time) && !unseen {
             return None;
         }
         match self.open(place, entry, id) {

@@ -26,6 +26,7 @@ use crate::file::mount_id;
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
 use crate::procfs::{Kind, mountinfo, read_all, read_open};
+use crate::resolve::Time;
 use crate::scan::Scan;
 
 /// A table of mounts may be this long: more than 100,000 mounts.
@@ -40,6 +41,8 @@ pub(super) struct Place<'t> {
     pub(super) others: Vec<MountFacts>,
     /// Whether somebody has been here before, and has said what is mounted.
     pub(super) is_known: bool,
+    /// Before the table was read.
+    pub(super) time: Time,
 }
 
 /// A mount of interest.
@@ -120,19 +123,21 @@ impl<'t> Place<'t> {
     /// A mount namespace that needs not be opened: its 64-bit id is known, and the kernel lists all
     /// of its mounts by that.
     pub(super) fn listed(scan: &Scan<'_>, target: &'t Target) -> Option<Place<'t>> {
+        let time = scan.resolver.now();
         let (unique_id, count) = scan.resolver.mount_table(target.id)?;
         let mounts = scan.lists_mounts.then(|| listed(scan, target.id, unique_id, count))?;
-        Some(Place::unvisited(target.id, Way::Closed(target), mounts.ok()??))
+        Some(Place::unvisited(target.id, Way::Closed(target), mounts.ok()??, time))
     }
 
-    fn unvisited(id: NamespaceId, way: Way<'t>, mounts: Mounts) -> Place<'t> {
-        Place::new(id, Root::Unvisited { way, root: OnceCell::new() }, mounts)
+    fn unvisited(id: NamespaceId, way: Way<'t>, mounts: Mounts, time: Time) -> Place<'t> {
+        Place::new(id, Root::Unvisited { way, root: OnceCell::new() }, mounts, time)
     }
 
-    fn new(id: NamespaceId, root: Root<'t>, (of_interest, others): Mounts) -> Place<'t> {
+    fn new(id: NamespaceId, root: Root<'t>, mounts: Mounts, time: Time) -> Place<'t> {
+        let (of_interest, others) = mounts;
         let entries = of_interest.into_iter().map(|(mount, what)| Entry { mount, what });
         let entries = entries.collect::<Vec<_>>().into_iter();
-        Place { id, root, entries, others, is_known: false }
+        Place { id, root, entries, others, is_known: false, time }
     }
 
     /// The mount namespace that is open here, and that maybe a process is known to be joined to.
@@ -141,12 +146,12 @@ impl<'t> Place<'t> {
         namespace: Namespace,
         member: Option<Pid>,
     ) -> Result<Place<'t>, Reason> {
-        let id = namespace.id();
+        let (id, time) = (namespace.id(), scan.resolver.now());
         if scan.lists_mounts {
             let info = mounts::info(&namespace);
             match info.and_then(|info| listed(scan, id, info.unique_id, info.mounts)) {
                 Ok(Some(mounts)) => {
-                    return Ok(Place::unvisited(id, Way::Open(namespace, member), mounts));
+                    return Ok(Place::unvisited(id, Way::Open(namespace, member), mounts, time));
                 }
                 Ok(None) => tracing::debug!("{id}: incomplete list of mounts, visiting it"),
                 Err(error) => tracing::debug!("{id}: {error}, visiting it"),
@@ -154,7 +159,7 @@ impl<'t> Place<'t> {
         }
         let view = view(scan, &namespace)?;
         let (table, cut) = read_open(&view.mountinfo, TABLE_LIMIT).map_err(reason)?;
-        Ok(Place::from_table(scan, id, Root::Open(view.root), &table, cut))
+        Ok(Place::from_table(scan, id, Root::Open(view.root), (&table, cut), time))
     }
 
     /// The mount namespace that this process is joined to, as it sees it.
@@ -163,6 +168,7 @@ impl<'t> Place<'t> {
         id: NamespaceId,
         member: Pid,
     ) -> Result<Place<'t>, Errno> {
+        let time = scan.resolver.now();
         let task = scan.proc.process(member)?;
         is_joined(&task, id)?;
         let (table, cut) = read_all(task.as_fd(), c"mountinfo", TABLE_LIMIT)?;
@@ -174,7 +180,7 @@ impl<'t> Place<'t> {
             return Err(Errno::SRCH);
         }
         let root = root.map_or(Root::Unreachable, Root::Open);
-        Ok(Place::from_table(scan, id, root, &table, cut))
+        Ok(Place::from_table(scan, id, root, (&table, cut), time))
     }
 
     /// Forgets all mounts but those of these namespaces and at these paths: the others have been taken
@@ -219,8 +225,8 @@ impl<'t> Place<'t> {
         scan: &Scan<'_>,
         id: NamespaceId,
         root: Root<'t>,
-        table: &[u8],
-        cut: bool,
+        (table, cut): (&[u8], bool),
+        time: Time,
     ) -> Place<'t> {
         if cut {
             scan.gaps.add(Missing::Mounts, Reason::Limit, id.to_string());
@@ -243,7 +249,7 @@ impl<'t> Place<'t> {
         };
         let rows = mountinfo::parse(table).map(row).collect();
         let mounts = Table::new(rows, |_| None).into_relevant();
-        Place::new(id, root, mounts)
+        Place::new(id, root, mounts, time)
     }
 }
 

@@ -35,6 +35,21 @@ impl Gaps {
         }
     }
 
+    /// Adds several things that could not be seen in one place, which `example` names.
+    pub(crate) fn add_many(
+        &self,
+        what: Missing,
+        why: Reason,
+        count: u64,
+        example: impl Into<Text>,
+    ) {
+        self.add(what.clone(), why.clone(), example);
+        let mut gaps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(seen) = gaps.get_mut(&(what, why)) {
+            seen.count += count.saturating_sub(1);
+        }
+    }
+
     /// Adds something of which it is not known how often it was missed.
     pub(crate) fn add_uncounted(&self, what: Missing, why: Reason, example: impl Into<Text>) {
         self.add(what.clone(), why.clone(), example);

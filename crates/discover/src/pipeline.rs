@@ -55,10 +55,10 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
         let (processes, holders) = (sightings.processes.len(), sightings.holders.len());
         tracing::debug!(processes, holders, "seen so far");
     }
-    let sockets = scan.sockets.lock();
-    sockets.unwrap_or_else(PoisonError::into_inner).close();
     ask_again(&scan, &sightings.processes);
     processes::settle_doubts(&scan, &mut sightings);
+    let sockets = scan.sockets.lock();
+    sockets.unwrap_or_else(PoisonError::into_inner).close();
     let mut alive = sightings.explained(&scan.resolver);
     // Where something is mounted has been there, even if what explains it came later or went.
     alive.extend(places(&sightings.holders));

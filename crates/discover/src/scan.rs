@@ -13,7 +13,7 @@ use crate::gaps::Gaps;
 use crate::options::{Options, Tier};
 use crate::procfs::{Procfs, number};
 use crate::resolve::Resolver;
-use crate::sources::sockets::SocketTable;
+use crate::sources::sockets::{OpenSocket, SocketTable};
 
 /// One discovery on its way: what was asked for, and what all sources share.
 pub(crate) struct Scan<'o> {
@@ -47,6 +47,10 @@ pub(crate) struct Sightings {
     pub(crate) holders: Vec<(NamespaceId, Holder)>,
     /// The mounts that hold namespaces, and those that matter for unmounting them.
     pub(crate) mounts: Vec<MountFacts>,
+    /// Sockets whose network namespaces are still to be found.
+    pub(crate) sockets: Vec<OpenSocket>,
+    /// Unix sockets that BPF says have files queued in them, or cannot tell.
+    pub(crate) queues: Vec<OpenSocket>,
     pub(crate) counts: Counts,
     /// Whether BPF iterators described the processes.
     pub(crate) by_bpf: bool,
@@ -58,6 +62,8 @@ impl Sightings {
     pub(crate) fn append(&mut self, mut other: Sightings) {
         self.processes.append(&mut other.processes);
         self.holders.append(&mut other.holders);
+        self.sockets.append(&mut other.sockets);
+        self.queues.append(&mut other.queues);
         self.counts.listed += other.counts.listed;
         self.counts.read += other.counts.read;
         self.counts.unreadable += other.counts.unreadable;

@@ -63,6 +63,8 @@ pub struct Told {
     pub inode: u64,
     /// Whether it is a socket, and not a tun/tap device file.
     pub is_socket: bool,
+    /// Whether it is a Unix socket.
+    pub is_unix: bool,
     /// As [`cookie`] of a socket; absent before Linux 5.14, and for tun/tap device files.
     pub cookie: Option<u64>,
     /// The network namespace; absent if the same [`Asker`] has handed over the one with this cookie
@@ -148,6 +150,7 @@ impl Asker {
             Ok(Told {
                 inode: told.inode,
                 is_socket: told.is_socket,
+                is_unix: told.is_unix,
                 cookie: told.cookie,
                 namespace: told.namespace.map(Namespace::from_fd).transpose()?,
             })

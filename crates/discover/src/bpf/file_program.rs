@@ -21,7 +21,11 @@
 //!         record.clone_flag = ….ns_type or ….ops->type;
 //! } else if (inode->i_sb->s_magic == SOCKFS_MAGIC) {
 //!         record.kind = SOCKET;
-//!         record.inode = ((struct socket *)file->private_data)->sk->….net->ns.inum;
+//!         sk = ((struct socket *)file->private_data)->sk;
+//!         record.inode = sk->….net->ns.inum;
+//!         if (sk->….family == AF_UNIX)
+//!                 record.in_flight = sk->….state == TCP_LISTEN
+//!                         ? UNKNOWN : ((struct unix_sock *)sk)->scm_stat.nr_fds;
 //! } else return 0;
 //! record.pid = task->pid; …
 //! seq_write(seq, &record);
@@ -31,6 +35,7 @@ use std::mem::offset_of;
 
 use super::assembler::Condition::{Equal, NotEqual};
 use super::assembler::Helper::{ProbeReadKernel, SequenceWrite};
+use super::assembler::Label;
 use super::assembler::Register::{self, R1, R2, R3, R6, R7, R8, R9, R10};
 use super::assembler::Width::{Double, Half, Word};
 use super::btf::BtfError;
@@ -53,6 +58,7 @@ pub(super) const STRUCTURES: &[&str] = &[
     "super_block",
     "socket",
     "sock",
+    "unix_sock",
     "net",
     "ns_common",
     "proc_ns_operations",
@@ -74,7 +80,14 @@ pub(super) struct Record {
     pub(super) inode: u32,
     /// The `CLONE_NEW…` flag of a namespace.
     pub(super) clone_flag: u32,
+    /// How many files are queued in a Unix socket, or [`UNKNOWN`].
+    pub(super) in_flight: u32,
+    /// The kernel clears and copies words of eight bytes.
+    pub(super) padding: u32,
 }
+
+/// The files queued in a Unix socket are to be counted in another way.
+pub(super) const UNKNOWN: u32 = u32::MAX;
 
 const SIZE: i16 = size_of::<Record>() as i16;
 /// A slot on the stack for one copied pointer.
@@ -95,12 +108,15 @@ const SOCKFS_MAGIC: i32 = 0x534f_434b;
 const S_IFMT: i32 = 0o170_000;
 const S_IFCHR: i32 = 0o020_000;
 const TUN_DEVICE: i32 = 10 << 20 | 200;
+const AF_UNIX: i32 = 1;
+const TCP_LISTEN: i32 = 10;
 
 // What the registers hold from beginning to end.
 const CONTEXT: Register = R6;
 const TASK: Register = R7;
 const FILE: Register = R8;
 const INODE: Register = R9;
+const SOCK: Register = R9;
 
 /// Assembles the program, for a reader whose PID namespace is nested this deep.
 pub(super) fn assemble(program: &mut Program<'_>, level: u16) -> Result<()> {
@@ -151,8 +167,11 @@ pub(super) fn assemble(program: &mut Program<'_>, level: u16) -> Result<()> {
     let net = program.offset(Double, "sock", "__sk_common.skc_net.net")?;
     let inode = program.offset(Word, "net", "ns.inum")?;
     follow(program, R1, sock);
-    follow(program, R1, net);
+    // The inode is not needed any more.
+    program.asm.copy(SOCK, R1);
+    follow(program, SOCK, net);
     copy(program, R1, inode, slot!(inode), 4);
+    in_flight(program, write)?;
 
     program.asm.place(write);
     program.fetch(Word, R1, CONTEXT, "bpf_iter__task_file", "fd")?;
@@ -176,6 +195,31 @@ pub(super) fn assemble(program: &mut Program<'_>, level: u16) -> Result<()> {
     program.asm.call(SequenceWrite);
     program.asm.place(end);
     program.asm.exit(0);
+    Ok(())
+}
+
+/// Counts the files that are queued in a Unix socket; goes to `write` with any other.
+fn in_flight(program: &mut Program<'_>, write: Label) -> Result<()> {
+    let family = program.sized(2, "sock", "__sk_common.skc_family")?;
+    let state = program.sized(1, "sock", "__sk_common.skc_state")?;
+    program.asm.store_value(Double, R10, SCRATCH, 0);
+    copy(program, SOCK, family, SCRATCH, 2);
+    program.asm.load(Half, R1, R10, SCRATCH);
+    program.asm.jump_if(R1, NotEqual, AF_UNIX, write);
+    program.asm.store_value(Word, R10, slot!(in_flight), UNKNOWN.cast_signed());
+    // Where Unix sockets are a module, the types of the kernel itself lack them.
+    let Ok(count) = program.offset(Word, "unix_sock", "scm_stat.nr_fds.counter") else {
+        program.asm.jump(write);
+        return Ok(());
+    };
+    // A single byte, read as the lower half of two.
+    let low = if cfg!(target_endian = "big") { 1 } else { 0 };
+    program.asm.store_value(Double, R10, SCRATCH, 0);
+    copy(program, SOCK, state, SCRATCH + low, 1);
+    program.asm.load(Half, R1, R10, SCRATCH);
+    // The files wait in connections to it.
+    program.asm.jump_if(R1, Equal, TCP_LISTEN, write);
+    copy(program, SOCK, count, slot!(in_flight), 4);
     Ok(())
 }
 

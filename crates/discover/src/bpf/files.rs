@@ -8,7 +8,7 @@ use tracing::debug;
 
 use super::Unavailable;
 use super::btf::Btf;
-use super::file_program::{self, NAMESPACE, Record, SOCKET};
+use super::file_program::{self, NAMESPACE, Record, SOCKET, UNKNOWN};
 use super::iterator::{KernelIterator, word};
 
 /// An open file that holds a namespace.
@@ -22,6 +22,8 @@ pub(crate) struct OpenFile {
     pub(crate) fd: u32,
     /// What it is.
     pub(crate) kind: OpenFileKind,
+    /// How many files are queued in it, if it is a Unix socket; `None` if the kernel has to be asked.
+    pub(crate) in_flight: Option<u32>,
 }
 
 /// What an open file is; namespaces are `None` if they could not be read.
@@ -77,5 +79,6 @@ pub(super) fn file(record: &[u8]) -> OpenFile {
         tid: Pid(field(offset_of!(Record, pid))),
         fd: field(offset_of!(Record, fd)),
         kind,
+        in_flight: Some(field(offset_of!(Record, in_flight))).filter(|count| *count != UNKNOWN),
     }
 }

@@ -9,9 +9,10 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use lxkns_model::Reason;
-use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Uid};
+use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid};
 use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat_raw, statat};
 use rustix::io::Errno;
+use rustix::path::DecInt;
 
 use crate::gaps::reason;
 
@@ -57,6 +58,12 @@ impl TaskDir {
     pub(crate) fn open(parent: BorrowedFd<'_>, name: &CStr) -> Result<TaskDir, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         open_uncovered(parent, name, flags).map(TaskDir)
+    }
+
+    /// Opens the directory of a thread of this process.
+    pub(crate) fn thread(&self, tid: Pid) -> Result<TaskDir, Errno> {
+        let tasks = self.directory(c"task")?;
+        TaskDir::open(tasks.as_fd(), DecInt::new(tid.0).as_c_str())
     }
 
     /// Opens a directory below it for listing.

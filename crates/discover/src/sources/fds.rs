@@ -17,7 +17,7 @@ use rustix::fs::{AtFlags, FileType, StatxFlags, makedev, readlinkat_raw, statx};
 use rustix::io::Errno;
 
 use super::processes::{Found, OpenProcess, OpenThread};
-use super::sockets;
+use super::sockets::{self, OpenSocket};
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
 use crate::procfs::{Kind, numbers_in};
@@ -115,11 +115,14 @@ fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
                     let example = format!("fd {fd} of {}", table.name());
                     scan.gaps.add(Missing::Fds, reason(errno), example);
                 }
-                File::Socket { inode } => sockets.socket(fd, inode, found),
+                File::Socket { inode } if scan.proc.is_ours() => {
+                    let Table { pid, tid, .. } = table;
+                    found.sockets.push(OpenSocket { pid, tid, fd, inode });
+                }
                 File::Tun => sockets.tun(fd),
                 // A directory may be listed that must not be followed into: then it is all of it.
                 File::Unreadable(errno) => unreadable = Some(errno),
-                File::Namespace(_) | File::Unopenable(_) | File::Other => {}
+                File::Namespace(_) | File::Unopenable(_) | File::Socket { .. } | File::Other => {}
             }
         })
     });

@@ -5,6 +5,7 @@
 //! two lists here.
 
 pub(crate) mod fds;
+pub(crate) mod in_flight;
 pub(crate) mod kernel;
 pub(crate) mod mounts;
 pub(crate) mod pending;
@@ -26,9 +27,10 @@ type OfProcess = fn(&Scan<'_>, &OpenProcess<'_>, &mut Found);
 type OfThread = fn(&Scan<'_>, &OpenProcess<'_>, &OpenThread, &mut Found);
 
 /// In this order: a later source builds on what the earlier ones saw. The names are for the log.
-pub(crate) const OF_MACHINE: [(&str, OfMachine); 4] = [
+pub(crate) const OF_MACHINE: [(&str, OfMachine); 5] = [
     ("what the kernel lists before", kernel::before),
     ("processes", processes::scan),
+    ("sockets", sockets::scan),
     ("mounts", mounts::scan),
     ("what the kernel lists after", kernel::after),
 ];

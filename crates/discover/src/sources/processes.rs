@@ -15,7 +15,8 @@ use lxkns_model::{
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
 
-use super::{OF_PROCESS, OF_THREAD, tasks};
+use super::sockets::OpenSocket;
+use super::{OF_PROCESS, OF_THREAD, sockets, tasks};
 use crate::describe;
 use crate::gaps::{reason, reason_though_there};
 use crate::procfs::numbers_in;
@@ -48,6 +49,8 @@ pub(crate) struct OpenThread {
 pub(crate) struct Found {
     pub(crate) threads: Vec<ThreadFacts>,
     pub(crate) holders: Vec<(NamespaceId, Holder)>,
+    /// Sockets whose network namespaces are still to be found.
+    pub(crate) sockets: Vec<OpenSocket>,
     /// The threads whose file tables have been looked at, one for each table.
     pub(crate) file_tables: Vec<Pid>,
 }
@@ -93,7 +96,6 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
     sightings.counts.listed += pids.len() as u64;
 
     look_at_all(scan, &pids, sightings);
-    scan.resolver.release();
 }
 
 fn look_at_all(scan: &Scan<'_>, pids: &[Pid], sightings: &mut Sightings) {
@@ -134,13 +136,17 @@ pub(crate) fn settle_doubts(scan: &Scan<'_>, sightings: &mut Sightings) {
     sightings.holders.retain(|(id, holder)| {
         !is_of_any(*id, holder, &doubtful) && holder.pid().is_none_or(|pid| !again.contains(&pid))
     });
+    let is_doubtful = |id: NamespaceId| doubtful.contains(&id);
+    sightings.mounts.retain(|mount| {
+        !is_doubtful(mount.mount_namespace) && !mount.holds.is_some_and(is_doubtful)
+    });
     tracing::debug!(namespaces = doubtful.len(), processes = again.len(), "read again");
     let mut again: Vec<Pid> = again.into_iter().collect();
     again.sort_unstable();
     let mut seen = Sightings::default();
     seen.counts.listed = again.len() as u64;
     look_at_all(scan, &again, &mut seen);
-    scan.resolver.release();
+    sockets::scan(scan, &mut seen);
 
     // Hardly ever, a number has changed hands that was in order before.
     let replaced = scan.resolver.replaced();
@@ -266,6 +272,7 @@ fn read(
     }
     process.threads = found.threads;
     seen.holders.append(&mut found.holders);
+    seen.sockets.append(&mut found.sockets);
     Ok(process)
 }
 

@@ -30,7 +30,7 @@ use rustix::io::Errno;
 use self::details::Witnesses;
 use super::fds::Table;
 use super::processes::Found;
-use super::sockets;
+use super::sockets::{self, OpenSocket};
 use crate::bpf::{self, FileIterator, OpenFile, OpenFileKind, Task, TaskIterator, Threads};
 use crate::options::{Bpf, Tier};
 use crate::resolve::Time;
@@ -152,6 +152,7 @@ impl Reading<'_> {
         seen.counts.listed = (seen.processes.len() - doubted.len()) as u64;
         seen.processes.retain(|process| keep(process.pid));
         seen.holders.retain(|(_, holder)| holder.pid().is_none_or(keep));
+        seen.queues.retain(|socket| keep(socket.pid));
         seen.counts.read = seen.processes.len() as u64;
         seen.counts.vanished = seen.counts.listed - seen.counts.read;
 
@@ -304,6 +305,9 @@ impl Reading<'_> {
     fn files(&self, files: &[OpenFile], time: Time, seen: &mut Sightings) {
         for file in files.iter().filter(|file| self.is_clear(file.pid)) {
             let (pid, fd) = (file.pid, file.fd);
+            if file.in_flight != Some(0) && self.scan.wants(Part::Fds) {
+                self.queue(file, seen);
+            }
             let tid = (file.tid != file.pid).then_some(file.tid);
             match file.kind {
                 OpenFileKind::Namespace(Some(id)) if self.scan.wants(Part::Fds) => {
@@ -336,6 +340,16 @@ impl Reading<'_> {
                 _ => {}
             }
         }
+    }
+
+    /// Takes note of a Unix socket that files may be queued in.
+    fn queue(&self, file: &OpenFile, seen: &mut Sightings) {
+        self.with_table(file, |table| {
+            let Table { pid, tid, .. } = table;
+            if let Ok(inode) = sockets::inode_of(table, file.fd) {
+                seen.queues.push(OpenSocket { pid, tid, fd: file.fd, inode });
+            }
+        });
     }
 
     /// A network namespace that nothing but sockets leads to. False if this socket turns out to be of

@@ -10,6 +10,7 @@ pub(crate) mod foreign;
 pub(crate) mod fork;
 pub(crate) mod handle;
 pub(crate) mod helper;
+pub(crate) mod in_flight;
 pub(crate) mod keyring;
 pub(crate) mod listns;
 pub(crate) mod mounts;

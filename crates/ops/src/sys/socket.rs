@@ -9,6 +9,8 @@ use std::time::Instant;
 use rustix::fs::{AtFlags, FileType, StatxFlags, statx};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl};
+use rustix::net::AddressFamily;
+use rustix::net::sockopt::socket_domain;
 use rustix::process::{PidfdGetfdFlags, pidfd_getfd};
 
 use super::helper::{Helper, receive, send};
@@ -19,7 +21,7 @@ use crate::mounts::NSFS_MAGIC;
 const SIOCGSKNS: Opcode = 0x894c;
 
 /// Major and minor number of `/dev/net/tun`.
-const TUN: (u32, u32) = (10, 200);
+pub(super) const TUN: (u32, u32) = (10, 200);
 
 struct GetNamespace;
 
@@ -47,6 +49,7 @@ unsafe impl Ioctl for GetNamespace {
 pub(crate) struct Told {
     pub(crate) inode: u64,
     pub(crate) is_socket: bool,
+    pub(crate) is_unix: bool,
     pub(crate) cookie: Option<u64>,
     /// Absent if the cookie is known already.
     pub(crate) namespace: Option<OwnedFd>,
@@ -77,6 +80,8 @@ const HAS_COOKIE: u32 = 1;
 const HAS_NAMESPACE: u32 = 2;
 /// It is a socket.
 const IS_SOCKET: u32 = 4;
+/// It is a Unix socket.
+const IS_UNIX: u32 = 8;
 
 /// What follows the last record, when all copies are gone.
 const DONE: &[u8] = &[0];
@@ -192,6 +197,7 @@ fn read(record: [u8; RECORD], namespace: Option<OwnedFd>) -> Result<Told> {
     Ok(Told {
         inode: u64::from_ne_bytes(inode),
         is_socket: flags & IS_SOCKET != 0,
+        is_unix: flags & IS_UNIX != 0,
         cookie: (flags & HAS_COOKIE != 0).then_some(u64::from_ne_bytes(cookie)),
         namespace,
     })
@@ -209,6 +215,7 @@ fn record(told: &Result<Told>) -> [u8; RECORD] {
             let (inode, cookie) = (halves(told.inode), halves(told.cookie.unwrap_or_default()));
             let has = |flag, it: bool| if it { flag } else { 0 };
             let flags = has(IS_SOCKET, told.is_socket)
+                | has(IS_UNIX, told.is_unix)
                 | has(HAS_COOKIE, told.cookie.is_some())
                 | has(HAS_NAMESPACE, told.namespace.is_some());
             [0, flags, inode.0, inode.1, cookie.0, cookie.1]
@@ -236,6 +243,8 @@ fn answer_all(socket: BorrowedFd<'_>) {
             let met_so_far = met.get(..count).unwrap_or(&met);
             let told = file.as_ref().map_err(|errno| *errno);
             let told = told.and_then(|file| tell_of(file, |cookie| met_so_far.contains(&cookie)));
+            // As long as there is a copy, closing the socket does not set its address free.
+            let _not_let_go_of = file.ok().filter(|_| !told.as_ref().is_ok_and(|it| it.is_socket));
             let space = answer.get_mut(length..).unwrap_or_default();
             length += write(space, [record(&told)].into_iter());
             let namespace = told.as_ref().ok().and_then(|told| told.namespace.as_ref());
@@ -267,7 +276,8 @@ fn tell_of(file: &OwnedFd, is_met: impl Fn(u64) -> bool) -> Result<Told> {
         Some(cookie) if is_met(cookie) => None,
         _ => Some(network_namespace(file)?),
     };
-    Ok(Told { inode, is_socket, cookie, namespace })
+    let is_unix = is_socket && socket_domain(file) == Ok(AddressFamily::UNIX);
+    Ok(Told { inode, is_socket, is_unix, cookie, namespace })
 }
 
 /// Whether a file is a socket, and its inode.
@@ -322,7 +332,8 @@ mod tests {
     use super::*;
 
     fn told(cookie: Option<u64>, namespace: Option<OwnedFd>) -> Result<Told> {
-        Ok(Told { inode: 0x0102_0304_0506_0708, is_socket: cookie.is_some(), cookie, namespace })
+        let (inode, is_socket) = (0x0102_0304_0506_0708, cookie.is_some());
+        Ok(Told { inode, is_socket, is_unix: false, cookie, namespace })
     }
 
     #[test]

@@ -1,11 +1,18 @@
 //! Sockets and tun/tap device files: each keeps the network namespace alive it was made in.
 //!
-//! The kernel tells that namespace only to who has the socket: so the file is duplicated from the
-//! other process (pidfd_getfd(2)), asked, and closed, by a child that may get stuck
-//! ([`Asker`]). One socket is asked once, however many processes share it; and where sockets
-//! have a namespace cookie, one namespace is opened once, however many sockets it has.
+//! While the processes are read, sockets are only noted. Then come the lists that the kernel has of
+//! the sockets in a network namespace ([`listed`]). The namespace of any other socket is revealed
+//! only through the socket itself: so the file is duplicated from the other process
+//! (pidfd_getfd(2)), asked, and closed, by a child that may get stuck ([`Asker`]).
+//!
+//! A copy disturbs: as long as it is there, the owner cannot close the socket for good, and its
+//! address stays in use. So only a socket that has been there for as long as the scan has taken is
+//! copied, for microseconds. One socket is asked once, however many processes share it; and where
+//! sockets have a namespace cookie, one namespace is opened once, however many sockets it has.
 
-use std::collections::HashMap;
+mod listed;
+
+use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,14 +20,19 @@ use std::time::{Duration, Instant};
 use lxkns_model::{Holder, Missing, Part, Reason};
 use lxkns_ops::socket::{Asker, Told};
 use lxkns_ops::{Error, pidfd};
-use lxkns_species::{NamespaceId, NamespaceType};
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use rustix::fs::{AtFlags, StatxFlags, statx};
 use rustix::io::Errno;
 
+use self::listed::Listed;
 use super::fds::Table;
+use super::in_flight;
 use super::processes::Found;
 use crate::file::{PATIENCE, TOTAL_PATIENCE};
 use crate::gaps::reason;
-use crate::scan::Scan;
+use crate::procfs::task::TaskDir;
+use crate::scan::{Scan, Sightings};
+use crate::workers::share_out;
 
 /// Major and minor number of `/dev/net/tun`.
 pub(crate) const TUN_DEVICE: (u32, u32) = (10, 200);
@@ -31,7 +43,7 @@ const AT_A_TIME: usize = 64;
 /// Which network namespace goes with which socket.
 #[derive(Debug)]
 pub(crate) struct SocketTable {
-    by_inode: HashMap<u64, NamespaceId>,
+    by_inode: HashMap<u64, Listed>,
     by_cookie: HashMap<u64, NamespaceId>,
     /// Children that ask, one for each worker at most.
     askers: Vec<Asker>,
@@ -58,10 +70,103 @@ impl Default for SocketTable {
     }
 }
 
+/// A socket that a process has, whose network namespace is not known yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenSocket {
+    pub(crate) pid: Pid,
+    /// The thread, if the file table is not the process's.
+    pub(crate) tid: Option<Pid>,
+    pub(crate) fd: u32,
+    pub(crate) inode: u64,
+}
+
+/// Finds the network namespaces of all sockets that were noted, and looks into those that files are
+/// queued in.
+pub(crate) fn scan(scan: &Scan<'_>, seen: &mut Sightings) {
+    let sockets = std::mem::take(&mut seen.sockets);
+    let listed = listed::namespaces_of(scan, &seen.processes, &sockets);
+    if is_wanted(scan) {
+        find(scan, &sockets, &listed, seen);
+    }
+    if scan.wants(Part::Fds) {
+        let asked = std::mem::take(&mut lock(scan).by_inode);
+        let is_other = |inode: u64| {
+            let listed = listed.get(&inode).map(|it| it.is_unix);
+            let asked = asked.get(&inode).map(|it| it.is_unix);
+            listed.or(asked) == Some(false)
+        };
+        let may_queue = sockets.into_iter().filter(|socket| !is_other(socket.inode));
+        let may_queue = may_queue.chain(std::mem::take(&mut seen.queues)).collect();
+        in_flight::look(scan, may_queue, seen);
+    }
+    // All that is read of processes has been read.
+    scan.resolver.release();
+}
+
+fn lock<'s>(scan: &'s Scan<'_>) -> MutexGuard<'s, SocketTable> {
+    scan.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Whether the network namespaces of sockets are looked for.
+pub(crate) fn is_wanted(scan: &Scan<'_>) -> bool {
+    scan.wants(Part::Sockets) && scan.seeks_type(NamespaceType::Net) && scan.proc.is_ours()
+}
+
+fn find(
+    scan: &Scan<'_>,
+    sockets: &[OpenSocket],
+    listed: &HashMap<u64, Listed>,
+    seen: &mut Sightings,
+) {
+    let mut left: BTreeMap<(Pid, Option<Pid>), Vec<OpenSocket>> = BTreeMap::new();
+    for socket in sockets {
+        let OpenSocket { pid, tid, fd, inode, .. } = *socket;
+        match listed.get(&inode) {
+            Some(Listed { id, .. }) => seen.holders.push((*id, Holder::Socket { pid, tid, fd })),
+            None => left.entry((pid, tid)).or_default().push(*socket),
+        }
+    }
+    let left: Vec<_> = left.into_iter().collect();
+    let ask = |((pid, tid), sockets): &((Pid, Option<Pid>), Vec<OpenSocket>), found: &mut Found| {
+        let Ok(task) = task_of(scan, *pid, *tid) else { return };
+        let table = Table { pid: *pid, tid: *tid, task: &task };
+        let mut of = Of::new(scan, table);
+        of.sockets(sockets, found);
+        of.ask(found);
+    };
+    for mut found in share_out(&left, scan.options.worker_count(), ask) {
+        seen.holders.append(&mut found.holders);
+    }
+}
+
+/// The directory that shows a file table.
+pub(crate) fn task_of(scan: &Scan<'_>, pid: Pid, tid: Option<Pid>) -> Result<TaskDir, Errno> {
+    let task = scan.proc.process(pid)?;
+    match tid {
+        Some(tid) => task.thread(tid),
+        None => Ok(task),
+    }
+}
+
+/// The inode of a file in a table, as [`inode_at`].
+pub(crate) fn inode_of(table: Table<'_>, fd: u32) -> Result<u64, Errno> {
+    match table.tid {
+        Some(tid) => inode_at(&table.task.thread(tid)?, fd),
+        None => inode_at(table.task, fd),
+    }
+}
+
+/// The inode of the socket that is open there.
+pub(crate) fn inode_at(task: &TaskDir, fd: u32) -> Result<u64, Errno> {
+    let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+    Ok(statx(task, format!("fd/{fd}"), flags, StatxFlags::empty())?.stx_ino)
+}
+
 /// What a file is, and the network namespace that it belongs to.
 struct Answer {
     /// The inode of a socket; None for a tun/tap device file.
     socket: Option<u64>,
+    is_unix: bool,
     id: NamespaceId,
 }
 
@@ -79,20 +184,21 @@ pub(crate) struct Of<'s> {
 
 impl<'s> Of<'s> {
     pub(crate) fn new(scan: &'s Scan<'_>, table: Table<'s>) -> Of<'s> {
-        let wanted =
-            scan.wants(Part::Sockets) && scan.seeks_type(NamespaceType::Net) && scan.proc.is_ours();
-        Of { scan, table, wanted, open: Vec::new() }
+        Of { scan, table, wanted: is_wanted(scan), open: Vec::new() }
     }
 
-    /// Takes note of a socket.
-    pub(crate) fn socket(&mut self, fd: u32, inode: u64, found: &mut Found) {
-        if !self.wanted {
-            return;
-        }
-        let known = self.sockets().by_inode.get(&inode).copied();
-        match known {
-            Some(id) => self.is_held(id, fd, true, found),
-            None => self.open.push((fd, Some(inode))),
+    /// Takes note of sockets that are on no list, as far as they are still there: what has been
+    /// closed holds nothing, and what takes its place may be a server that starts again.
+    fn sockets(&mut self, sockets: &[OpenSocket], found: &mut Found) {
+        for socket in sockets {
+            let known = self.asked().by_inode.get(&socket.inode).copied();
+            match known {
+                Some(known) => self.is_held(known.id, socket.fd, true, found),
+                None if inode_at(self.table.task, socket.fd) == Ok(socket.inode) => {
+                    self.open.push((socket.fd, Some(socket.inode)));
+                }
+                None => {}
+            }
         }
     }
 
@@ -114,9 +220,9 @@ impl<'s> Of<'s> {
             });
             for ((fd, inode), told) in open.iter().zip(told) {
                 match told {
-                    Ok(Answer { socket, id }) => {
+                    Ok(Answer { socket, is_unix, id }) => {
                         if let Some(inode) = socket {
-                            self.sockets().by_inode.insert(inode, id);
+                            self.asked().by_inode.insert(inode, Listed { id, is_unix });
                         }
                         self.is_held(id, *fd, socket.is_some(), found);
                     }
@@ -133,12 +239,12 @@ impl<'s> Of<'s> {
     }
 
     fn told_of(&self, fds: &[u32]) -> Result<Vec<Asked>, Reason> {
-        let limit = self.sockets().patience.min(PATIENCE);
+        let limit = self.asked().patience.min(PATIENCE);
         if limit.is_zero() {
             return Err(Reason::TimedOut);
         }
         let pidfd = self.pidfd()?;
-        let idle = self.sockets().askers.pop();
+        let idle = self.asked().askers.pop();
         let mut asker =
             idle.map_or_else(|| Asker::start().map_err(|error| self.why(&error)), Ok)?;
         let start = Instant::now();
@@ -149,7 +255,7 @@ impl<'s> Of<'s> {
             .into_iter()
             .map(|told| self.id_of(told.map_err(|error| self.why(&error))?))
             .collect();
-        let mut sockets = self.sockets();
+        let mut sockets = self.asked();
         if asker.is_well() {
             sockets.askers.push(asker);
         } else {
@@ -161,7 +267,7 @@ impl<'s> Of<'s> {
 
     fn id_of(&self, told: Told) -> Asked {
         let known = told.cookie;
-        let known = known.and_then(|cookie| self.sockets().by_cookie.get(&cookie).copied());
+        let known = known.and_then(|cookie| self.asked().by_cookie.get(&cookie).copied());
         let id = match (known, told.namespace) {
             (Some(id), _) => id,
             (None, Some(namespace)) => {
@@ -171,9 +277,10 @@ impl<'s> Of<'s> {
             (None, None) => return Err(Reason::Failed),
         };
         if let Some(cookie) = told.cookie {
-            self.sockets().by_cookie.insert(cookie, id);
+            self.asked().by_cookie.insert(cookie, id);
         }
-        Ok(Answer { socket: told.is_socket.then_some(told.inode), id })
+        let socket = told.is_socket.then_some(told.inode);
+        Ok(Answer { socket, is_unix: told.is_unix, id })
     }
 
     fn pidfd(&self) -> Result<OwnedFd, Reason> {
@@ -211,8 +318,8 @@ impl<'s> Of<'s> {
         found.holders.push((id, holder));
     }
 
-    fn sockets(&self) -> MutexGuard<'s, SocketTable> {
-        self.scan.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    fn asked(&self) -> MutexGuard<'s, SocketTable> {
+        lock(self.scan)
     }
 
     fn gap(&self, fd: u32, inode: Option<u64>, why: Reason) {

@@ -1,0 +1,167 @@
+//! Sockets that the kernel lists: no copy of them is needed to find out where they are.
+//!
+//! A list is that of one network namespace, so a thread enters it for the time of reading.
+//! `/proc/PID/net` of a member would show the same lists, but a member may change its network
+//! namespace meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use lxkns_model::ProcessFacts;
+use lxkns_ops::{Error, Namespace, enter, sock_diag};
+use lxkns_species::{NamespaceId, NamespaceType, Pid};
+
+use super::OpenSocket;
+use crate::procfs::{number, read_open};
+use crate::scan::Scan;
+
+/// Limit of network namespaces in which sockets of other namespaces' processes are looked for.
+const ELSEWHERE: usize = 64;
+
+/// What a list tells of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Listed {
+    pub(super) id: NamespaceId,
+    pub(super) is_unix: bool,
+}
+
+/// A list of sockets in a network namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum List {
+    /// All Unix sockets.
+    Unix,
+    /// The listening TCP sockets: where all are listed, the kernel goes through the connections of
+    /// all network namespaces.
+    Tcp,
+    /// The bound UDP sockets.
+    Udp,
+    /// Those with IPv6.
+    Udp6,
+}
+
+impl List {
+    /// The inode numbers on the list of the calling thread's network namespace.
+    fn read(self, scan: &Scan<'_>) -> Vec<u64> {
+        match self {
+            List::Unix => sock_diag::unix_sockets().unwrap_or_default(),
+            List::Tcp => sock_diag::tcp_listeners().unwrap_or_default(),
+            List::Udp => table(scan, "thread-self/net/udp"),
+            List::Udp6 => table(scan, "thread-self/net/udp6"),
+        }
+    }
+
+    /// The module of the kernel that answers, if it need not be there.
+    fn module(self) -> Option<&'static [u8]> {
+        match self {
+            List::Unix => Some(b"unix_diag"),
+            List::Tcp => Some(b"tcp_diag"),
+            List::Udp | List::Udp6 => None,
+        }
+    }
+}
+
+/// The inodes in a table of bound sockets. It has no foreign text, unlike that of Unix sockets, where
+/// the name of a socket can look like further lines.
+fn table(scan: &Scan<'_>, path: &str) -> Vec<u64> {
+    const LIMIT: usize = 64 * 1024 * 1024;
+    let text = scan.proc.open_file(path).and_then(|file| read_open(&file, LIMIT));
+    let (text, _) = text.unwrap_or_default();
+    text.split(|byte| *byte == b'\n').skip(1).filter_map(inode).collect()
+}
+
+/// `sl local remote st queues timer retransmits uid timeout inode …`
+fn inode(line: &[u8]) -> Option<u64> {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    number(words.nth(9)?)
+}
+
+/// The lists that can be read without making the kernel load a module.
+fn readable(scan: &Scan<'_>) -> Vec<List> {
+    let read = |path| scan.proc.open_file(path).and_then(|file| read_open(&file, 1024 * 1024));
+    let modules = match read("modules") {
+        Ok((modules, _)) => Some(modules),
+        // A kernel without modules. A procfs may also hide everything but processes.
+        Err(rustix::io::Errno::NOENT) if scan.proc.open_file("filesystems").is_ok() => None,
+        Err(_) => Some(Vec::new()),
+    };
+    let is_there = |name: &[u8]| {
+        modules.as_ref().is_none_or(|modules| {
+            let mut lines = modules.split(|byte| *byte == b'\n');
+            lines.any(|line| line.split(|byte| *byte == b' ').next() == Some(name))
+        })
+    };
+    let all = [List::Unix, List::Tcp, List::Udp, List::Udp6];
+    all.into_iter().filter(|list| list.module().is_none_or(is_there)).collect()
+}
+
+/// The network namespaces of sockets that are on some list, by inode.
+pub(super) fn namespaces_of(
+    scan: &Scan<'_>,
+    processes: &[ProcessFacts],
+    sockets: &[OpenSocket],
+) -> HashMap<u64, Listed> {
+    if sockets.is_empty() {
+        return HashMap::new();
+    }
+    let lists = readable(scan);
+    let mut members: BTreeMap<NamespaceId, Pid> = BTreeMap::new();
+    let mut net_of: HashMap<Pid, NamespaceId> = HashMap::new();
+    for process in processes {
+        if let Some(id) = process.namespaces.get(NamespaceType::Net) {
+            members.entry(id).or_insert(process.pid);
+            net_of.insert(process.pid, id);
+        }
+    }
+    // Most sockets are where their processes are.
+    let near: BTreeSet<NamespaceId> =
+        sockets.iter().filter_map(|socket| net_of.get(&socket.pid).copied()).collect();
+    let far = members.keys().filter(|id| !near.contains(id)).take(ELSEWHERE);
+    let mut left: HashSet<u64> = sockets.iter().map(|socket| socket.inode).collect();
+    let mut found = HashMap::new();
+    for id in near.iter().chain(far) {
+        if left.is_empty() {
+            break;
+        }
+        let member = members.get(id).copied();
+        // Without the privilege to enter, the sockets are asked by copies.
+        let listed = member.and_then(|member| read_in(scan, member, *id, &lists).ok());
+        for (list, inodes) in listed.into_iter().flatten() {
+            for inode in inodes.into_iter().filter(|inode| left.remove(inode)) {
+                found.insert(inode, Listed { id: *id, is_unix: list == List::Unix });
+            }
+        }
+    }
+    found
+}
+
+/// The inodes on lists of a network namespace.
+fn read_in(
+    scan: &Scan<'_>,
+    member: Pid,
+    id: NamespaceId,
+    lists: &[List],
+) -> Result<Vec<(List, Vec<u64>)>, Error> {
+    let read = || lists.iter().map(|list| (*list, list.read(scan))).collect();
+    let own = scan.proc.own_process().and_then(|own| own.namespace(NamespaceType::Net));
+    if own == Ok(id) {
+        return Ok(read());
+    }
+    let failed = |source| Error::Call { what: "open the network namespace of a process", source };
+    let file = scan.proc.process(member).and_then(|dir| dir.open_namespace(NamespaceType::Net));
+    let namespace = Namespace::expecting(file.map_err(failed)?, id)?;
+    enter::run(&[&namespace], read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inodes_are_in_the_tenth_column() {
+        let line =
+            b"  371: 0100007F:0035 00000000:0000 07 00000000:00000000 00:00000000 00000000   \
+            101        0 20717 2 ffff8881 0";
+        assert_eq!(inode(line), Some(20717));
+        assert_eq!(inode(b""), None);
+        assert_eq!(inode(b"1 2 3 4 5 6 7 8 9 x"), None);
+    }
+}

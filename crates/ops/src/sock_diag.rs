@@ -12,7 +12,18 @@ use rustix::net::{
 
 use crate::Error;
 
-/// The inode numbers of all Unix sockets in the calling thread's network namespace.
+/// A Unix socket on the kernel's list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnixSocket {
+    /// Its inode number.
+    pub inode: u64,
+    /// Whether no message or connection waits in its queue. Only of a stream socket is it known, since
+    /// messages may be empty.
+    pub is_idle: bool,
+}
+
+/// All Unix sockets in the calling thread's network namespace.
 ///
 /// Minimum kernel: 3.3. Needs no privilege.
 ///
@@ -25,15 +36,46 @@ use crate::Error;
 /// # Ok::<(), lxkns_ops::Error>(())
 /// ```
 #[doc(alias = "unix_diag")]
-pub fn unix_sockets() -> Result<Vec<u64>, Error> {
+pub fn unix_sockets() -> Result<Vec<UnixSocket>, Error> {
     /// `TCPF_ALL` of the kernel's net/tcp_states.h.
     const ALL_STATES: u32 = 0xfff;
-    // struct unix_diag_req of linux/unix_diag.h: family, protocol, padding, states, and nothing to show.
+    const SHOW_QUEUE_LENGTH: u32 = 1 << 4;
+    // struct unix_diag_req of linux/unix_diag.h: family, protocol, padding, states, inode, what to show.
     let mut request = [0; 24];
     put(&mut request, 0, &[libc::AF_UNIX as u8]);
     put(&mut request, 4, &ALL_STATES.to_ne_bytes());
-    // struct unix_diag_msg: the inode follows family, type, state and padding.
-    dump(&request, 4).map_err(failed)
+    put(&mut request, 12, &SHOW_QUEUE_LENGTH.to_ne_bytes());
+    let mut all = Vec::new();
+    dump(&request, |body| {
+        all.push(unix_socket(body)?);
+        Some(())
+    })
+    .map_err(failed)?;
+    Ok(all)
+}
+
+/// struct unix_diag_msg: family, type, state, padding, inode, cookie; then attributes.
+fn unix_socket(body: &[u8]) -> Option<UnixSocket> {
+    const SOCK_STREAM: u8 = 1;
+    /// `UNIX_DIAG_RQLEN`: the length of the receive queue, and another one.
+    const QUEUE_LENGTH: u16 = 4;
+    let inode = word(body, 4)?.into();
+    let mut attributes = body.get(16..)?;
+    let mut length = None;
+    while let Some(size) = attributes.first_chunk().map(|size| u16::from_ne_bytes(*size)) {
+        let attribute = attributes.get(..size.into()).filter(|it| it.len() >= 4)?;
+        let kind = attribute.get(2..)?.first_chunk().map(|kind| u16::from_ne_bytes(*kind));
+        if kind == Some(QUEUE_LENGTH) {
+            length = word(attribute, 4);
+        }
+        attributes = attributes.get(usize::from(size).next_multiple_of(4)..).unwrap_or_default();
+    }
+    let is_stream = body.get(1) == Some(&SOCK_STREAM);
+    Some(UnixSocket { inode, is_idle: is_stream && length == Some(0) })
+}
+
+fn word(bytes: &[u8], offset: usize) -> Option<u32> {
+    bytes.get(offset..)?.first_chunk().map(|word| u32::from_ne_bytes(*word))
 }
 
 /// The inode numbers of all listening TCP sockets in the calling thread's network namespace.
@@ -60,7 +102,11 @@ pub fn tcp_listeners() -> Result<Vec<u64>, Error> {
         put(&mut request, 0, &[family as u8, libc::IPPROTO_TCP as u8]);
         put(&mut request, 4, &LISTENING.to_ne_bytes());
         // struct inet_diag_msg: the inode is its last member.
-        all.extend(dump(&request, 68).map_err(failed)?);
+        dump(&request, |body| {
+            all.push(word(body, 68)?.into());
+            Some(())
+        })
+        .map_err(failed)?;
     }
     Ok(all)
 }
@@ -77,8 +123,8 @@ fn put(to: &mut [u8], offset: usize, bytes: &[u8]) {
 /// Size of struct nlmsghdr of linux/netlink.h.
 const HEADER: usize = 16;
 
-/// Sends a request of sock_diag, and reads a 32-bit inode number at `offset` of each answer.
-fn dump(request: &[u8], offset: usize) -> Result<Vec<u64>, Errno> {
+/// Sends a request of sock_diag, and hands over each answer; `None` if that makes no sense.
+fn dump(request: &[u8], mut each: impl FnMut(&[u8]) -> Option<()>) -> Result<(), Errno> {
     const SOCK_DIAG_BY_FAMILY: u16 = 20;
     const NLM_F_REQUEST_DUMP: u16 = 0x301;
     let socket = socket_with(
@@ -93,7 +139,6 @@ fn dump(request: &[u8], offset: usize) -> Result<Vec<u64>, Errno> {
     put(&mut message, 6, &NLM_F_REQUEST_DUMP.to_ne_bytes());
     message.extend_from_slice(request);
     retry_on_intr(|| send(&socket, &message, SendFlags::empty()))?;
-    let mut inodes = Vec::new();
     let mut buffer = vec![0; 32 * 1024];
     loop {
         let (_, length, sender) =
@@ -106,31 +151,27 @@ fn dump(request: &[u8], offset: usize) -> Result<Vec<u64>, Errno> {
         if length == 0 {
             return Err(Errno::BADMSG);
         }
-        if read(buffer.get(..length).unwrap_or_default(), offset, &mut inodes)? {
-            return Ok(inodes);
+        if read(buffer.get(..length).unwrap_or_default(), &mut each)? {
+            return Ok(());
         }
     }
 }
 
 /// Reads the messages of one datagram. Says whether the list is at its end.
-fn read(mut datagram: &[u8], offset: usize, inodes: &mut Vec<u64>) -> Result<bool, Errno> {
+fn read(mut datagram: &[u8], each: &mut impl FnMut(&[u8]) -> Option<()>) -> Result<bool, Errno> {
     const NLMSG_ERROR: u16 = 2;
     const NLMSG_DONE: u16 = 3;
     while let Some((length, rest)) = datagram.split_first_chunk() {
         let length = u32::from_ne_bytes(*length) as usize;
         let kind = rest.first_chunk().map(|kind| u16::from_ne_bytes(*kind));
         let body = datagram.get(HEADER..length).ok_or(Errno::BADMSG)?;
-        let word = |offset| body.get(offset..).and_then(<[u8]>::first_chunk);
         match kind {
             Some(NLMSG_DONE) => return Ok(true),
             Some(NLMSG_ERROR) => {
-                let errno = word(0).map_or(0, |word| i32::from_ne_bytes(*word));
+                let errno = word(body, 0).unwrap_or_default().cast_signed();
                 return Err(Errno::from_raw_os_error(errno.saturating_neg()));
             }
-            _ => {
-                let inode = word(offset).ok_or(Errno::BADMSG)?;
-                inodes.push(u32::from_ne_bytes(*inode).into());
-            }
+            _ => each(body).ok_or(Errno::BADMSG)?,
         }
         datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
@@ -149,26 +190,44 @@ mod tests {
         message
     }
 
+    /// What is read of a datagram of Unix sockets.
+    fn read_all(datagram: &[u8]) -> Result<(Vec<UnixSocket>, bool), Errno> {
+        let mut all = Vec::new();
+        let is_end = read(datagram, &mut |body: &[u8]| {
+            all.push(unix_socket(body)?);
+            Some(())
+        })?;
+        Ok((all, is_end))
+    }
+
+    fn socket(kind: u8, inode: u32, queued: u32) -> Vec<u8> {
+        let mut body = vec![1, kind, 1, 0];
+        body.extend(inode.to_ne_bytes());
+        body.extend([0; 8]);
+        body.extend([12u16, 4].into_iter().flat_map(u16::to_ne_bytes));
+        body.extend([queued, 0].into_iter().flat_map(u32::to_ne_bytes));
+        message(20, &body)
+    }
+
     #[test]
-    fn inodes_are_read_until_the_list_ends() {
-        let body = |inode: u32| [[1; 4], inode.to_ne_bytes()].concat();
-        let (one, two) = (message(20, &body(7)), message(20, &body(u32::MAX)));
-        let mut inodes = Vec::new();
-        assert_eq!(read(&[one, two].concat(), 4, &mut inodes), Ok(false));
-        assert_eq!(inodes, [7, u32::MAX.into()]);
-        assert_eq!(read(&message(3, &[0; 4]), 4, &mut inodes), Ok(true));
+    fn sockets_are_read_until_the_list_ends() {
+        let datagram = [socket(1, 7, 0), socket(1, 8, 5), socket(2, u32::MAX, 0)].concat();
+        let expected = [(7, true), (8, false), (u32::MAX.into(), false)];
+        let expected = expected.map(|(inode, is_idle)| UnixSocket { inode, is_idle });
+        assert_eq!(read_all(&datagram), Ok((expected.into(), false)));
+        assert_eq!(read_all(&message(3, &[0; 4])), Ok((Vec::new(), true)));
         let error = message(2, &(-2i32).to_ne_bytes());
-        assert_eq!(read(&error, 4, &mut inodes), Err(Errno::NOENT));
+        assert_eq!(read_all(&error), Err(Errno::NOENT));
     }
 
     #[test]
     fn nonsense_is_refused() {
-        let short = message(20, &[1; 6]);
-        assert_eq!(read(&short, 4, &mut Vec::new()), Err(Errno::BADMSG));
-        let cut = message(20, &[1; 8]);
-        let cut = cut.get(..20).unwrap();
-        assert_eq!(read(cut, 4, &mut Vec::new()), Err(Errno::BADMSG));
-        let no_length = [0; HEADER];
-        assert_eq!(read(&no_length, 4, &mut Vec::new()), Err(Errno::BADMSG));
+        assert_eq!(read_all(&message(20, &[1; 6])), Err(Errno::BADMSG));
+        let whole = socket(1, 7, 0);
+        assert_eq!(read_all(whole.get(..20).unwrap()), Err(Errno::BADMSG));
+        assert_eq!(read_all(&[0; HEADER]), Err(Errno::BADMSG));
+        // An attribute without a length would never end.
+        let endless = [[1; 16], [0; 16]].concat();
+        assert_eq!(read_all(&message(20, &endless)), Err(Errno::BADMSG));
     }
 }

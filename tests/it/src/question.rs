@@ -5,9 +5,9 @@ use lxkns_species::NamespaceId;
 
 /// The namespace, which must be there and be held by these, and by nothing else that lasts.
 ///
-/// Another scan that runs at the same time opens each namespace for a moment, and has a copy of each
-/// socket and tun device. These are fds of a process that the test does not know, and are
-/// overlooked.
+/// Another scan that runs at the same time opens each namespace for a moment, has copies of sockets
+/// and tun devices, and a thread in a network namespace. The process is unknown to the test, and
+/// what it holds is overlooked.
 ///
 /// # Panics
 ///
@@ -24,9 +24,11 @@ pub fn held<'s>(snapshot: &'s Snapshot, id: NamespaceId, expected: &[Holder]) ->
     let is_known = |pid| expected.iter().any(|holder| holder.pid() == Some(pid));
     for holder in holders {
         let passes_by = match holder {
-            Holder::Fd { pid, .. } | Holder::Socket { pid, .. } | Holder::Tun { pid, .. } => {
-                !is_known(*pid)
-            }
+            Holder::Fd { pid, .. }
+            | Holder::Socket { pid, .. }
+            | Holder::Tun { pid, .. }
+            | Holder::InFlight { pid, .. }
+            | Holder::Thread { pid, .. } => !is_known(*pid),
             _ => false,
         };
         assert!(passes_by || expected.contains(holder), "{id} is also held by {holder:?}");

@@ -38,6 +38,7 @@ mod step;
 mod syscall;
 mod terminal;
 mod tool;
+mod unix_sockets;
 
 pub use child::Child;
 pub use compare::differences;
@@ -52,3 +53,4 @@ pub use script::Script;
 pub use step::{Call, IdMap, answer_on_this_thread};
 pub use terminal::{session_keyring, type_into_terminal};
 pub use tool::tool;
+pub use unix_sockets::{StuckReceiver, set_peek_offset};

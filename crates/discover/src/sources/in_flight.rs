@@ -22,8 +22,14 @@ use crate::procfs::read_into;
 use crate::scan::{Scan, Sightings};
 use crate::workers::share_out;
 
-/// Looks into the sockets that may have files in their queues.
-pub(crate) fn look(scan: &Scan<'_>, sockets: Vec<OpenSocket>, seen: &mut Sightings) {
+/// Looks into the sockets that may have files in their queues. Not all of them are known to be Unix
+/// sockets.
+pub(crate) fn look(
+    scan: &Scan<'_>,
+    sockets: Vec<OpenSocket>,
+    is_unix: impl Fn(u64) -> bool + Sync,
+    seen: &mut Sightings,
+) {
     let mut shared: BTreeMap<u64, Vec<OpenSocket>> = BTreeMap::new();
     for socket in sockets {
         shared.entry(socket.inode).or_default().push(socket);
@@ -35,7 +41,9 @@ pub(crate) fn look(scan: &Scan<'_>, sockets: Vec<OpenSocket>, seen: &mut Sightin
             Some(Ok(Some(0))) | None => {}
             Some(Ok(Some(count))) => found.push((count, sharers.clone())),
             Some(Ok(None)) => {
-                scan.gaps.add_uncounted(Missing::InFlight, Reason::Unsupported, "");
+                if sharers.first().is_some_and(|socket| is_unix(socket.inode)) {
+                    scan.gaps.add_uncounted(Missing::InFlight, Reason::Unsupported, "");
+                }
             }
             Some(Err(errno)) => {
                 let example = sharers.first().map(name).unwrap_or_default();

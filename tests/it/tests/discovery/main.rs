@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod blind_spots;
 mod fake;
 mod fds;
 mod foreign;
 mod hostile;
+mod in_flight;
 mod moments;
 mod mounts;
 mod options;

@@ -3,18 +3,20 @@
 use lxkns_discover::{Options, Tier};
 use lxkns_it::scan_with;
 use lxkns_model::Holder;
-use lxkns_nstest::{Script, need};
+use lxkns_nstest::{Dir, Script, need};
 use lxkns_species::NamespaceId;
 use lxkns_species::NamespaceType::{self, Mnt, Net, Uts};
 
-/// Sends the only descriptor of a new namespace into a socket from which nobody receives.
-fn in_flight(namespace_type: NamespaceType) -> Script {
-    Script::new()
-        .in_new(namespace_type, |script| {
-            script.note("in flight", namespace_type).open_namespace(namespace_type, 3)
-        })
-        .send_fd(3, (4, 5))
-        .close(3)
+/// Keeps a new namespace by a mount in no mount namespace.
+fn detached(namespace_type: NamespaceType, dir: &Dir) -> Script {
+    let place = dir.join("place");
+    Script::new().unshare([Mnt]).mount("tmpfs", dir, "").in_new(namespace_type, |there| {
+        there
+            .note("unseen", namespace_type)
+            .bind_namespace(namespace_type, &place)
+            .open_tree(dir, 3)
+            .unmount(&place)
+    })
 }
 
 fn holders(options: &Options, id: NamespaceId) -> Option<Vec<Holder>> {
@@ -23,10 +25,14 @@ fn holders(options: &Options, id: NamespaceId) -> Option<Vec<Holder>> {
 }
 
 #[test]
-fn a_mount_namespace_in_flight_is_met_by_walking() {
+fn a_mount_namespace_of_an_open_table_is_met_by_walking() {
     need!(root, mntns_walk);
-    let child = in_flight(Mnt).spawn().unwrap();
-    let id = child.noted("in flight");
+    let script = Script::new().in_new(Mnt, |there| {
+        // As long as the table of its mounts is open, the mount namespace is there.
+        there.note("unseen", Mnt).open("/proc/thread-self/mountinfo", 3)
+    });
+    let child = script.spawn().unwrap();
+    let id = child.noted("unseen");
     let everything = Options::everything();
     assert_eq!(holders(&everything, id), Some(vec![Holder::Unseen]));
     let snapshot = scan_with(&everything.clone().tier(Tier::Mounts));
@@ -40,11 +46,12 @@ fn a_mount_namespace_in_flight_is_met_by_walking() {
 }
 
 #[test]
-fn namespaces_in_flight_are_in_the_kernels_list() {
+fn namespaces_of_detached_mounts_are_in_the_kernels_list() {
     need!(root, listns);
     for namespace_type in [Net, Uts] {
-        let child = in_flight(namespace_type).spawn().unwrap();
-        let id = child.noted("in flight");
+        let dir = Dir::new().unwrap();
+        let child = detached(namespace_type, &dir).spawn().unwrap();
+        let id = child.noted("unseen");
         let snapshot = scan_with(&Options::everything());
         let namespace = snapshot.namespace(id).unwrap();
         assert_eq!(namespace.holders(), [Holder::Unseen]);

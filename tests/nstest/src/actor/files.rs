@@ -16,7 +16,8 @@ pub(crate) fn open_at(directory: RawFd, path: &CStr, flags: i32) -> Result<RawFd
 }
 
 pub(crate) fn open_tree(path: &CStr) -> Result<RawFd> {
-    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC;
+    let recursive = libc::AT_RECURSIVE as u32;
+    let flags = libc::OPEN_TREE_CLONE | libc::OPEN_TREE_CLOEXEC | recursive;
     call!(libc::SYS_open_tree, libc::AT_FDCWD, path.as_ptr(), flags).map(number)
 }
 

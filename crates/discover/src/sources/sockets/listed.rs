@@ -22,6 +22,8 @@ const ELSEWHERE: usize = 64;
 pub(super) struct Listed {
     pub(super) id: NamespaceId,
     pub(super) is_unix: bool,
+    /// Whether nothing is queued in it.
+    pub(super) is_idle: bool,
 }
 
 /// A list of sockets in a network namespace.
@@ -39,14 +41,20 @@ enum List {
 }
 
 impl List {
-    /// The inode numbers on the list of the calling thread's network namespace.
-    fn read(self, scan: &Scan<'_>) -> Vec<u64> {
-        match self {
-            List::Unix => sock_diag::unix_sockets().unwrap_or_default(),
+    /// The list of the calling thread's network namespace, of which `id` is the name.
+    fn read(self, scan: &Scan<'_>, id: NamespaceId) -> Vec<(u64, Listed)> {
+        let inodes = match self {
+            List::Unix => {
+                let listed = |is_idle| Listed { id, is_unix: true, is_idle };
+                let all = sock_diag::unix_sockets().unwrap_or_default().into_iter();
+                return all.map(|socket| (socket.inode, listed(socket.is_idle))).collect();
+            }
             List::Tcp => sock_diag::tcp_listeners().unwrap_or_default(),
             List::Udp => table(scan, "thread-self/net/udp"),
             List::Udp6 => table(scan, "thread-self/net/udp6"),
-        }
+        };
+        let listed = Listed { id, is_unix: false, is_idle: false };
+        inodes.into_iter().map(|inode| (inode, listed)).collect()
     }
 
     /// The module of the kernel that answers, if it need not be there.
@@ -124,23 +132,20 @@ pub(super) fn namespaces_of(
         let member = members.get(id).copied();
         // Without the privilege to enter, the sockets are asked by copies.
         let listed = member.and_then(|member| read_in(scan, member, *id, &lists).ok());
-        for (list, inodes) in listed.into_iter().flatten() {
-            for inode in inodes.into_iter().filter(|inode| left.remove(inode)) {
-                found.insert(inode, Listed { id: *id, is_unix: list == List::Unix });
-            }
-        }
+        let listed = listed.into_iter().flatten();
+        found.extend(listed.filter(|(inode, _)| left.remove(inode)));
     }
     found
 }
 
-/// The inodes on lists of a network namespace.
+/// The sockets on the lists of a network namespace.
 fn read_in(
     scan: &Scan<'_>,
     member: Pid,
     id: NamespaceId,
     lists: &[List],
-) -> Result<Vec<(List, Vec<u64>)>, Error> {
-    let read = || lists.iter().map(|list| (*list, list.read(scan))).collect();
+) -> Result<Vec<(u64, Listed)>, Error> {
+    let read = || lists.iter().flat_map(|list| list.read(scan, id)).collect();
     let own = scan.proc.own_process().and_then(|own| own.namespace(NamespaceType::Net));
     if own == Ok(id) {
         return Ok(read());

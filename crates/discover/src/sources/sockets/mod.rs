@@ -23,6 +23,7 @@ use lxkns_ops::{Error, pidfd};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::fs::{AtFlags, StatxFlags, statx};
 use rustix::io::Errno;
+use rustix::path::DecInt;
 
 use self::listed::Listed;
 use super::fds::Table;
@@ -90,14 +91,16 @@ pub(crate) fn scan(scan: &Scan<'_>, seen: &mut Sightings) {
     }
     if scan.wants(Part::Fds) {
         let asked = std::mem::take(&mut lock(scan).by_inode);
-        let is_other = |inode: u64| {
-            let listed = listed.get(&inode).map(|it| it.is_unix);
-            let asked = asked.get(&inode).map(|it| it.is_unix);
-            listed.or(asked) == Some(false)
+        let is_unix = |inode: u64| {
+            let known = listed.get(&inode).or_else(|| asked.get(&inode));
+            known.map(|known| known.is_unix)
         };
-        let may_queue = sockets.into_iter().filter(|socket| !is_other(socket.inode));
+        let is_idle = |inode: u64| listed.get(&inode).is_some_and(|it| it.is_idle);
+        let may_queue = sockets
+            .into_iter()
+            .filter(|socket| is_unix(socket.inode) != Some(false) && !is_idle(socket.inode));
         let may_queue = may_queue.chain(std::mem::take(&mut seen.queues)).collect();
-        in_flight::look(scan, may_queue, seen);
+        in_flight::look(scan, may_queue, |inode| is_unix(inode) == Some(true), seen);
     }
     // All that is read of processes has been read.
     scan.resolver.release();
@@ -190,11 +193,17 @@ impl<'s> Of<'s> {
     /// Takes note of sockets that are on no list, as far as they are still there: what has been
     /// closed holds nothing, and what takes its place may be a server that starts again.
     fn sockets(&mut self, sockets: &[OpenSocket], found: &mut Found) {
+        let Ok(directory) = self.table.task.directory(c"fd") else { return };
+        let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+        let inode_now = |fd: u32| {
+            let stat = statx(&directory, DecInt::new(fd), flags, StatxFlags::empty());
+            stat.map(|stat| stat.stx_ino)
+        };
         for socket in sockets {
             let known = self.asked().by_inode.get(&socket.inode).copied();
             match known {
                 Some(known) => self.is_held(known.id, socket.fd, true, found),
-                None if inode_at(self.table.task, socket.fd) == Ok(socket.inode) => {
+                None if inode_now(socket.fd) == Ok(socket.inode) => {
                     self.open.push((socket.fd, Some(socket.inode)));
                 }
                 None => {}
@@ -222,7 +231,9 @@ impl<'s> Of<'s> {
                 match told {
                     Ok(Answer { socket, is_unix, id }) => {
                         if let Some(inode) = socket {
-                            self.asked().by_inode.insert(inode, Listed { id, is_unix });
+                            self.asked()
+                                .by_inode
+                                .insert(inode, Listed { id, is_unix, is_idle: false });
                         }
                         self.is_held(id, *fd, socket.is_some(), found);
                     }

@@ -23,7 +23,7 @@ _dumpns() {
 
     case "${cmd}" in
         dumpns)
-            opts="-c -t -i -f -v -q -h -V --compact --tab --indent --filter --input --tier --bpf --skip --proc-root --verbose --quiet --help --version"
+            opts="-c -t -i -f -v -q -h -V --compact --tab --indent --filter --input --tier --bpf --skip --proc-root --strict --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -22,6 +22,7 @@ credentials\t''"
 complete -c dumpns -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c dumpns -s c -l compact -d 'Print without any blanks'
 complete -c dumpns -s t -l tab -d 'Indent with tabs'
+complete -c dumpns -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c dumpns -s v -l verbose -d 'Name everything that could not be seen; twice: and how the scan went'
 complete -c dumpns -s q -l quiet -d 'Say nothing but errors'
 complete -c dumpns -s h -l help -d 'Print help (see more with \'--help\')'

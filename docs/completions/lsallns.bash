@@ -23,7 +23,7 @@ _lsallns() {
 
     case "${cmd}" in
         lsallns)
-            opts="-p -o -i -f -c -v -q -h -V --pid --output --noheadings --json --jsonl --filter --input --tier --bpf --skip --proc-root --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
+            opts="-p -o -i -f -c -v -q -h -V --pid --output --noheadings --json --jsonl --filter --input --tier --bpf --skip --proc-root --strict --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -43,6 +43,7 @@ short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lsallns -l noheadings -d 'Leave out the line of headings'
 complete -c lsallns -l json -d 'Print JSON: an object with the list "namespaces"'
 complete -c lsallns -l jsonl -d 'Print JSON, one namespace per line'
+complete -c lsallns -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lsallns -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lsallns -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lsallns -l icon -d 'Show an icon before each namespace'

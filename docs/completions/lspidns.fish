@@ -28,6 +28,7 @@ complete -c lspidns -l cgroup -d 'How to show cgroup paths; short cuts long cont
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lspidns -s u -l user -d 'Show the owning user namespaces in between'
 complete -c lspidns -l json -d 'Print JSON: PID namespaces (and with --user their owners) with their children'
+complete -c lspidns -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lspidns -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lspidns -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lspidns -l icon -d 'Show an icon before each namespace'

@@ -23,7 +23,7 @@ _lsuns() {
 
     case "${cmd}" in
         lsuns)
-            opts="-d -f -c -v -q -h -V --details --json --filter --input --tier --bpf --skip --proc-root --treestyle --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
+            opts="-d -f -c -v -q -h -V --details --json --filter --input --tier --bpf --skip --proc-root --strict --treestyle --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -29,6 +29,7 @@ complete -c lsuns -l cgroup -d 'How to show cgroup paths; short cuts long contai
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lsuns -s d -l details -d 'Show the other namespaces that each user namespace owns, too'
 complete -c lsuns -l json -d 'Print JSON: user namespaces with their children (and with --details what they own, in "owned")'
+complete -c lsuns -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lsuns -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lsuns -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lsuns -l icon -d 'Show an icon before each namespace'

@@ -107,7 +107,7 @@ _lxkns() {
 
     case "${cmd}" in
         lxkns)
-            opts="-p -o -i -f -c -v -q -h -V --pid --output --noheadings --json --jsonl --filter --input --tier --bpf --skip --proc-root --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version lsallns lsuns lspidns pidtree nscaps dumpns snapshot features why exec umount diff pid help"
+            opts="-p -o -i -f -c -v -q -h -V --pid --output --noheadings --json --jsonl --filter --input --tier --bpf --skip --proc-root --strict --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version lsallns lsuns lspidns pidtree nscaps dumpns snapshot features why exec umount diff pid help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -206,7 +206,7 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__diff)
-            opts="-c -v -q -h -V --ignore --json --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
+            opts="-c -v -q -h -V --ignore --json --strict --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -247,7 +247,7 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__dumpns)
-            opts="-c -t -i -f -v -q -h -V --compact --tab --indent --filter --input --tier --bpf --skip --proc-root --verbose --quiet --help --version"
+            opts="-c -t -i -f -v -q -h -V --compact --tab --indent --filter --input --tier --bpf --skip --proc-root --strict --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -576,7 +576,7 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__lsallns)
-            opts="-p -o -i -f -c -v -q -h -V --pid --output --noheadings --json --jsonl --filter --input --tier --bpf --skip --proc-root --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
+            opts="-p -o -i -f -c -v -q -h -V --pid --output --noheadings --json --jsonl --filter --input --tier --bpf --skip --proc-root --strict --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -675,7 +675,7 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__lspidns)
-            opts="-u -c -v -q -h -V --user --json --input --tier --bpf --skip --proc-root --treestyle --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
+            opts="-u -c -v -q -h -V --user --json --input --tier --bpf --skip --proc-root --strict --treestyle --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -750,7 +750,7 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__lsuns)
-            opts="-d -f -c -v -q -h -V --details --json --filter --input --tier --bpf --skip --proc-root --treestyle --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
+            opts="-d -f -c -v -q -h -V --details --json --filter --input --tier --bpf --skip --proc-root --strict --treestyle --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -833,7 +833,7 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__nscaps)
-            opts="-p -n -b -c -v -q -h -V --pid --ns --proccaps --brief --json --input --tier --bpf --skip --proc-root --treestyle --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
+            opts="-p -n -b -c -v -q -h -V --pid --ns --proccaps --brief --json --input --tier --bpf --skip --proc-root --strict --treestyle --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -924,7 +924,7 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__pid)
-            opts="-c -v -q -h -V --from --to --json --input --tier --bpf --skip --proc-root --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
+            opts="-c -v -q -h -V --from --to --json --input --tier --bpf --skip --proc-root --strict --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1003,7 +1003,7 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__pidtree)
-            opts="-p -n -c -v -q -h -V --pid --ns --json --input --tier --bpf --skip --proc-root --treestyle --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
+            opts="-p -n -c -v -q -h -V --pid --ns --json --input --tier --bpf --skip --proc-root --strict --treestyle --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1094,7 +1094,7 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__snapshot)
-            opts="-f -v -q -h -V --compact --jsonl --filter --input --tier --bpf --skip --proc-root --verbose --quiet --help --version"
+            opts="-f -v -q -h -V --compact --jsonl --filter --input --tier --bpf --skip --proc-root --strict --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1168,7 +1168,7 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__why)
-            opts="-c -v -q -h -V --mount --json --input --tier --bpf --skip --proc-root --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
+            opts="-c -v -q -h -V --mount --json --input --tier --bpf --skip --proc-root --strict --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_lxkns_global_optspecs
-    string join \n p/pid= o/output= noheadings json jsonl i= f/filter= input= tier= bpf= skip= proc-root= c/color theme= dump-theme proc= icon cgroup= all-leaders v/verbose q/quiet h/help V/version
+    string join \n p/pid= o/output= noheadings json jsonl i= f/filter= input= tier= bpf= skip= proc-root= strict c/color theme= dump-theme proc= icon cgroup= all-leaders v/verbose q/quiet h/help V/version
 end
 
 function __fish_lxkns_needs_command
@@ -69,6 +69,7 @@ short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_needs_command" -l noheadings -d 'Leave out the line of headings'
 complete -c lxkns -n "__fish_lxkns_needs_command" -l json -d 'Print JSON: an object with the list "namespaces"'
 complete -c lxkns -n "__fish_lxkns_needs_command" -l jsonl -d 'Print JSON, one namespace per line'
+complete -c lxkns -n "__fish_lxkns_needs_command" -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lxkns -n "__fish_lxkns_needs_command" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_needs_command" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_needs_command" -l icon -d 'Show an icon before each namespace'
@@ -136,6 +137,7 @@ short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l noheadings -d 'Leave out the line of headings'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l json -d 'Print JSON: an object with the list "namespaces"'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l jsonl -d 'Print JSON, one namespace per line'
+complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsallns" -l icon -d 'Show an icon before each namespace'
@@ -175,6 +177,7 @@ complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l cgroup -d 'How to 
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -s d -l details -d 'Show the other namespaces that each user namespace owns, too'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l json -d 'Print JSON: user namespaces with their children (and with --details what they own, in "owned")'
+complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lsuns" -l icon -d 'Show an icon before each namespace'
@@ -213,6 +216,7 @@ complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l cgroup -d 'How t
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -s u -l user -d 'Show the owning user namespaces in between'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l json -d 'Print JSON: PID namespaces (and with --user their owners) with their children'
+complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand lspidns" -l icon -d 'Show an icon before each namespace'
@@ -252,6 +256,7 @@ exe\t'its program\'s path, as it was called'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l cgroup -d 'How to show cgroup paths; short cuts long container ids' -r -f -a "full\t'as they are'
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l json -d 'Print JSON: PID namespaces and processes with their children'
+complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand pidtree" -l icon -d 'Show an icon before each namespace'
@@ -293,6 +298,7 @@ short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l proccaps -d 'Whether to list the process\'s own effective capabilities'
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -s b -l brief -d 'Sum up the capabilities in the namespace instead of listing them'
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l json -d 'Print JSON: an object with "verdict", "capabilities", and if the verdict is unknown, "reason"'
+complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand nscaps" -l icon -d 'Show an icon before each namespace'
@@ -325,6 +331,7 @@ credentials\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand dumpns" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c lxkns -n "__fish_lxkns_using_subcommand dumpns" -s c -l compact -d 'Print without any blanks'
 complete -c lxkns -n "__fish_lxkns_using_subcommand dumpns" -s t -l tab -d 'Indent with tabs'
+complete -c lxkns -n "__fish_lxkns_using_subcommand dumpns" -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lxkns -n "__fish_lxkns_using_subcommand dumpns" -s v -l verbose -d 'Name everything that could not be seen; twice: and how the scan went'
 complete -c lxkns -n "__fish_lxkns_using_subcommand dumpns" -s q -l quiet -d 'Say nothing but errors'
 complete -c lxkns -n "__fish_lxkns_using_subcommand dumpns" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -352,6 +359,7 @@ credentials\t''"
 complete -c lxkns -n "__fish_lxkns_using_subcommand snapshot" -l proc-root -d 'Read the procfs that is mounted here' -r -f -a "(__fish_complete_directories)"
 complete -c lxkns -n "__fish_lxkns_using_subcommand snapshot" -l compact -d 'Print without any blanks'
 complete -c lxkns -n "__fish_lxkns_using_subcommand snapshot" -l jsonl -d 'Print one object per line'
+complete -c lxkns -n "__fish_lxkns_using_subcommand snapshot" -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lxkns -n "__fish_lxkns_using_subcommand snapshot" -s v -l verbose -d 'Name everything that could not be seen; twice: and how the scan went'
 complete -c lxkns -n "__fish_lxkns_using_subcommand snapshot" -s q -l quiet -d 'Say nothing but errors'
 complete -c lxkns -n "__fish_lxkns_using_subcommand snapshot" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -399,6 +407,7 @@ exe\t'its program\'s path, as it was called'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l cgroup -d 'How to show cgroup paths; short cuts long container ids' -r -f -a "full\t'as they are'
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l json -d 'Print JSON: the namespace with its holders, and in "steps" what has to happen'
+complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand why" -l icon -d 'Show an icon before each namespace'
@@ -429,6 +438,7 @@ exe\t'its program\'s path, as it was called'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l cgroup -d 'How to show cgroup paths; short cuts long container ids' -r -f -a "full\t'as they are'
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l json -d 'Print JSON: an object with "came", "went" and "changed"'
+complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l icon -d 'Show an icon before each namespace'
@@ -466,6 +476,7 @@ exe\t'its program\'s path, as it was called'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -l cgroup -d 'How to show cgroup paths; short cuts long container ids' -r -f -a "full\t'as they are'
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -l json -d 'Print JSON: an object with "pids", a list of objects with "pid" and "namespace"'
+complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c lxkns -n "__fish_lxkns_using_subcommand pid" -l icon -d 'Show an icon before each namespace'

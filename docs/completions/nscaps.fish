@@ -31,6 +31,7 @@ short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c nscaps -l proccaps -d 'Whether to list the process\'s own effective capabilities'
 complete -c nscaps -s b -l brief -d 'Sum up the capabilities in the namespace instead of listing them'
 complete -c nscaps -l json -d 'Print JSON: an object with "verdict", "capabilities", and if the verdict is unknown, "reason"'
+complete -c nscaps -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c nscaps -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c nscaps -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c nscaps -l icon -d 'Show an icon before each namespace'

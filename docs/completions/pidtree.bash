@@ -23,7 +23,7 @@ _pidtree() {
 
     case "${cmd}" in
         pidtree)
-            opts="-p -n -c -v -q -h -V --pid --ns --json --input --tier --bpf --skip --proc-root --treestyle --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
+            opts="-p -n -c -v -q -h -V --pid --ns --json --input --tier --bpf --skip --proc-root --strict --treestyle --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

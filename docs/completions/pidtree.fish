@@ -29,6 +29,7 @@ exe\t'its program\'s path, as it was called'"
 complete -c pidtree -l cgroup -d 'How to show cgroup paths; short cuts long container ids' -r -f -a "full\t'as they are'
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
 complete -c pidtree -l json -d 'Print JSON: PID namespaces and processes with their children'
+complete -c pidtree -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c pidtree -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c pidtree -l dump-theme -d 'Print the theme in force, as a theme file'
 complete -c pidtree -l icon -d 'Show an icon before each namespace'

@@ -60,9 +60,11 @@ pub fn find(path: impl AsRef<Path>, limit: Duration) -> io::Result<OwnedFd> {
 /// ```
 pub fn directory(path: impl AsRef<Path>, limit: Duration) -> io::Result<OwnedFd> {
     let path = c_path(path.as_ref()).map_err(told)?;
+    // Here, not in a child: `/proc/self` would be the child.
+    let found = find_at(&path, limit).map_err(told)?;
     let open = || {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = openat(CWD, &*path, flags, Mode::empty())?;
+        let directory = openat(&found, c".", flags, Mode::empty())?;
         // The kernel may open it without the server, but cannot do this.
         fstatfs(&directory)?;
         Ok(directory)
@@ -70,7 +72,7 @@ pub fn directory(path: impl AsRef<Path>, limit: Duration) -> io::Result<OwnedFd>
     if *path == *c"/proc" {
         return open().map_err(told);
     }
-    here_if_no_child(open_in_child(None, limit, open), open).map_err(told)
+    here_if_no_child(open_in_child(Some(found.as_fd()), limit, open), open).map_err(told)
 }
 
 /// Reads a regular file, at most `most` bytes of it.

@@ -61,7 +61,7 @@ impl Report {
         // Of its own session, whose leader waits for it.
         let stat = self.0.lines().find_map(|line| line.strip_prefix("Stat:")).unwrap();
         let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        let (parent, group, session, tty) = (fields[1], fields[2], fields[3], fields[4]);
+        let [_, parent, group, session, tty, ..] = fields[..] else { panic!("{fields:?}") };
         assert_eq!((group, session, tty), (pid, parent, "0"), "{stat}");
     }
 }
@@ -386,7 +386,7 @@ const TYPE: &str = "type-into-the-terminal";
 /// No test, but what the next one runs inside.
 #[test]
 fn typing() {
-    if std::env::args().any(|argument| argument == TYPE) {
+    if std::env::args_os().any(|argument| argument == TYPE) {
         let files = [0, 1, 2].map(|fd| std::fs::read_link(format!("/proc/self/fd/{fd}")));
         let keyring = session_keyring().unwrap_or(-1);
         println!("typed: {:?} {files:?} keys {keyring}.", type_into_terminal(b'\n'));

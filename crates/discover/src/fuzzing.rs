@@ -65,14 +65,22 @@ pub fn cgroup(bytes: &[u8]) {
 pub fn mountinfo(bytes: &[u8]) {
     for mount in mountinfo::parse(bytes) {
         let device = (major(mount.device), minor(mount.device));
+        let tag = |name: &str, group: Option<u64>| {
+            group.map_or_else(String::new, |group| format!(" {name}:{group}"))
+        };
         let text = [
-            format!("{} 2 {}:{} ", mount.id, device.0, device.1).as_bytes(),
+            format!("{} {} {}:{} ", mount.id, mount.parent, device.0, device.1).as_bytes(),
             &escaped(&mount.root),
             b" ",
             &escaped(&mount.mount_point),
-            b" rw - ",
+            b" rw",
+            tag("shared", mount.peer_group).as_bytes(),
+            tag("master", mount.master).as_bytes(),
+            b" - ",
             mount.fs_type,
-            b" none rw\n",
+            b" ",
+            &escaped(&mount.source),
+            b" rw\n",
         ]
         .concat();
         let again: Vec<_> = mountinfo::parse(&text).collect();

@@ -203,7 +203,9 @@ fn the_tools_show_all_pids() {
         levels.iter().map(|(id, pid)| vec![pid.to_string(), id.to_string()]).collect();
     assert_eq!(rows, expected);
 
-    let document = json(&pid(&["1", "--from", &inner, "--json"]));
+    let mut document = json(&pid(&["1", "--from", &inner, "--json"]));
+    // They depend on the machine.
+    document.as_object_mut().unwrap().remove("gaps");
     let level = |(id, pid): &(NamespaceId, ProcessId)| literal!({"pid": pid.0, "namespace": id});
     let expected: Vec<_> = levels.iter().map(level).collect();
     assert_eq!(document, literal!({"process": third.0, "pids": expected}));

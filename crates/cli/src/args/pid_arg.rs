@@ -90,8 +90,10 @@ fn why_unread<'s>(snapshot: &'s Snapshot, process: Process<'_>) -> Option<&'s Re
     // A gap names only a few. If all have the same reason, so has this one.
     let of_all = || {
         let first = gaps.next()?;
-        let is_only = gaps.next().is_none() && process.joined().is_empty();
-        is_only.then_some(first)
+        // The PID namespace may be known from the PIDs alone.
+        let has_no_link =
+            process.joined().iter().all(|id| id.namespace_type() == NamespaceType::Pid);
+        (gaps.next().is_none() && has_no_link).then_some(first)
     };
     of_it.or_else(of_all).map(|gap| &gap.why)
 }

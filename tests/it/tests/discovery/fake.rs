@@ -144,7 +144,8 @@ fn cgroups_of_any_version() {
     };
     check("0::/a:b/c\n", "/a:b/c");
     check("4:cpu,cpuacct:/x:y\n3:pids:/\n1:name=systemd:/z\n", "/x:y");
-    check("1:name=systemd:/hybrid\n0::/unified\n", "/hybrid");
+    check("1:name=systemd:/payload\n0::/unified\n", "/unified");
+    check("1:name=systemd:/hybrid\n0::/\n", "/hybrid");
 }
 
 #[test]

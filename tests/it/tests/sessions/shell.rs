@@ -126,7 +126,10 @@ fn matching(
     }
     // Which gaps a scan has is up to the machine.
     let printed = printed.replace('≥', " ");
-    let lines = printed.lines().filter(|line| !line.starts_with("note: "));
+    let is_shown = |line: &&str| {
+        !line.starts_with("note: ") || command.output.iter().any(|shown| shown == line)
+    };
+    let lines = printed.lines().filter(is_shown);
     numbers.matching(&command.output, &lines.collect::<Vec<_>>())
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn open_tree(path: &CStr) -> Result<RawFd> {
 
 /// The unique ID of an open namespace: `NS_GET_ID`, since Linux 6.18.
 pub(crate) fn unique_id(fd: RawFd) -> Result<u64> {
-    const NS_GET_ID: u32 = rustix::ioctl::opcode::read::<u64>(0xb7, 13);
+    const NS_GET_ID: rustix::ioctl::Opcode = rustix::ioctl::opcode::read::<u64>(0xb7, 13);
     let mut id = 0u64;
     call!(libc::SYS_ioctl, fd, NS_GET_ID, &raw mut id)?;
     Ok(id)
@@ -31,7 +31,7 @@ pub(crate) fn unique_id(fd: RawFd) -> Result<u64> {
 
 /// Opens the user namespace that owns an open namespace: `NS_GET_USERNS`.
 pub(crate) fn owner(fd: RawFd) -> Result<RawFd> {
-    const NS_GET_USERNS: u32 = rustix::ioctl::opcode::none(0xb7, 1);
+    const NS_GET_USERNS: rustix::ioctl::Opcode = rustix::ioctl::opcode::none(0xb7, 1);
     call!(libc::SYS_ioctl, fd, NS_GET_USERNS).map(number)
 }
 

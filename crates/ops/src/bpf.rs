@@ -36,11 +36,12 @@
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::Read;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::fs::fstatfs;
 use rustix::io::Errno;
 
-use crate::{Error, sys};
+use crate::{Error, foreign, sys};
 
 /// One instruction of a BPF program, as the kernel takes it (`struct bpf_insn`).
 #[repr(C)]
@@ -193,6 +194,7 @@ impl KernelTypes {
     /// # Errors
     ///
     /// Those of open(2) and read(2), `ENOENT` above all: the kernel has no BTF, or no sysfs is here.
+    /// `EXDEV` if something else is mounted there, `ETIMEDOUT` if it does not answer.
     ///
     /// ```
     /// match lxkns_ops::bpf::KernelTypes::open() {
@@ -210,7 +212,7 @@ impl KernelTypes {
     fn try_open() -> std::io::Result<KernelTypes> {
         /// The address space that must be left over.
         const SPARE: usize = 8 * 1024 * 1024;
-        let mut file = File::open("/sys/kernel/btf/vmlinux")?;
+        let mut file = open_types()?;
         let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
         // Where memory is so short, others need the rest of it more.
         let mut room: Vec<u8> = Vec::new();
@@ -240,6 +242,18 @@ impl KernelTypes {
             Source::Copied(bytes) => bytes,
         }
     }
+}
+
+/// Opens the file, if it is the kernel's.
+fn open_types() -> Result<File, Errno> {
+    /// `SYSFS_MAGIC` of linux/magic.h.
+    const SYSFS_MAGIC: u64 = 0x6265_6572;
+    let place = foreign::find_at(c"/sys/kernel/btf/vmlinux", foreign::TIMEOUT)?;
+    let is_of_sysfs = |file: BorrowedFd<'_>| Ok(fstatfs(file)?.f_type as u64 == SYSFS_MAGIC);
+    if !foreign::answer_about(place.as_fd(), foreign::TIMEOUT, is_of_sysfs)? {
+        return Err(Errno::XDEV);
+    }
+    foreign::reopen(&place).map(File::from)
 }
 
 fn failed(what: &'static str) -> impl Fn(Errno) -> Error {

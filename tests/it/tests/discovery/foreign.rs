@@ -81,6 +81,37 @@ fn what_lies_over_files_of_the_system_is_not_waited_for() {
     }
 }
 
+/// The kernel's type information, without which there is no BPF.
+#[test]
+fn what_lies_over_the_types_of_the_kernel_is_not_waited_for() {
+    need!(root, fuse, btf, bpf);
+    const TYPES: &str = "/sys/kernel/btf/vmlinux";
+    let dir = Dir::new().unwrap();
+    let (fifo, copy) = (dir.join("fifo"), dir.join("copy"));
+    let place = || Script::new().unshare([Mnt]).mount("tmpfs", &dir, "");
+    let over = [
+        place().mkfifo(&fifo).bind(&fifo, TYPES),
+        place().touch(&copy).bind(&copy, TYPES),
+        Script::new().unshare([Mnt]).bind("/dev/tty", TYPES),
+        dead_file_system(Script::new().unshare([Mnt]), TYPES, FILE),
+    ];
+    let mut command = tool_snapshot();
+    command.args(["--bpf", "on"]);
+    for script in over {
+        let child = script.run("tool", &command).run("features", &features()).spawn().unwrap();
+        let snapshot = snapshot_of(child.output("tool"));
+        assert!(snapshot.process(child.pid()).is_some());
+        let features = child.output("features");
+        assert!(features.status.success(), "{features:?}");
+    }
+}
+
+fn features() -> Command {
+    let mut command = tool("lxkns");
+    command.arg("features");
+    command
+}
+
 /// What the tools make of paths below a file system whose server does not answer.
 fn beside_a_dead_file_system(commands: &[(&str, Command)], dir: &Dir) -> Vec<Output> {
     let place = dir.join("dead");

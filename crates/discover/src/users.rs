@@ -17,8 +17,14 @@ const LIMIT: usize = 16 * 1024 * 1024;
 
 /// The login names by UID; empty if there is no such file, or it does not answer.
 pub(crate) fn names() -> HashMap<Uid, Text> {
-    let text = foreign::read("/etc/passwd", LIMIT, PATIENCE);
-    parse(&text.unwrap_or_default())
+    let text = foreign::read("/etc/passwd", LIMIT, PATIENCE).unwrap_or_default();
+    parse(whole_lines(&text, LIMIT))
+}
+
+/// What was read up to a limit, but for a line that the limit cut: of its UID, digits may be missing.
+fn whole_lines(text: &[u8], limit: usize) -> &[u8] {
+    let end = text.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
+    if text.len() < limit { text } else { text.get(..end).unwrap_or_default() }
 }
 
 pub(crate) fn parse(text: &[u8]) -> HashMap<Uid, Text> {
@@ -44,5 +50,17 @@ mod tests {
         assert_eq!(names.get(&Uid(0)), Some(&Text::from("root")));
         assert_eq!(names.get(&Uid(1000)), Some(&Text::from("jo")));
         assert_eq!(names.len(), 2);
+    }
+
+    #[test]
+    fn a_line_cut_short_names_nobody() {
+        let text = b"root:x:0:0::/:\njo:x:1000:1000::/:\n";
+        for limit in 1..text.len() {
+            let names = parse(whole_lines(text.get(..limit).unwrap(), limit));
+            let right = names.iter().all(|(uid, _)| [Uid(0), Uid(1000)].contains(uid));
+            assert!(right, "{limit}: {names:?}");
+        }
+        // The last line of a file that ends without a newline is whole.
+        assert_eq!(parse(whole_lines(b"jo:x:1000", 100)).len(), 1);
     }
 }

@@ -2,7 +2,8 @@
 
 use std::os::fd::{AsFd as _, BorrowedFd};
 
-use lxkns_model::{Cmdline, Missing, Part, ProcessFacts, Text};
+use lxkns_model::{Cmdline, Missing, Part, ProcessFacts, Reason, Text};
+use lxkns_ops::pidfd;
 use lxkns_species::{Capabilities, NamespaceType, Pid, Uid};
 use rustix::io::Errno;
 use rustix::path::Arg;
@@ -168,16 +169,24 @@ pub(crate) fn cgroup_in(dir: BorrowedFd<'_>, file: impl Arg + Copy) -> Result<Op
     read_whole(dir, file, &mut buffer).map(|text| cgroup::parse(&text).map(Text::from))
 }
 
+/// Notes that details of a process could not be had, which was looked up by its number, unless the
+/// process is gone.
+pub(crate) fn undescribed(scan: &Scan<'_>, pid: Pid, errno: Errno) {
+    let why = match reason(errno) {
+        Reason::Gone if !scan.proc.is_ours() || pidfd::of_process(pid).is_err() => return,
+        // BPF shows a process that the procfs hides.
+        Reason::Gone => Reason::Restricted,
+        why => why,
+    };
+    scan.gaps.add(Missing::ProcessDetails, why, format!("pid {pid}"));
+}
+
 /// What was read, unless that is a gap.
 ///
 /// # Errors
 ///
 /// Only if the process is gone.
-pub(crate) fn told<T>(
-    scan: &Scan<'_>,
-    pid: Pid,
-    read: Result<T, Errno>,
-) -> Result<Option<T>, Errno> {
+fn told<T>(scan: &Scan<'_>, pid: Pid, read: Result<T, Errno>) -> Result<Option<T>, Errno> {
     read.map(Some).or_else(|errno| unread(scan, pid, errno).map(|()| None))
 }
 

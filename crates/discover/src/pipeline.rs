@@ -156,12 +156,13 @@ fn describe_leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
         .filter(|process| !describe::has_command_and_cgroup(scan, process))
         .collect();
     let describe = |leader: &&ProcessFacts, described: &mut Vec<ProcessFacts>| {
-        let Ok(dir) = scan.proc.process(leader.pid) else {
-            return;
-        };
         // The PID may have been reused since; then the details are somebody else's.
         let mut buffer = [0; 1024];
-        let now = dir.read(c"stat", &mut buffer).ok().and_then(stat::parse);
+        let dir = scan.proc.process(leader.pid);
+        let (dir, now) = match dir.and_then(|dir| Ok((dir.read(c"stat", &mut buffer)?, dir))) {
+            Ok((stat, dir)) => (dir, stat::parse(stat)),
+            Err(errno) => return describe::undescribed(scan, leader.pid, errno),
+        };
         if now.is_some_and(|now| Some(now.start_time) == leader.start_time) {
             let mut leader = (*leader).clone();
             let _ = describe::command_and_cgroup(scan, &dir, &mut leader);

@@ -1,5 +1,7 @@
 //! Views that are not the whole: what can be seen is right, and the rest is said to be missing.
 
+use std::process::Command;
+
 use lxkns_it::{assert_owner, gap, held, ordinary, snapshot_of, tool_snapshot};
 use lxkns_model::{Holder, Missing, Reason, Relation, Snapshot, Text};
 use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace};
@@ -234,6 +236,35 @@ fn a_proc_that_hides_processes_is_a_gap() {
     };
     check("hidepid=1");
     check("hidepid=2");
+}
+
+/// BPF shows a process that the procfs hides, but not its command line.
+#[test]
+fn a_command_line_that_proc_hides_from_bpf_is_a_gap() {
+    need!(root, bpf, btf, setpriv);
+    let shown = Script::new().unshare([Uts]).spawn().unwrap();
+    let mut command = Command::new("setpriv");
+    let capabilities = "+bpf,+perfmon";
+    command
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+        .args(["--inh-caps", capabilities, "--ambient-caps", capabilities, "--"])
+        .arg(tool_snapshot().get_program())
+        .args(tool_snapshot().get_args())
+        .args(["--bpf", "on"]);
+    for options in ["hidepid=1", "hidepid=2"] {
+        let child = Script::new()
+            .unshare([Mnt])
+            .mount("proc", "/proc", options)
+            .run("lxkns", &command)
+            .spawn()
+            .unwrap();
+        let snapshot = seen_by(&child);
+        let process = snapshot.process(shown.pid()).unwrap();
+        assert_eq!(process.joined().get(Uts), Some(shown.namespace(Uts)), "{options}");
+        assert_eq!((process.cmdline(), process.cgroup()), (None, None), "{options}");
+        let why = if options == "hidepid=1" { Reason::Denied } else { Reason::Restricted };
+        assert_gap(&snapshot, Missing::ProcessDetails, why);
+    }
 }
 
 #[test]

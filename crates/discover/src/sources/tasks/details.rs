@@ -17,7 +17,7 @@ use lxkns_species::Pid;
 use rustix::io::Errno;
 
 use crate::bpf::Task;
-use crate::describe::{cgroup_in, cmdline_in, leads, told};
+use crate::describe::{cgroup_in, cmdline_in, leads, undescribed};
 use crate::procfs::read_into;
 use crate::scan::Scan;
 use crate::workers::share_out;
@@ -60,8 +60,12 @@ pub(super) fn add(
         let process = processes.get(*at);
         if let Some((process, task)) = process.and_then(|it| Some((it, leaders.get(&it.pid)?))) {
             let mut found = Found::default();
-            // If it is gone it will not be kept.
-            let _ = reader.read(process, task, *described, &mut found);
+            if let Err(errno) = reader.read(process, task, *described, &mut found)
+                && scan.options.scope().details == Details::Everyone
+            {
+                // Else those that lead are asked again once all processes are known.
+                undescribed(scan, process.pid, errno);
+            }
             all.push((*at, found));
         }
     };
@@ -108,6 +112,7 @@ impl Reader<'_> {
         found: &mut Found,
     ) -> Result<(), Errno> {
         let (scan, pid) = (self.scan, process.pid);
+        let mut cmdline = Ok(());
         if process.kernel_thread {
             let mut buffer = [0; 64];
             let comm = read_into(scan.proc.as_fd(), format!("{pid}/comm"), &mut buffer);
@@ -118,13 +123,14 @@ impl Reader<'_> {
                 Some(Cmdline::default())
             } else {
                 let file = format!("{pid}/cmdline");
-                told(scan, pid, cmdline_in(scan.proc.as_fd(), &file))?
+                let read = cmdline_in(scan.proc.as_fd(), &file);
+                read.map_err(|errno| cmdline = Err(errno)).ok()
             };
         }
         if described && scan.wants(Part::Cgroup) {
             found.cgroup = self.cgroup(task)?;
         }
-        Ok(())
+        cmdline
     }
 
     fn cgroup(&self, task: &Task) -> Result<Option<Text>, Errno> {
@@ -133,14 +139,11 @@ impl Reader<'_> {
             return Ok(text.clone());
         }
         let pid = task.pid;
-        let read = cgroup_in(self.scan.proc.as_fd(), format!("{pid}/cgroup").as_str());
-        let text = told(self.scan, pid, read)?;
-        if let Some(text) = &text
-            && task.cgroups != 0
-        {
+        let text = cgroup_in(self.scan.proc.as_fd(), format!("{pid}/cgroup").as_str())?;
+        if task.cgroups != 0 {
             let witness = || (pid, text.clone());
             witnesses().entry(task.cgroups).or_insert_with(witness);
         }
-        Ok(text.flatten())
+        Ok(text)
     }
 }

@@ -32,7 +32,6 @@ use lxkns_model::{Joined, Missing, NamespaceFacts, Part, Reason, Relation};
 use lxkns_ops::{Error, Feature, Namespace, Support, may_see_all, mounts};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
-use rustix::process::{Resource, getrlimit};
 
 use crate::gaps::{Gaps, reason, reason_though_there};
 use crate::options::{Options, Tier};
@@ -596,6 +595,6 @@ fn failure(error: &Error) -> Reason {
 /// half is for the work itself.
 fn room() -> usize {
     const WORK: u64 = 64;
-    let limit = getrlimit(Resource::Nofile).current.unwrap_or(1 << 20);
+    let limit = lxkns_ops::most_open_files().unwrap_or(1 << 20);
     usize::try_from(limit.saturating_sub(WORK) / 2).unwrap_or(0)
 }

@@ -51,4 +51,4 @@ pub use namespace::Namespace;
 pub use portable::{Fact, Portable};
 pub use privilege::{give_up_privileges, is_secure_execution, may_see_all, with_own_privileges};
 pub use reference::Reference;
-pub use system::{Uname, clock_ticks_per_second, uname};
+pub use system::{Uname, clock_ticks_per_second, most_open_files, uname};

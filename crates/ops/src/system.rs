@@ -3,7 +3,7 @@
 use std::ffi::CString;
 
 use crate::Error;
-use crate::sys::system;
+use crate::sys::{files, system};
 
 /// The names of the machine and its kernel, see [`uname`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,4 +40,14 @@ pub fn uname() -> Result<Uname, Error> {
 #[doc(alias = "AT_CLKTCK")]
 pub fn clock_ticks_per_second() -> u64 {
     system::clock_ticks_per_second()
+}
+
+/// The number of files that the caller may have open; `None` if there is no limit, or no answer.
+///
+/// ```
+/// assert_ne!(lxkns_ops::most_open_files(), Some(0));
+/// ```
+#[doc(alias = "RLIMIT_NOFILE")]
+pub fn most_open_files() -> Option<u64> {
+    files::most_open_files()
 }

@@ -188,7 +188,7 @@ fn lead_group_in_child(terminal: Option<OwnedFd>, files: OpenFiles) -> rustix::i
         Forked::Parent(child) => {
             // It does so itself; but signals may be for its group before.
             let _ = setpgid(Some(child), Some(child));
-            act_for(child.as_raw_pid(), files, Some(Session { terminal }))
+            act_for(child, files, Some(Session { terminal }))
         }
     };
     die_with_parent()?;

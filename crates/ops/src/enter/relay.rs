@@ -28,7 +28,7 @@ const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 pub(super) fn relay(child: Pid, terminal: Option<Terminal>, files: OpenFiles) -> ! {
     let Ok(signals) = signals::open() else {
         // Nothing can be passed on, but the end of the program.
-        stand_in::act_for(child.as_raw_pid(), files, None);
+        stand_in::act_for(child, files, None);
     };
     let mut relay = Relay { child, signals, screen: terminal.map(Screen::new) };
     // Whoever reads from a pipe waits until nobody has its other end any more.

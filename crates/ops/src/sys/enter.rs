@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use rustix::io::{Errno, Result, fcntl_dupfd_cloexec};
+use rustix::process::Pid;
 use rustix::thread::{
     Gid, Uid, capabilities, configure_capability_in_ambient_set, move_into_link_name_space,
     set_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
@@ -71,13 +72,14 @@ fn prepare(entry: &Entry) -> Result<()> {
         // SAFETY: as fork(2); the child goes on with a copy of this stack. It will execute a
         // program, so it does not matter that the C library does not know its thread id.
         let result = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
-        match checked(result).inspect_err(|_| before.restore())? {
-            0 => {
+        let forked = checked(result).inspect_err(|_| before.restore())?;
+        match Pid::from_raw(forked as libc::pid_t) {
+            None => {
                 before.restore();
                 drop(signals);
                 die_with_parent()?;
             }
-            child => act_for(child as libc::pid_t, files, None),
+            Some(child) => act_for(child, files, None),
         }
     }
     Ok(())

@@ -1,12 +1,11 @@
 //! The open files of this process, all at once: also where close_range(2) is refused.
-#![expect(unsafe_code, reason = "close_range(2), and close(2) by number")]
+#![expect(unsafe_code, reason = "close_range(2), close(2) by number, and getrlimit(2)")]
 
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
 use rustix::fs::{CWD, Mode, OFlags, RawDir, openat};
 use rustix::io::Result;
-use rustix::process::{Resource, getrlimit};
 
 use super::process::checked;
 
@@ -93,6 +92,16 @@ fn highest() -> Result<RawFd> {
 
 /// The highest that there may be, where there is no `/proc`.
 fn limit() -> RawFd {
-    let limit = getrlimit(Resource::Nofile).current;
+    let limit = most_open_files();
     limit.and_then(|limit| RawFd::try_from(limit).ok()).unwrap_or(MOST).min(MOST)
+}
+
+/// The number of files that this process may have open; `None` if there is no limit, or no answer.
+pub(crate) fn most_open_files() -> Option<u64> {
+    // A sandbox may say that it has answered, and write nothing.
+    let unlimited = libc::RLIM64_INFINITY;
+    let mut limit = libc::rlimit64 { rlim_cur: unlimited, rlim_max: unlimited };
+    // SAFETY: fills a local, as far as it does anything.
+    unsafe { libc::getrlimit64(libc::RLIMIT_NOFILE, &raw mut limit) };
+    (limit.rlim_cur != unlimited).then_some(limit.rlim_cur)
 }

@@ -41,7 +41,7 @@ pub(crate) fn fork() -> Result<Forked> {
 pub(crate) fn go_on_in_child(files: OpenFiles) -> Result<()> {
     match fork()? {
         Forked::Child(_) => die_with_parent(),
-        Forked::Parent(child) => act_for(child.as_raw_pid(), files, None),
+        Forked::Parent(child) => act_for(child, files, None),
     }
 }
 

@@ -27,8 +27,13 @@ pub(crate) fn next(signals: impl AsFd) -> Option<Signal> {
     let mut info = [0; 128];
     let length = read(signals, &mut info).unwrap_or(0);
     let number = info.get(..length)?.first_chunk().map(|number| u32::from_ne_bytes(*number))?;
-    // SAFETY: the kernel has just delivered this very signal.
-    Some(unsafe { Signal::from_raw_unchecked(number.cast_signed()) })
+    Some(delivered(number.cast_signed()))
+}
+
+/// A signal by the number that the kernel has just delivered, or said a child has ended by.
+pub(super) fn delivered(number: libc::c_int) -> Signal {
+    // SAFETY: it is passed on as what it was, a real-time signal too.
+    unsafe { Signal::from_raw_unchecked(number) }
 }
 
 /// Stops the process group of this process, as Ctrl-Z does; whoever watches it may have it go on.

@@ -1,15 +1,20 @@
 //! A process that stands in for its child: who waits for it, or sends it signals, means the child.
-#![expect(unsafe_code, reason = "waitpid(2), sigwaitinfo(2), kill(2) and _exit(2)")]
+#![expect(unsafe_code, reason = "waitpid(2), sigwaitinfo(2), sigaction(2) and _exit(2)")]
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getpid, kill_process, kill_process_group, setrlimit,
+};
+
 use super::files::OpenFiles;
+use super::signals::delivered;
 
 /// Stands in for a child: waits for it, and ends as it does.
 ///
 /// A child in a session of its own, which this process leads, with `terminal` as its terminal, gets
 /// all signals from here; else those of its terminal reach it without.
-pub(crate) fn act_for(child: libc::pid_t, files: OpenFiles, session: Option<Session>) -> ! {
+pub(crate) fn act_for(child: Pid, files: OpenFiles, session: Option<Session>) -> ! {
     // Whoever reads from a pipe waits until nobody has its other end any more.
     let terminal = session.as_ref().and_then(|session| session.terminal.as_ref());
     let kept = terminal.map(|terminal| terminal.as_raw_fd());
@@ -48,7 +53,7 @@ pub(crate) fn end_as(status: libc::c_int) -> ! {
 /// What a terminal sends, it sends to the child as well, as both are in the foreground. Stopping
 /// and going on are left to each of them. A child that leads a process group of its own gets all of
 /// it from here, and so does its group.
-fn pass_signals_on(child: libc::pid_t, leads_group: bool) -> libc::c_int {
+fn pass_signals_on(child: Pid, leads_group: bool) -> libc::c_int {
     // SAFETY: a set of signals is made of integers, for which zeros will do.
     let mut signals: libc::sigset_t = unsafe { std::mem::zeroed() };
     // SAFETY: fills the set.
@@ -58,7 +63,8 @@ fn pass_signals_on(child: libc::pid_t, leads_group: bool) -> libc::c_int {
         // SAFETY: takes a signal out of the set.
         unsafe { libc::sigdelset(&raw mut signals, *left_alone) };
     }
-    let everyone = if leads_group { -child } else { child };
+    // Our child has not been waited for, so its number is still its own.
+    let to_everyone = if leads_group { kill_process_group } else { kill_process };
     // SAFETY: blocks just these signals for this process, which has one thread; they wait to be
     // taken. They have been blocked, with all others, since before the child was there.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const signals, std::ptr::null_mut()) };
@@ -67,20 +73,18 @@ fn pass_signals_on(child: libc::pid_t, leads_group: bool) -> libc::c_int {
         // SAFETY: asks for our child; `status` is a local.
         let ended = unsafe {
             let flags = libc::__WALL | libc::WNOHANG | libc::WUNTRACED;
-            libc::waitpid(child, &raw mut status, flags)
+            libc::waitpid(child.as_raw_pid(), &raw mut status, flags)
         };
-        if ended == child && libc::WIFSTOPPED(status) {
+        let is_child = ended == child.as_raw_pid();
+        if is_child && libc::WIFSTOPPED(status) {
             // Whoever waits for this process is to notice, and may have it go on.
-            let own = rustix::process::getpid().as_raw_pid();
-            // SAFETY: stops this process, which has nothing else to do.
-            unsafe { libc::kill(own, libc::SIGSTOP) };
-            // SAFETY: sends a signal to our child, which has not been waited for, or its group.
-            unsafe { libc::kill(everyone, libc::SIGCONT) };
+            let _ = kill_process(getpid(), Signal::STOP);
+            let _ = to_everyone(child, Signal::CONT);
             continue;
         }
         if ended != 0 {
             // Nobody else waits for our child.
-            return if ended == child { status } else { 255 << 8 };
+            return if is_child { status } else { 255 << 8 };
         }
         // SAFETY: a plain struct of integers, for which zeros will do.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
@@ -90,24 +94,21 @@ fn pass_signals_on(child: libc::pid_t, leads_group: bool) -> libc::c_int {
         if signal > 0 && signal != libc::SIGCHLD && is_from_somebody {
             // What keys send, they send to all of a group.
             let by_key = matches!(signal, libc::SIGINT | libc::SIGQUIT | libc::SIGTSTP);
-            let receiver = if by_key { everyone } else { child };
-            // SAFETY: sends a signal to our child, which has not been waited for, or its group.
-            unsafe { libc::kill(receiver, signal) };
+            let send = if by_key { to_everyone } else { kill_process };
+            let _ = send(child, delivered(signal));
         }
     }
 }
 
 /// Ends this process by a signal, but without a core dump of its own.
 fn end_by(signal: libc::c_int) {
-    let none = rustix::process::Rlimit { current: Some(0), maximum: Some(0) };
-    let _ = rustix::process::setrlimit(rustix::process::Resource::Core, none);
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = setrlimit(Resource::Core, none);
     // SAFETY: from here on, this process does nothing but end.
     unsafe { libc::signal(signal, libc::SIG_DFL) };
     // SAFETY: a set of signals is made of integers, for which zeros, an empty set, will do.
     let none: libc::sigset_t = unsafe { std::mem::zeroed() };
     // SAFETY: blocks nothing any more.
     unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) };
-    let own = rustix::process::getpid().as_raw_pid();
-    // SAFETY: sends a signal to this process.
-    unsafe { libc::kill(own, signal) };
+    let _ = kill_process(getpid(), delivered(signal));
 }

@@ -31,16 +31,15 @@ impl MountView {
     /// (20 to 240 µs), and makes three or four system calls. `proc` is the root directory of a
     /// procfs that shows the caller.
     ///
-    /// If that is denied, it tries again as the owner: the child first enters the user namespace
-    /// that owns the mount namespace. An unprivileged user needs that to get at the mount
-    /// namespaces of their own user namespaces. For as long as the child is in there, the caller is
-    /// not dumpable (`PR_SET_DUMPABLE`), so that root of that user namespace cannot trace the child
-    /// and write to the caller's memory. Do not change that setting in another thread meanwhile.
+    /// If that is denied, it tries again as the owner: a child with a copy of the caller's memory first
+    /// enters the user namespace that owns the mount namespace. An unprivileged user needs that to get
+    /// at the mount namespaces of their own user namespaces. Root of that user namespace cannot trace
+    /// that child, but stop it: after half a second it is killed.
     ///
     /// # Errors
     ///
     /// [`Error::Call`]; denied without `CAP_SYS_ADMIN` over the mount namespace and
-    /// `CAP_SYS_CHROOT`, see setns(2).
+    /// `CAP_SYS_CHROOT`, see setns(2). ETIMEDOUT if a child did not come back.
     ///
     /// ```
     /// use std::fs::File;
@@ -96,17 +95,18 @@ fn look_into(
     mount_namespace: &Namespace,
     proc: Option<BorrowedFd<'_>>,
 ) -> Result<(OwnedFd, Option<OwnedFd>), Error> {
-    let look = |user_namespace: Option<BorrowedFd<'_>>| {
-        visit::look_into(user_namespace, mount_namespace.as_fd(), proc).map_err(failed)
-    };
-    match look(None) {
-        Err(denied) if denied.is_denied() => match mount_namespace.owner() {
-            Ok(owner) => look(Some(owner.as_fd())).map_err(|_| denied),
-            Err(_) => Err(denied),
-        },
+    let mount_namespace = mount_namespace.as_fd();
+    match visit::look_into(mount_namespace, proc).map_err(failed) {
+        Err(denied) if denied.is_denied() => {
+            let looked = visit::look_into_as_owner(mount_namespace, proc, STAY);
+            looked.map_err(|errno| if errno == Errno::TIMEDOUT { failed(errno) } else { denied })
+        }
         done => done,
     }
 }
+
+/// Timeout for a child in another user namespace.
+const STAY: Duration = Duration::from_millis(500);
 
 fn failed(source: Errno) -> Error {
     Error::Call { what: "look into a mount namespace", source }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::ffi::CString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -17,7 +17,6 @@ use lxkns_ops::visit::{MountView, open_in, root_of};
 use lxkns_ops::{Feature, Namespace, Support, may_see_all};
 use lxkns_species::NamespaceType::{Mnt, Net, User};
 use rustix::io::Errno;
-use rustix::process::{DumpableBehavior, dumpable_behavior};
 use rustix::thread::{CapabilitySet, capabilities, gettid, set_capabilities};
 
 /// The mounts of nsfs in a mount namespace, found in two steps.
@@ -198,8 +197,8 @@ fn an_owner_gets_at_the_root_directory() {
     assert_eq!(root_of(&net).unwrap_err().errno(), Some(Errno::INVAL));
 }
 
-/// The visiting child shares the caller's memory. Root of the user namespace that it is in must not get
-/// at that.
+/// Root of the user namespace that a child visits must not get at the copy of the caller's memory, nor
+/// have the caller wait for ever.
 #[test]
 fn nobody_inside_gets_at_the_memory_of_a_visitor() {
     need!(userns);
@@ -222,27 +221,23 @@ fn nobody_inside_gets_at_the_memory_of_a_visitor() {
         });
         let tid = visitor.recv().unwrap();
         let children = format!("/proc/self/task/{tid}/children");
-        // Asleep, and not only for a moment.
+        // Asleep, and not only for a moment; on a busy machine it may have been given up before.
         let (mut pid, mut asleep) = (String::new(), 0);
-        while asleep < 100 {
+        while asleep < 100 && !visit.is_finished() {
             pid = fs::read_to_string(&children).unwrap().trim().to_owned();
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             asleep = if stat.contains(") S ") { asleep + 1 } else { 0 };
             thread::yield_now();
         }
-        assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
         let inside = |path: String| {
             let user = format!("/proc/{}/ns/user", child.pid());
             Script::new().enter(user, User).open_device(path, 3).spawn().map(drop)
         };
         let own = inside("/proc/self/mem".into());
         let others = inside(format!("/proc/{pid}/mem"));
-        // Opening for writing alone would wait, should the child have gone.
-        drop(OpenOptions::new().read(true).write(true).open(&fifo).unwrap());
         own.unwrap();
         assert!(others.is_err(), "the memory of the visitor is open to root inside");
-        visit.join().unwrap().unwrap();
+        assert_eq!(visit.join().unwrap().unwrap_err().errno(), Some(Errno::TIMEDOUT));
     });
-    assert_eq!(dumpable_behavior(), Ok(DumpableBehavior::Dumpable));
     drop(trap);
 }

@@ -24,16 +24,23 @@ pub(crate) fn open_in_child(
     open: impl Fn() -> Result<OwnedFd>,
 ) -> Result<OwnedFd> {
     let deadline = Instant::now() + limit;
-    let helper = Helper::start(file, |answer| {
-        let opened = open();
-        let fd = opened.as_ref().ok().map(OwnedFd::as_fd);
-        let _ = send(answer, &errno_of(&opened).to_ne_bytes(), fd);
-    })?;
-    let mut errno = [0; 4];
-    let answer = helper.receive(deadline, &mut errno);
-    let answer = answer.map(|message| message.and_then(|(_, fd)| fd));
+    let helper = Helper::start(file, |answer| send_opened(answer, &open()))?;
+    let opened = receive_opened(&helper, deadline);
     helper.end();
-    match (answer?, i32::from_ne_bytes(errno)) {
+    opened
+}
+
+/// Sends a file that a child has opened, or why it has not, to its parent.
+pub(super) fn send_opened(answer: BorrowedFd<'_>, opened: &Result<OwnedFd>) {
+    let fd = opened.as_ref().ok().map(OwnedFd::as_fd);
+    let _ = send(answer, &errno_of(opened).to_ne_bytes(), fd);
+}
+
+/// What a child has sent by [`send_opened`].
+pub(super) fn receive_opened(helper: &Helper, deadline: Instant) -> Result<OwnedFd> {
+    let mut errno = [0; 4];
+    let fd = helper.receive(deadline, &mut errno)?.and_then(|(_, fd)| fd);
+    match (fd, i32::from_ne_bytes(errno)) {
         (Some(fd), _) => Ok(fd),
         (None, errno) if errno != 0 => Err(Errno::from_raw_os_error(errno)),
         // It has died without an answer.

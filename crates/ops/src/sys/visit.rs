@@ -1,16 +1,16 @@
-//! Helper children: one that looks into a mount namespace, one that opens a path there.
+//! Helper children: those that look into a mount namespace, and one that opens a path there.
 //!
-//! Only a single-threaded process may enter a user namespace (setns(2)); so the first is a process of
-//! its own, though it shares memory and file table with the caller. It makes raw system calls only: no
-//! allocation, no name service, no unwinding. With exit signal 0 it does not disturb the host
-//! program's handling of SIGCHLD. The second is a [`Helper`](super::helper::Helper).
+//! Most looks take a child that shares memory and file table with the caller, which is cheap. It makes
+//! raw system calls only: no allocation, no name service, no unwinding. With exit signal 0 it does not
+//! disturb the host program's handling of SIGCHLD. It stays in the caller's user namespace. In
+//! another, its root could trace the child, or stop it; so a [`Helper`](super::helper::Helper), with
+//! a copy of the memory and a deadline, goes there.
 #![expect(unsafe_code, reason = "clone(2), the stack of its child, and what that does")]
 
 use std::ffi::{CStr, c_int, c_void};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::{Errno, Result};
@@ -18,13 +18,13 @@ use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, m
 use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-use super::foreign::open_in_child;
-use super::helper::{BlockedSignals, clone_is_carried_out, reap};
+use super::foreign::{open_in_child, receive_opened, send_opened};
+use super::helper::{BlockedSignals, Helper, clone_is_carried_out, reap, receive};
+use super::nsfs;
 use super::process::checked;
 
 /// The request to the child that looks into a mount namespace, and its answer.
 struct Look<'a> {
-    user_namespace: Option<BorrowedFd<'a>>,
     mount_namespace: BorrowedFd<'a>,
     proc: Option<BorrowedFd<'a>>,
     answer: Result<Answer>,
@@ -33,19 +33,16 @@ struct Look<'a> {
 /// The root directory (`O_PATH`) and, if requested, the table of mounts.
 type Answer = (OwnedFd, Option<OwnedFd>);
 
-/// Enters the namespaces in a child that shares memory and file table with the caller, which
+/// Enters a mount namespace in a child that shares memory and file table with the caller, which
 /// stands still meanwhile, and opens there the root directory and, below `proc` if there is one,
 /// `self/mountinfo`.
 pub(crate) fn look_into(
-    user_namespace: Option<BorrowedFd<'_>>,
     mount_namespace: BorrowedFd<'_>,
     proc: Option<BorrowedFd<'_>>,
 ) -> Result<Answer> {
     const FLAGS: c_int = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_VFORK;
     let stack = Stack::new()?;
-    let mut look = Look { user_namespace, mount_namespace, proc, answer: Err(Errno::CHILD) };
-    // Inside a user namespace, its root could trace the child, and write to our memory.
-    let undumpable = user_namespace.map(|_| Undumpable::begin()).transpose()?;
+    let mut look = Look { mount_namespace, proc, answer: Err(Errno::CHILD) };
     // A signal handler must not run in the child: it would think that it is the parent.
     let signals = BlockedSignals::all()?;
     clone_is_carried_out()?;
@@ -57,28 +54,23 @@ pub(crate) fn look_into(
     let pid = checked(pid.into());
     drop(signals);
     reap(pid? as libc::pid_t);
-    // Only now: until it is a zombie, the child has our memory, and its number leads there.
-    drop(undumpable);
     look.answer
 }
 
 extern "C" fn look_in_child(argument: *mut c_void) -> c_int {
     // SAFETY: the argument is the `Look` of `look_into`, whose thread stands still.
     let look = unsafe { &mut *argument.cast::<Look<'_>>() };
-    look.answer = look_around(look);
+    look.answer = look_around(look.mount_namespace, look.proc);
     0
 }
 
-fn look_around(look: &Look<'_>) -> Result<Answer> {
-    if let Some(user_namespace) = look.user_namespace {
-        move_into_link_name_space(user_namespace, Some(LinkNameSpaceType::User))?;
-    }
-    move_into_link_name_space(look.mount_namespace, Some(LinkNameSpaceType::Mount))?;
+fn look_around(mount_namespace: BorrowedFd<'_>, proc: Option<BorrowedFd<'_>>) -> Result<Answer> {
+    move_into_link_name_space(mount_namespace, Some(LinkNameSpaceType::Mount))?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = openat(CWD, c"/", flags, Mode::empty())?;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let open = |proc| openat(proc, c"self/mountinfo", flags, Mode::empty());
-    Ok((root, look.proc.map(open).transpose()?))
+    Ok((root, proc.map(open).transpose()?))
 }
 
 /// The stack of a child, above memory that may not be touched.
@@ -115,49 +107,49 @@ impl Drop for Stack {
     }
 }
 
-/// As long as one of these lives, this process is not dumpable: only who has privileges in the
-/// user namespace where its program was started can get at its memory.
-struct Undumpable;
-
-/// The number of [`Undumpable`]s, and whether the last one makes the process dumpable again.
-struct Users {
-    count: usize,
-    was_dumpable: bool,
-}
-
-static USERS: Mutex<Users> = Mutex::new(Users { count: 0, was_dumpable: false });
-
-fn users() -> MutexGuard<'static, Users> {
-    USERS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Undumpable {
-    fn begin() -> Result<Undumpable> {
-        let mut users = users();
-        if users.count == 0 {
-            users.was_dumpable = dumpable_behavior()? == DumpableBehavior::Dumpable;
-            if users.was_dumpable {
-                set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-                // A sandbox may only say that it has done so.
-                if dumpable_behavior()? == DumpableBehavior::Dumpable {
-                    return Err(Errno::PERM);
-                }
-            }
+/// As [`look_into`], in a child that first enters the user namespace that owns the mount namespace.
+///
+/// # Errors
+///
+/// ETIMEDOUT after `limit`: in there, others may stop the child.
+pub(crate) fn look_into_as_owner(
+    mount_namespace: BorrowedFd<'_>,
+    proc: Option<BorrowedFd<'_>>,
+    limit: Duration,
+) -> Result<Answer> {
+    let deadline = Instant::now() + limit;
+    let wants_mounts = proc.is_some();
+    let helper = Helper::start(Some(mount_namespace), |socket| {
+        let proc = wants_mounts.then(|| receive(socket, &mut [0]).ok().flatten()?.1).flatten();
+        let (root, mountinfo) = match look_around_as_owner(mount_namespace, proc.as_ref()) {
+            Ok((root, mountinfo)) => (Ok(root), mountinfo),
+            Err(errno) => (Err(errno), None),
+        };
+        send_opened(socket, &root);
+        if let Some(mountinfo) = mountinfo {
+            send_opened(socket, &Ok(mountinfo));
         }
-        users.count += 1;
-        Ok(Undumpable)
-    }
+    })?;
+    let look = || {
+        proc.map(|proc| helper.tell(&[0], proc)).transpose()?;
+        let root = receive_opened(&helper, deadline)?;
+        Ok((root, proc.map(|_| receive_opened(&helper, deadline)).transpose()?))
+    };
+    let answer = look();
+    helper.end();
+    answer
 }
 
-impl Drop for Undumpable {
-    fn drop(&mut self) {
-        let mut users = users();
-        users.count -= 1;
-        if users.count == 0 && users.was_dumpable {
-            // If that fails, the process stays as it is: safe, and slightly less convenient.
-            let _ = set_dumpable_behavior(DumpableBehavior::Dumpable);
-        }
+fn look_around_as_owner(mount_namespace: BorrowedFd<'_>, proc: Option<&OwnedFd>) -> Result<Answer> {
+    // Root in there must not read the copy of the caller's memory.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    // A sandbox may only say that it has done so.
+    if dumpable_behavior()? == DumpableBehavior::Dumpable {
+        return Err(Errno::PERM);
     }
+    let owner = nsfs::owner(mount_namespace)?;
+    move_into_link_name_space(owner.as_fd(), Some(LinkNameSpaceType::User))?;
+    look_around(mount_namespace, proc.map(OwnedFd::as_fd))
 }
 
 /// Opens `path` with `O_PATH` below `root`, in a child process, see [`open_in_child`].
@@ -193,42 +185,7 @@ pub(super) fn open_step_by_step(root: BorrowedFd<'_>, path: &CStr) -> Result<Own
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Barrier;
-    use std::thread;
-
     use super::*;
-
-    #[test]
-    fn the_last_user_makes_the_process_dumpable_again() {
-        const WORKERS: usize = 4;
-        let dumpable = || dumpable_behavior().unwrap() == DumpableBehavior::Dumpable;
-        assert!(dumpable());
-        let (start, held) = (Barrier::new(WORKERS), Barrier::new(WORKERS));
-        thread::scope(|scope| {
-            for worker in 0..WORKERS {
-                let (start, held) = (&start, &held);
-                scope.spawn(move || {
-                    for _ in 0..1000 {
-                        let user = Undumpable::begin().unwrap();
-                        assert!(!dumpable());
-                        drop(user);
-                    }
-                    start.wait();
-                    let user = Undumpable::begin().unwrap();
-                    held.wait();
-                    // All but one end, in whatever order.
-                    if worker > 0 {
-                        drop(user);
-                        start.wait();
-                    } else {
-                        start.wait();
-                        assert!(!dumpable());
-                    }
-                });
-            }
-        });
-        assert!(dumpable());
-    }
 
     #[test]
     fn below_the_stack_is_a_guard() {

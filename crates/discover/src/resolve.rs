@@ -5,26 +5,13 @@
 //! and parents that turn up in that way are asked in their turn, so that the hierarchy is complete
 //! up to what may be seen.
 //!
-//! # One number, one namespace
-//!
-//! The kernel gives the inode number of a dead namespace to the next one, at once. Sources read
-//! numbers, so two readings of one number are about one namespace only if that lived in between.
-//! The resolver proves it:
-//!
-//! - Each reading that counts comes after the namespace was opened. [`Resolver::now`] is the clock:
-//!   a source takes the time, reads, and [`Resolver::meet`] answers whether the namespace had been
-//!   met by then. If not, the source reads once more.
-//! - In the end the kernel opens each namespace by its unique ID (Linux 6.18). If that succeeds, the
-//!   namespace lived all the time, and so each reading was about it. Nothing is held meanwhile.
-//! - Where the kernel has no such IDs, or does not open namespaces by them for this scanner, the
-//!   resolver holds each namespace open while processes are read: a number in use is not reused.
-//!
-//! A namespace that did not live until the end is [`Resolver::doubtful`]: nothing that was read of its
-//! number counts. The processes concerned, as a rule few and soon read, are read again, and this
-//! time their namespaces are held open.
+//! The kernel gives the number of a dead namespace to the next one. [`proof`] makes sure that all
+//! readings of a number were about one namespace.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+mod proof;
+
+use std::collections::{HashMap, HashSet};
+use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -33,6 +20,8 @@ use lxkns_ops::{Error, Feature, Namespace, Support, may_see_all, mounts};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
 
+pub(crate) use self::proof::is_held;
+use self::proof::{Held, room};
 use crate::gaps::{Gaps, reason, reason_though_there};
 use crate::options::{Options, Tier};
 use crate::procfs::{Kind, Procfs};
@@ -91,33 +80,6 @@ struct Answers {
     met: u64,
     /// It itself, if it has to be held.
     held: Option<Held>,
-}
-
-/// A namespace that is held open.
-#[derive(Debug)]
-struct Held(Namespace);
-
-/// The file descriptors of all that the scans of this process hold: no sightings for any of them.
-static HELD: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
-
-/// Whether a scan of this process holds this file descriptor.
-pub(crate) fn is_held(fd: u32) -> bool {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner).contains(&fd)
-}
-
-impl Held {
-    fn new(namespace: Namespace) -> Held {
-        let fd = namespace.as_fd().as_raw_fd().cast_unsigned();
-        HELD.lock().unwrap_or_else(PoisonError::into_inner).insert(fd);
-        Held(namespace)
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let fd = self.0.as_fd().as_raw_fd().cast_unsigned();
-        HELD.lock().unwrap_or_else(PoisonError::into_inner).remove(&fd);
-    }
 }
 
 /// What is known of a namespace without asking it: one that has no parent.
@@ -338,36 +300,6 @@ impl Resolver {
         self.answered.notify_all();
     }
 
-    /// Whether this one is known, but not held, while the others are: then its number may mean
-    /// another namespace by now.
-    fn is_to_be_confirmed(&self, id: NamespaceId) -> bool {
-        self.compares
-            && self.holds.load(Ordering::Relaxed)
-            && id.inode() != id.namespace_type().initial_inode()
-            && matches!(self.known().get(&id), Some(Entry::Resolved(known)) if known.held.is_none())
-    }
-
-    /// Whether a namespace is the known one, which is held from now on. If the known one is another
-    /// one, that is forgotten, and it is the caller's turn to ask; as it is if none is known.
-    fn confirms(&self, namespace: &Namespace) -> bool {
-        let id = namespace.id();
-        let mut known = self.known();
-        let Some(Entry::Resolved(answers)) = known.get_mut(&id) else {
-            return false;
-        };
-        if answers.held.is_some() {
-            return true;
-        }
-        if answers.facts.unique_id == namespace.unique_id().ok() {
-            answers.held = namespace.try_clone().ok().and_then(|namespace| self.hold(namespace));
-            answers.met = self.tick();
-            return true;
-        }
-        known.insert(id, Entry::Asking);
-        self.replaced.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        false
-    }
-
     fn ask(&self, namespace: Namespace) {
         // One after the other, as they may nest deeper than a process may have files. Owners come
         // before parents: the owners on the way up must not wait, open, for the end of it.
@@ -381,40 +313,6 @@ impl Resolver {
             };
             if !is_known {
                 above.extend(self.ask_one(namespace).into_iter().rev());
-            }
-        }
-    }
-
-    /// Keeps a namespace open, if nothing else tells later that it is still the same.
-    fn hold(&self, namespace: Namespace) -> Option<Held> {
-        let id = namespace.id();
-        let holds = self.holds.load(Ordering::Relaxed);
-        if !holds || id.inode() == id.namespace_type().initial_inode() {
-            return None;
-        }
-        let take = |room: usize| room.checked_sub(1);
-        if self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
-            return Some(Held::new(namespace));
-        }
-        self.unproven.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        None
-    }
-
-    /// From now on, holds what it meets, where nothing else proves that it is still the same later.
-    ///
-    /// Not before the scanner's own files have been read: they are no sightings. What was met before
-    /// that is alive without being held: the scanner is in it.
-    pub(crate) fn begin_to_hold(&self) {
-        self.holds.store(!self.compares, Ordering::Relaxed);
-    }
-
-    /// Lets go of all that is held.
-    pub(crate) fn release(&self) {
-        for entry in self.known().values_mut() {
-            if let Entry::Resolved(answers) = entry
-                && answers.held.take().is_some()
-            {
-                self.room.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -497,59 +395,6 @@ impl Resolver {
         set
     }
 
-    /// The namespaces that have not lived until now. They are forgotten, and from now on namespaces
-    /// are held open, until [`Resolver::release`].
-    ///
-    /// Those that nothing proves the same throughout become gaps.
-    pub(crate) fn doubtful(&self, gaps: &Gaps) -> HashSet<NamespaceId> {
-        let mut doubtful = HashSet::new();
-        if !self.compares {
-            return doubtful;
-        }
-        for (id, unique_id) in self.unique_ids() {
-            if id.inode() == id.namespace_type().initial_inode() {
-                continue;
-            }
-            match Namespace::by_unique_id(unique_id, Some(id)) {
-                Ok(_) => {}
-                Err(error) if error.is_gone() => _ = doubtful.insert(id),
-                Err(error) => gaps.add(Missing::Identity, failure(&error), id.to_string()),
-            }
-        }
-        if doubtful.is_empty() {
-            return doubtful;
-        }
-        self.holds.store(true, Ordering::Relaxed);
-        self.sets.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.known().retain(|id, _| !doubtful.contains(id));
-        // The owners and parents of the living live. If one is among these, its number means another
-        // namespace by now.
-        let above = |id: Option<NamespaceId>| id.is_some_and(|id| doubtful.contains(&id));
-        let below: Vec<(NamespaceId, Option<u64>)> = (self.known().iter())
-            .filter_map(|(id, entry)| match entry {
-                Entry::Resolved(known) => Some((*id, &known.facts)),
-                Entry::Asking | Entry::Failed(_) => None,
-            })
-            .filter(|(_, facts)| above(facts.owner) || above(facts.parent.known()))
-            .map(|(id, facts)| (id, facts.unique_id))
-            .collect();
-        for (id, unique_id) in below {
-            self.known().remove(&id);
-            let opened = unique_id.map(|it| Namespace::by_unique_id(it, Some(id)));
-            match opened {
-                Some(Ok(namespace)) if self.begin(id) => self.ask(namespace),
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => _ = doubtful.insert(id),
-            }
-        }
-        doubtful
-    }
-
-    /// The numbers that turned out to mean other namespaces since [`Resolver::doubtful`].
-    pub(crate) fn replaced(&self) -> HashSet<NamespaceId> {
-        self.replaced.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// All that has been found out about the `alive` ones. What could not be, and was wanted,
     /// becomes a gap. The others have gone while they were looked at.
     pub(crate) fn into_facts(
@@ -589,12 +434,4 @@ impl Resolver {
 fn failure(error: &Error) -> Reason {
     // Another namespace, or none: what was there has gone, and something else has come.
     error.errno().map_or(Reason::Gone, reason)
-}
-
-/// How many namespaces may be held open: half of the files that the process may open. The other
-/// half is for the work itself.
-fn room() -> usize {
-    const WORK: u64 = 64;
-    let limit = lxkns_ops::most_open_files().unwrap_or(1 << 20);
-    usize::try_from(limit.saturating_sub(WORK) / 2).unwrap_or(0)
 }

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use lxkns_it::{assert_owner, gap, held, ordinary, snapshot_of, tool_snapshot};
-use lxkns_model::{Holder, Missing, Reason, Relation, Snapshot, Text};
+use lxkns_model::{Holder, Missing, Process, Reason, Relation, Snapshot, Text};
 use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
 use lxkns_species::{NamespaceId, Pid as ProcessId};
@@ -57,6 +57,14 @@ fn assert_no_calls_by_pid(snapshot: &Snapshot) {
     }
 }
 
+/// That nothing is known of it but its PID namespace: it has a single PID, so it is in the one that
+/// the PIDs are of.
+#[track_caller]
+fn assert_only_pid_namespace(process: Process<'_>) {
+    let joined: Vec<NamespaceId> = process.joined().iter().collect();
+    assert_eq!(joined, [own_namespace(Pid)], "{process:?}");
+}
+
 fn ids(snapshot: &Snapshot) -> Vec<NamespaceId> {
     snapshot.namespaces().map(|namespace| namespace.id()).collect()
 }
@@ -88,7 +96,7 @@ fn an_ordinary_user_sees_the_own_and_says_what_is_missing() {
     assert_owner(user, own_namespace(User));
 
     let secret = snapshot.process(child.pid_of("secret")).unwrap();
-    assert!(secret.joined().is_empty());
+    assert_only_pid_namespace(secret);
     assert_eq!(secret.comm().unwrap().as_bytes(), b"secret");
     assert_eq!(secret.ppid(), Some(child.pid()));
     assert!(secret.start_time().is_some());
@@ -160,7 +168,7 @@ fn root_of_a_user_namespace_sees_no_further() {
     assert_gap(&snapshot, Missing::Owners, Reason::Denied);
 
     let stranger_seen = snapshot.process(stranger.pid()).unwrap();
-    assert!(stranger_seen.joined().is_empty());
+    assert_only_pid_namespace(stranger_seen);
     for hidden in [stranger.namespace(Net), stranger.namespace(User)] {
         assert!(!ids(&snapshot).contains(&hidden));
     }

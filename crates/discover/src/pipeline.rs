@@ -56,7 +56,7 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
         tracing::debug!(processes, holders, "seen so far");
     }
     ask_again(&scan, &sightings.processes);
-    processes::settle_doubts(&scan, &mut sightings);
+    processes::settle_compared(&scan, &mut sightings);
     let sockets = scan.sockets.lock();
     sockets.unwrap_or_else(PoisonError::into_inner).close();
     let mut alive = sightings.explained(&scan.resolver);

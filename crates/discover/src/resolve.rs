@@ -17,7 +17,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use lxkns_model::{Joined, Missing, NamespaceFacts, Part, Reason, Relation};
 use lxkns_ops::{Error, Feature, Namespace, Support, may_see_all, mounts};
-use lxkns_species::{NamespaceId, NamespaceType};
+use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes};
 use rustix::io::Errno;
 
 pub(crate) use self::proof::is_held;
@@ -36,8 +36,8 @@ pub(crate) struct Resolver {
     parents: bool,
     tier: Tier,
     uids: UidView,
-    /// Whether the kernel opens namespaces by their unique IDs, so that none has to be held.
-    compares: bool,
+    /// The types that the kernel finds by unique ID, so that they need not be held.
+    compares: NamespaceTypes,
     /// How many more namespaces may be held open.
     room: AtomicUsize,
     known: Mutex<HashMap<NamespaceId, Entry>>,
@@ -47,8 +47,10 @@ pub(crate) struct Resolver {
     clock: AtomicU64,
     /// The sets of namespaces that a process was seen in at one moment, and when that was known.
     sets: Mutex<HashMap<Joined, u64>>,
-    /// Whether namespaces are held open.
+    /// Whether namespaces are held open that cannot be compared.
     holds: AtomicBool,
+    /// Whether all are held open: those of the processes that are read again.
+    holds_all: AtomicBool,
     /// The numbers that turned out to mean other namespaces after [`Resolver::doubtful`].
     replaced: Mutex<HashSet<NamespaceId>>,
     /// The namespaces that could neither be held nor compared.
@@ -93,10 +95,11 @@ pub(crate) struct Told {
 
 impl Resolver {
     pub(crate) fn new(options: &Options, proc: &Procfs, uids: UidView) -> Resolver {
-        let compares = proc.is_ours()
-            && options.tier_cap() >= Tier::Ids
-            && Feature::Handles.supported() == Support::Supported
-            && may_see_all();
+        let compares = if proc.is_ours() && may_see_all() {
+            proof::comparable(options.tier_cap())
+        } else {
+            NamespaceTypes::NONE
+        };
         Resolver {
             asks: proc.kind() != Kind::Tree,
             owners: options.wants(Part::Ownership),
@@ -110,6 +113,7 @@ impl Resolver {
             clock: AtomicU64::new(1),
             sets: Mutex::default(),
             holds: AtomicBool::new(false),
+            holds_all: AtomicBool::new(false),
             replaced: Mutex::default(),
             unproven: Mutex::default(),
         }
@@ -188,7 +192,7 @@ impl Resolver {
     /// that will do: it does not if there may be more to be learnt, or the way to an owner that has
     /// not been met yet.
     pub(crate) fn meet_told(&self, id: NamespaceId, told: Told) -> bool {
-        if !self.compares {
+        if !self.compares.contains(id.namespace_type()) {
             // It has to be held.
             return false;
         }

@@ -167,8 +167,21 @@ pub fn list(of: Of<'_>) -> Result<Vec<MountId>, Error> {
     }
 }
 
-/// Whether mounts can be listed at all.
-pub(crate) fn probe(of: Of<'_>) -> Result<(), Error> {
+/// Asks for the first mount of a mount namespace only: whether there is such a namespace.
+///
+/// Minimum kernel: see [`Of`].
+///
+/// # Errors
+///
+/// As [`list`].
+///
+/// ```
+/// use lxkns_ops::mounts::{self, Of};
+///
+/// assert!(mounts::probe(Of::Own).is_ok() || mounts::list(Of::Own).is_err());
+/// ```
+#[doc(alias = "listmount")]
+pub fn probe(of: Of<'_>) -> Result<(), Error> {
     let ask = || {
         let mut request = of.request()?;
         request.mount = ROOT;

@@ -9,7 +9,9 @@
 //!   met by then. If not, the source reads once more.
 //! - In the end the kernel opens each namespace by its unique ID (Linux 6.18). If that succeeds, the
 //!   namespace lived all the time, and so each reading was about it. Nothing is held meanwhile.
-//! - Where the kernel has no such IDs, or does not open namespaces by them for this scanner, the
+//! - Mount namespaces have had such IDs earlier (Linux 6.12): then the kernel lists their mounts by
+//!   ID.
+//! - Where the kernel has no such IDs, or does not find namespaces by them for this scanner, the
 //!   resolver holds each namespace open while processes are read: a number in use is not reused.
 //!
 //! A namespace that did not live until the end is [`Resolver::doubtful`]: nothing that was read of its
@@ -22,11 +24,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use lxkns_model::Missing;
-use lxkns_ops::Namespace;
-use lxkns_species::NamespaceId;
+use lxkns_ops::mounts::{self, Of};
+use lxkns_ops::{Error, Feature, Namespace, Support};
+use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes};
 
 use super::{Entry, Resolver, failure};
 use crate::gaps::Gaps;
+use crate::options::Tier;
 
 /// A namespace that is held open.
 #[derive(Debug)]
@@ -59,8 +63,8 @@ impl Resolver {
     /// Whether this one is known, but not held, while the others are: then its number may mean
     /// another namespace by now.
     pub(super) fn is_to_be_confirmed(&self, id: NamespaceId) -> bool {
-        self.compares
-            && self.holds.load(Ordering::Relaxed)
+        self.compares.contains(id.namespace_type())
+            && self.holds_all.load(Ordering::Relaxed)
             && id.inode() != id.namespace_type().initial_inode()
             && matches!(self.known().get(&id), Some(Entry::Resolved(known)) if known.held.is_none())
     }
@@ -89,7 +93,10 @@ impl Resolver {
     /// Keeps a namespace open, if nothing else tells later that it is still the same.
     pub(super) fn hold(&self, namespace: Namespace) -> Option<Held> {
         let id = namespace.id();
-        let holds = self.holds.load(Ordering::Relaxed);
+        let holds = match self.compares.contains(id.namespace_type()) {
+            true => self.holds_all.load(Ordering::Relaxed),
+            false => self.holds.load(Ordering::Relaxed),
+        };
         if !holds || id.inode() == id.namespace_type().initial_inode() {
             return None;
         }
@@ -106,7 +113,7 @@ impl Resolver {
     /// Not before the scanner's own files have been read: they are no sightings. What was met before
     /// that is alive without being held: the scanner is in it.
     pub(crate) fn begin_to_hold(&self) {
-        self.holds.store(!self.compares, Ordering::Relaxed);
+        self.holds.store(true, Ordering::Relaxed);
     }
 
     /// Lets go of all that is held.
@@ -120,21 +127,27 @@ impl Resolver {
         }
     }
 
+    /// Whether all namespaces can be compared. If not, those that cannot are held, and all is proven
+    /// before they are let go.
+    pub(crate) fn compares_all(&self) -> bool {
+        self.compares == NamespaceTypes::ALL
+    }
+
     /// The namespaces that have not lived until now. They are forgotten, and from now on namespaces
     /// are held open, until [`Resolver::release`].
     ///
     /// Those that nothing proves the same throughout become gaps.
     pub(crate) fn doubtful(&self, gaps: &Gaps) -> HashSet<NamespaceId> {
         let mut doubtful = HashSet::new();
-        if !self.compares {
-            return doubtful;
-        }
         for (id, unique_id) in self.unique_ids() {
-            if id.inode() == id.namespace_type().initial_inode() {
+            let namespace_type = id.namespace_type();
+            if id.inode() == namespace_type.initial_inode()
+                || !self.compares.contains(namespace_type)
+            {
                 continue;
             }
-            match Namespace::by_unique_id(unique_id, Some(id)) {
-                Ok(_) => {}
+            match find(unique_id, id) {
+                Ok(()) => {}
                 Err(error) if error.is_gone() => _ = doubtful.insert(id),
                 Err(error) => gaps.add(Missing::Identity, failure(&error), id.to_string()),
             }
@@ -142,7 +155,7 @@ impl Resolver {
         if doubtful.is_empty() {
             return doubtful;
         }
-        self.holds.store(true, Ordering::Relaxed);
+        self.holds_all.store(true, Ordering::Relaxed);
         self.sets.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.known().retain(|id, _| !doubtful.contains(id));
         // The owners and parents of the living live. If one is among these, its number means another
@@ -153,6 +166,7 @@ impl Resolver {
                 Entry::Resolved(known) => Some((*id, &known.facts)),
                 Entry::Asking | Entry::Failed(_) => None,
             })
+            .filter(|(id, _)| self.compares.contains(id.namespace_type()))
             .filter(|(_, facts)| above(facts.owner) || above(facts.parent.known()))
             .map(|(id, facts)| (id, facts.unique_id))
             .collect();
@@ -171,6 +185,30 @@ impl Resolver {
     /// The numbers that turned out to mean other namespaces since [`Resolver::doubtful`].
     pub(crate) fn replaced(&self) -> HashSet<NamespaceId> {
         self.replaced.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The types that a scan at this tier can find by unique ID, if it may see all namespaces.
+pub(super) fn comparable(tier: Tier) -> NamespaceTypes {
+    let supports = |feature: Feature| feature.supported() == Support::Supported;
+    if tier >= Tier::Ids && supports(Feature::Handles) {
+        NamespaceTypes::ALL
+    } else if tier >= Tier::Mounts && supports(Feature::MountsById) {
+        NamespaceTypes::of([NamespaceType::Mnt])
+    } else {
+        NamespaceTypes::NONE
+    }
+}
+
+/// Asks the kernel for a namespace by its unique ID.
+///
+/// # Errors
+///
+/// If it has ended, or the kernel does not say.
+fn find(unique_id: u64, id: NamespaceId) -> Result<(), Error> {
+    match id.namespace_type() {
+        NamespaceType::Mnt => mounts::probe(Of::Id(unique_id)),
+        _ => Namespace::by_unique_id(unique_id, Some(id)).map(drop),
     }
 }
 

@@ -27,10 +27,11 @@ type OfProcess = fn(&Scan<'_>, &OpenProcess<'_>, &mut Found);
 type OfThread = fn(&Scan<'_>, &OpenProcess<'_>, &OpenThread, &mut Found);
 
 /// In this order: a later source builds on what the earlier ones saw. The names are for the log.
-pub(crate) const OF_MACHINE: [(&str, OfMachine); 5] = [
+pub(crate) const OF_MACHINE: [(&str, OfMachine); 6] = [
     ("what the kernel lists before", kernel::before),
     ("processes", processes::scan),
     ("sockets", sockets::scan),
+    ("namespaces that were held", processes::settle_held),
     ("mounts", mounts::scan),
     ("what the kernel lists after", kernel::after),
 ];

@@ -105,9 +105,25 @@ fn look_at_all(scan: &Scan<'_>, pids: &[Pid], sightings: &mut Sightings) {
     seen.into_iter().for_each(|seen| sightings.append(seen));
 }
 
+/// Settles doubts while the namespaces that cannot be compared are still held, and lets them go.
+pub(crate) fn settle_held(scan: &Scan<'_>, sightings: &mut Sightings) {
+    if !scan.resolver.compares_all() {
+        settle_doubts(scan, sightings);
+    }
+    scan.resolver.release();
+}
+
+/// Settles doubts in the end, where all namespaces can be compared.
+pub(crate) fn settle_compared(scan: &Scan<'_>, sightings: &mut Sightings) {
+    if scan.resolver.compares_all() {
+        settle_doubts(scan, sightings);
+        scan.resolver.release();
+    }
+}
+
 /// Removes all that was said of namespaces that did not live until the end: their numbers may have
 /// meant others before or afterwards. The processes concerned are read again.
-pub(crate) fn settle_doubts(scan: &Scan<'_>, sightings: &mut Sightings) {
+fn settle_doubts(scan: &Scan<'_>, sightings: &mut Sightings) {
     let doubtful = scan.resolver.doubtful(&scan.gaps);
     if doubtful.is_empty() {
         return;

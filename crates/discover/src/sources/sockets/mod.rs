@@ -102,8 +102,6 @@ pub(crate) fn scan(scan: &Scan<'_>, seen: &mut Sightings) {
         let may_queue = may_queue.chain(std::mem::take(&mut seen.queues)).collect();
         in_flight::look(scan, may_queue, |inode| is_unix(inode) == Some(true), seen);
     }
-    // All that is read of processes has been read.
-    scan.resolver.release();
 }
 
 fn lock<'s>(scan: &'s Scan<'_>) -> MutexGuard<'s, SocketTable> {

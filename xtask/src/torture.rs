@@ -36,6 +36,9 @@ pub(crate) struct How {
     /// What the neighbours do follows from this number [default: another one each time]
     #[arg(long)]
     seed: Option<u64>,
+    /// How many families of neighbours [default: 3]
+    #[arg(long, value_name = "NUMBER")]
+    neighbours: Option<u8>,
 }
 
 impl How {
@@ -48,6 +51,9 @@ impl How {
         if let Some(seed) = self.seed {
             command.env("LXKNS_TORTURE_SEED", seed.to_string());
         }
+        if let Some(neighbours) = self.neighbours {
+            command.env("LXKNS_TORTURE_NEIGHBOURS", neighbours.to_string());
+        }
         command
     }
 
@@ -59,6 +65,9 @@ impl How {
         }
         if let Some(seed) = self.seed {
             arguments += &format!(" --seed {seed}");
+        }
+        if let Some(neighbours) = self.neighbours {
+            arguments += &format!(" --neighbours {neighbours}");
         }
         arguments
     }

@@ -51,6 +51,16 @@ struct Life {
     start_time: u64,
     time: Time,
     facts: Vec<Known>,
+    credentials: Vec<Credentials>,
+    /// The user namespace that it has created, and with which UID.
+    created: Option<(u64, u32)>,
+}
+
+/// Effective UID and capabilities, if known, and when it had them.
+#[derive(Clone, Copy, Debug)]
+struct Credentials {
+    is: Option<(u32, u64)>,
+    time: Time,
 }
 
 impl Life {
@@ -118,6 +128,10 @@ pub struct Judged {
     pub shared: usize,
     /// Processes, each in all of its namespaces at once.
     pub sets: usize,
+    /// Effective UIDs, each with the effective capabilities.
+    pub credentials: usize,
+    /// Creators of user namespaces.
+    pub created: usize,
 }
 
 impl Judged {
@@ -129,6 +143,8 @@ impl Judged {
         self.identified += other.identified;
         self.shared += other.shared;
         self.sets += other.sets;
+        self.credentials += other.credentials;
+        self.created += other.created;
     }
 
     /// All that was judged.
@@ -150,7 +166,16 @@ impl Judge {
         match *entry {
             Entry::Born { who, of, pid, tid, start_time, at } => {
                 let time = Time { from: at, to: None };
-                let life = Life { of, pid, tid, start_time, time, facts: Vec::new() };
+                let life = Life {
+                    of,
+                    pid,
+                    tid,
+                    start_time,
+                    time,
+                    facts: Vec::new(),
+                    credentials: Vec::new(),
+                    created: None,
+                };
                 self.lives.insert(who, life);
             }
             Entry::Began { who, fact, namespace, at } => {
@@ -173,6 +198,20 @@ impl Judge {
                 let is = |known: &&mut Known| known.fact == Fact::Joined && known.id == namespace;
                 if let Some(known) = facts.into_iter().flatten().rfind(is) {
                     known.identity = Some(Identity { unique_id, owner });
+                }
+            }
+            Entry::Credentials { who, now, before, after } => {
+                if let Some(life) = self.lives.get_mut(&who) {
+                    if let Some(earlier) = life.credentials.last_mut() {
+                        earlier.time.to = Some(after);
+                    }
+                    let time = Time { from: before, to: None };
+                    life.credentials.push(Credentials { is: now, time });
+                }
+            }
+            Entry::Created { who, user_namespace, euid } => {
+                if let Some(life) = self.lives.get_mut(&who) {
+                    life.created = Some((user_namespace, euid));
                 }
             }
             Entry::Copied { from, to, began, ended } => {
@@ -214,6 +253,7 @@ impl Judge {
         self.lives.retain(|_, life| !is_past(life.time));
         for life in self.lives.values_mut() {
             life.facts.retain(|known| !is_past(known.time));
+            life.credentials.retain(|known| !is_past(known.time));
         }
         self.copies.retain(|copy| !is_past(copy.time));
     }
@@ -301,8 +341,49 @@ impl<'j> Hearing<'j> {
                 self.lies.push(format!("{process:?} in {:?} at once: {truth}", process.joined()));
             }
         }
+        self.credentials(&lives, process);
+        self.created(&lives, process);
         for thread in process.threads() {
             self.thread(pid, thread);
+        }
+    }
+
+    /// UID and capabilities must have been so at one moment.
+    fn credentials(&mut self, lives: &[&Life], process: Process<'_>) {
+        let scan = self.scan;
+        let had: Vec<Credentials> = (lives.iter().flat_map(|life| &life.credentials))
+            .filter(|known| known.time.meets(scan))
+            .copied()
+            .collect();
+        let said = process.euid().zip(process.effective_capabilities());
+        let (Some((euid, effective)), false) = (said, had.is_empty()) else {
+            return;
+        };
+        if had.iter().any(|known| known.is.is_none()) {
+            return;
+        }
+        self.judged.credentials += 1;
+        let said = (euid.0, effective.bits());
+        if !had.iter().any(|known| known.is == Some(said)) {
+            self.lies.push(format!("{process:?} with {said:x?} at once: {scan:?}, but {had:x?}"));
+        }
+    }
+
+    /// The creator of a user namespace is the UID that its first member had.
+    fn created(&mut self, lives: &[&Life], process: Process<'_>) {
+        let user = process.namespace(User);
+        let said = user.and_then(|user| Some((user.id().inode(), user.creator()?.0)));
+        let [life] = lives else {
+            return;
+        };
+        // It is in there for good.
+        if let (Some(said), Some(created)) = (said, life.created)
+            && said.0 == created.0
+        {
+            self.judged.created += 1;
+            if said != created {
+                self.lies.push(format!("{process:?}: {user:?} created by {said:?}: {created:?}"));
+            }
         }
     }
 

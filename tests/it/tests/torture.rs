@@ -46,6 +46,7 @@ fn no_scan_says_of_neighbours_what_never_was() {
     need!(userns);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = variable("LXKNS_TORTURE_SEED").unwrap_or(u64::from(now.subsec_nanos()));
+    let count = variable("LXKNS_TORTURE_NEIGHBOURS").unwrap_or(NEIGHBOURS);
     let minutes: Option<f64> = variable("LXKNS_TORTURE_MINUTES");
     let scans = scaled(80);
     let limit = minutes.map(|minutes| Duration::from_secs_f64(minutes * 60.0));
@@ -62,7 +63,7 @@ fn no_scan_says_of_neighbours_what_never_was() {
     let before = possessions();
     let mut remembered = 0;
 
-    let mut neighbours = Neighbours::start(seed, NEIGHBOURS, &dir).unwrap();
+    let mut neighbours = Neighbours::start(seed, count, &dir).unwrap();
     let mut judge = Judge::default();
     let mut all = Judged::default();
     let start = Instant::now();

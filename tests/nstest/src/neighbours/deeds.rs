@@ -4,6 +4,7 @@
 //! what has, is looked up afterwards.
 
 use lxkns_species::NamespaceType::{self, Cgroup, Ipc, Mnt, Net, User, Uts};
+use rustix::process::DumpableBehavior;
 
 use super::diary::PATHS;
 use super::entry::{Entry, Fact};
@@ -21,9 +22,10 @@ pub(super) fn one(task: &mut Task<'_>) {
         task.look_after_threads();
         task.look_after_children();
     }
-    match task.chance.below(30) {
+    match task.chance.below(33) {
         26 | 27 => hurry(task),
         28 | 29 => move_on(task),
+        30..=32 if !task.is_thread => change_credentials(task),
         0 | 1 => unshare_something(task),
         2 | 3 => enter(task),
         4 | 5 => open_own(task),
@@ -382,6 +384,33 @@ impl Task<'_> {
     }
 }
 
+/// Some UID that is not root's.
+const SOME_UID: u32 = 4711;
+
+/// Changes its effective UID, and with it its effective capabilities: root has some, others none.
+fn be(uid: u32) -> bool {
+    let (root, uid) = (rustix::thread::Uid::ROOT, rustix::thread::Uid::from_raw(uid));
+    rustix::thread::set_thread_res_uid(root, uid, root).is_ok()
+        // Its files in procfs are its own again.
+        && rustix::process::set_dumpable_behavior(DumpableBehavior::Dumpable).is_ok()
+}
+
+/// Is root and another user in turns.
+fn change_credentials(task: &mut Task<'_>) {
+    if !task.world.privileged || task.confined {
+        return;
+    }
+    task.world.shared.begin();
+    for _ in 0..6 {
+        for uid in [SOME_UID, 0] {
+            let before = task.world.shared.tick();
+            be(uid);
+            task.credentials(before);
+        }
+    }
+    task.world.shared.end();
+}
+
 /// Moves into a new user namespace, for good.
 fn user_namespace(task: &mut Task<'_>) {
     if task.depth == 0 || task.threads.iter().any(Option::is_some) || task.chance.once_in(2) {
@@ -389,9 +418,20 @@ fn user_namespace(task: &mut Task<'_>) {
     }
     task.unmount_all();
     let before = task.world.shared.begin();
+    let creator = match task.world.privileged && !task.confined {
+        true => task.chance.one_of(&[0, SOME_UID]).filter(|uid| be(*uid)),
+        false => None,
+    };
+    let was = task.joined.get(User);
     _ = id_map::new_user_namespace(IdMap::Root);
-    task.look_around(before);
     task.confined = true;
+    task.look_around(before);
+    task.credentials(before);
+    let now = task.joined.get(User).filter(|now| Some(*now) != was);
+    if let (Some(now), Some(euid)) = (now, creator) {
+        let (who, user_namespace) = (task.who, now.inode());
+        task.write(Entry::Created { who, user_namespace, euid });
+    }
     task.world.shared.end();
 }
 

@@ -28,7 +28,7 @@ const SPARE: usize = 1 << 14;
 const CRADLES: usize = 512;
 
 /// So many neighbours can there be.
-const MAINS: usize = 16;
+pub(super) const MAINS: usize = 64;
 
 /// How long neighbours may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -72,6 +72,26 @@ pub enum Entry {
         /// The inode of the user namespace that owns it; 0 if the kernel does not tell.
         owner: u64,
     },
+    /// A process has other credentials.
+    Credentials {
+        /// Who.
+        who: u32,
+        /// Effective UID and capabilities; `None` if the scanner may see others.
+        now: Option<(u32, u64)>,
+        /// A moment before it got these.
+        before: u64,
+        /// A moment after it had the earlier ones.
+        after: u64,
+    },
+    /// A process has created the user namespace that it is in.
+    Created {
+        /// Who.
+        who: u32,
+        /// The inode of the user namespace.
+        user_namespace: u64,
+        /// With this effective UID.
+        euid: u32,
+    },
     /// A mount namespace was copied, and then cleared of what neighbours had mounted.
     Copied {
         /// The inode of the original.
@@ -127,6 +147,13 @@ impl Entry {
                 let index = namespace.namespace_type().index() as u64;
                 [7, who.into(), index, namespace.inode(), unique_id, owner, 0]
             }
+            Entry::Credentials { who, now, before, after } => {
+                let (euid, effective) = now.unwrap_or((u32::MAX, 0));
+                [8, who.into(), euid.into(), effective, before, after, 0]
+            }
+            Entry::Created { who, user_namespace, euid } => {
+                [9, who.into(), user_namespace, euid.into(), 0, 0, 0]
+            }
         }
     }
 
@@ -172,6 +199,13 @@ impl Entry {
                 unique_id: fourth,
                 owner: fifth,
             },
+            8 => Entry::Credentials {
+                who: small(first)?,
+                now: Some((small(second)?, third)).filter(|(euid, _)| *euid != u32::MAX),
+                before: fourth,
+                after: fifth,
+            },
+            9 => Entry::Created { who: small(first)?, user_namespace: second, euid: small(third)? },
             _ => return None,
         })
     }
@@ -190,6 +224,9 @@ mod tests {
             Entry::Died { who: 7, at: 8 },
             Entry::Gone { who: u32::MAX, at: 8 },
             Entry::Asked { who: 7, namespace, unique_id: u64::MAX, owner: 5 },
+            Entry::Credentials { who: 7, now: Some((1, u64::MAX)), before: 2, after: 3 },
+            Entry::Credentials { who: 7, now: None, before: 2, after: 3 },
+            Entry::Created { who: 7, user_namespace: 8, euid: 9 },
         ];
         for fact in [Fact::Joined, Fact::Pending, Fact::Fd(3), Fact::Socket(4), Fact::Mounted(5, 6)]
         {

@@ -183,6 +183,9 @@ impl<'a> Task<'a> {
             self.of = self.who;
         }
         self.write(Entry::Born { who: self.who, of: self.of, pid, tid, start_time, at: before });
+        if !self.is_thread {
+            self.credentials(before);
+        }
         self.joined = Joined::default();
         self.pending = Joined::default();
         self.look_around(before);
@@ -227,6 +230,15 @@ impl<'a> Task<'a> {
                 self.ceased(Fact::Pending, was);
             }
         }
+    }
+
+    /// Writes down the credentials that it has got since.
+    pub(super) fn credentials(&self, before: u64) {
+        let has_global_uids = self.world.privileged && !self.confined;
+        let capabilities = rustix::thread::capabilities(None).ok().filter(|_| has_global_uids);
+        let now = capabilities.map(|sets| (kernel::effective_uid(), sets.effective.bits()));
+        let (who, after) = (self.who, self.world.shared.tick());
+        self.write(Entry::Credentials { who, now, before, after });
     }
 
     /// Room for one more open file.

@@ -192,6 +192,37 @@ fn capabilities_carry_over_for_others_than_the_creator() {
 }
 
 #[test]
+fn nscaps_names_threads_with_other_credentials() {
+    need!(root);
+    // The thread stays what the main thread was.
+    let child = Script::new()
+        .thread("keeper", Script::new())
+        .thread("other", Script::new().become_user(4711, 4711))
+        .become_user(4711, 4711)
+        .spawn()
+        .unwrap();
+    let (pid, own) = (child.pid().to_string(), own_namespace(User).to_string());
+    let answer: Value =
+        serde_json::from_str(&run("nscaps", &["--json", "-p", &pid, &own])).unwrap();
+    assert_eq!(answer["capabilities"], Value::Array(vec![]));
+    let threads = answer["threads"].as_array().unwrap();
+    let keeper = child.pid_of("keeper");
+    assert_eq!(threads.len(), 1, "{threads:?}");
+    assert_eq!(threads[0]["tid"], keeper.0);
+    assert_eq!(threads[0]["euid"], 0);
+    let kept = threads[0]["effective-capabilities"].as_array().unwrap();
+    assert!(kept.iter().any(|it| it == "cap_sys_admin"), "{kept:?}");
+    let text = run("nscaps", &["-p", &pid, &own]);
+    assert!(text.contains(&format!("but thread {keeper} of UID 0 has")), "{text}");
+
+    let alike = Script::new().thread("alike", Script::new()).spawn().unwrap();
+    let pid = alike.pid().to_string();
+    let answer: Value =
+        serde_json::from_str(&run("nscaps", &["--json", "-p", &pid, &own])).unwrap();
+    assert_eq!(answer["threads"], Value::Array(vec![]));
+}
+
+#[test]
 fn nscaps_shows_both_branches() {
     need!(userns);
     let family = family();

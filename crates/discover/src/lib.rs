@@ -42,6 +42,7 @@ mod resolve;
 mod scan;
 mod settle;
 mod sources;
+mod thread_credentials;
 mod users;
 mod workers;
 
@@ -56,3 +57,4 @@ pub use mounted::{MountPoint, Mounted, MountedIn, mounted};
 pub use open::open;
 pub use options::{Bpf, Options, Tier};
 pub use pipeline::discover;
+pub use thread_credentials::{ThreadCredentials, thread_credentials};

@@ -180,7 +180,7 @@ pub(crate) struct UidView {
 }
 
 impl UidView {
-    fn of_scanner(proc: &Procfs) -> UidView {
+    pub(crate) fn of_scanner(proc: &Procfs) -> UidView {
         let mut buffer = [0; 4096];
         let map = proc.read_into(c"self/uid_map", &mut buffer).unwrap_or_default();
         let numbers = map.split(u8::is_ascii_whitespace).filter(|number| !number.is_empty());

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use lxkns_discover::{Bpf, Options, Tier, discover};
-use lxkns_model::{Part, Snapshot};
+use lxkns_discover::{Bpf, Options, ThreadCredentials, Tier, discover, thread_credentials};
+use lxkns_model::{Part, Process, Snapshot};
 use lxkns_ops::give_up_privileges;
 
 use super::Strict;
@@ -81,6 +81,14 @@ impl Look {
     /// What a tool has looked at that shows this snapshot.
     pub(crate) fn view(&self, snapshot: Snapshot) -> View {
         View::of(snapshot, self.is_live(), self.strict.strict)
+    }
+
+    /// Reads the credentials of all threads of a process but the main one.
+    pub(crate) fn thread_credentials(
+        &self,
+        process: Process<'_>,
+    ) -> Result<Vec<ThreadCredentials>, lxkns_discover::Error> {
+        thread_credentials(&self.proc_root, process)
     }
 
     /// Whether it is this machine, as it is now, that is shown.

@@ -4,7 +4,7 @@ mod forest;
 mod verdict;
 
 use anyhow::anyhow;
-use lxkns_discover::Options;
+use lxkns_discover::{Options, ThreadCredentials};
 use lxkns_model::{Part, Process, Snapshot};
 use lxkns_species::{Capabilities, NamespaceType, NamespaceTypes};
 use serde::Serialize;
@@ -39,6 +39,8 @@ pub(crate) struct Nscaps {
     brief: bool,
 
     /// Print JSON: an object with "verdict", "capabilities", and if the verdict is unknown, "reason"
+    ///
+    /// The verdict is about the main thread. "threads" lists the threads whose credentials differ.
     #[arg(long)]
     json: bool,
 
@@ -62,8 +64,22 @@ struct VerdictDoc<'s> {
     capabilities: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
+    /// The threads with other credentials than the main one; absent if they were not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threads: Option<Vec<ThreadDoc>>,
     #[serde(flatten)]
     gaps: Gaps<'s>,
+}
+
+/// A thread with other credentials than the main one.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct ThreadDoc {
+    tid: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    euid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effective_capabilities: Option<Vec<String>>,
 }
 
 impl Run for Nscaps {
@@ -85,6 +101,7 @@ impl Run for Nscaps {
         let snapshot = self.look.snapshot(self.options(namespace))?;
         let process = self.process(&snapshot)?;
         let target = namespace.find(&snapshot, self.look.is_live())?;
+        let threads = self.differing_threads(process);
         let mut judge = Judge::of(&snapshot, process);
         if self.json {
             let verdict = judge.verdict(target);
@@ -97,6 +114,7 @@ impl Run for Nscaps {
                     Verdict::Unknown(missing) => Some(missing.to_string()),
                     _ => None,
                 },
+                threads: threads.map(|threads| threads.iter().map(ThreadDoc::of).collect()),
                 gaps: Gaps::of(&snapshot),
             })?;
         } else {
@@ -106,6 +124,7 @@ impl Run for Nscaps {
                 let mut forest = Branches {
                     snapshot: &snapshot,
                     process,
+                    threads: threads.unwrap_or_default(),
                     target,
                     verdicts,
                     labels: self.show.labels(),
@@ -136,6 +155,22 @@ impl Nscaps {
         if self.show.needs_cmdline() { options } else { options.without(Part::Cmdline) }
     }
 
+    /// The threads that have not the credentials of the main one, which the verdict is about.
+    ///
+    /// `None` if they could not be read, as in a saved snapshot.
+    fn differing_threads(&self, process: Process<'_>) -> Option<Vec<ThreadCredentials>> {
+        if !self.look.is_live() {
+            return None;
+        }
+        let read = self.look.thread_credentials(process);
+        let mut threads = read
+            .inspect_err(|error| tracing::warn!("threads of {}: {error}", process.pid()))
+            .ok()?;
+        let own = (process.euid(), process.effective_capabilities());
+        threads.retain(|thread| (thread.euid, thread.effective_capabilities) != own);
+        Some(threads)
+    }
+
     /// The process that was named, or this very one.
     fn process<'s>(&self, snapshot: &'s Snapshot) -> anyhow::Result<Process<'s>> {
         if let Some(process) = self.pid.find(snapshot, self.look.is_live())? {
@@ -145,6 +180,16 @@ impl Nscaps {
         own.and_then(|pid| snapshot.process(pid)).ok_or_else(|| {
             anyhow!("nscaps cannot find itself among the processes; name one with --pid")
         })
+    }
+}
+
+impl ThreadDoc {
+    fn of(thread: &ThreadCredentials) -> ThreadDoc {
+        ThreadDoc {
+            tid: thread.tid.0,
+            euid: thread.euid.map(|euid| euid.0),
+            effective_capabilities: thread.effective_capabilities.map(names),
+        }
     }
 }
 

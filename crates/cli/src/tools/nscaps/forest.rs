@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::iter;
 
+use lxkns_discover::ThreadCredentials;
 use lxkns_model::{Namespace, Process, Snapshot};
 use lxkns_species::{Capabilities, NamespaceId, NamespaceType};
 
@@ -17,6 +18,8 @@ use crate::render::tree::{DEEP, Forest};
 pub(super) struct Branches<'s> {
     pub(super) snapshot: &'s Snapshot,
     pub(super) process: Process<'s>,
+    /// Its threads with other credentials than the main one.
+    pub(super) threads: Vec<ThreadCredentials>,
     pub(super) target: Namespace<'s>,
     /// The verdicts on the user namespaces of both branches and on the target.
     pub(super) verdicts: HashMap<NamespaceId, Verdict>,
@@ -95,6 +98,23 @@ impl<'s> Branches<'s> {
         }
     }
 
+    /// A thread with other credentials than the main one.
+    fn thread(&self, thread: &ThreadCredentials, depth: usize) -> Vec<Line> {
+        let mut line = Line::default();
+        line.plain(format_args!("but thread {} of ", thread.tid));
+        match thread.euid {
+            Some(euid) => line.push(Role::Owner, format_args!("UID {euid}")),
+            None => line.append(label::unknown_user()),
+        };
+        line.plain(" has");
+        let mut lines = vec![line];
+        lines.extend(match thread.effective_capabilities {
+            Some(set) => self.list(set, Role::Plain, depth),
+            None => one(Role::Unknown, "unknown: the capabilities could not be read"),
+        });
+        lines
+    }
+
     fn list(&self, set: Capabilities, role: Role, depth: usize) -> Vec<Line> {
         if set.is_empty() {
             return one(Role::CapsNone, "(no effective capabilities)");
@@ -167,11 +187,17 @@ impl<'s> Forest for Branches<'s> {
                 self.target_capabilities(*depth)
             }
             Node::User(..) => Vec::new(),
-            Node::Process(_) if !self.own_capabilities => Vec::new(),
-            Node::Process(depth) => match self.process.effective_capabilities() {
-                Some(set) => self.list(set, Role::Plain, *depth),
-                None => one(Role::Unknown, "unknown: the capabilities could not be read"),
-            },
+            Node::Process(depth) => {
+                let mut lines = match self.process.effective_capabilities() {
+                    _ if !self.own_capabilities => Vec::new(),
+                    Some(set) => self.list(set, Role::Plain, *depth),
+                    None => one(Role::Unknown, "unknown: the capabilities could not be read"),
+                };
+                for thread in &self.threads {
+                    lines.extend(self.thread(thread, *depth));
+                }
+                lines
+            }
             Node::Target(depth) => self.target_capabilities(*depth),
         }
     }

@@ -18,6 +18,10 @@ use lxkns_species::{NamespaceId, NamespaceType};
 use super::MountPoint;
 use crate::{Holder, MountFacts, Snapshot, Text};
 
+/// Looks at the mounts of trees that a plan takes at most, a second or two. Trees are found anew
+/// when a copy stays, so a document could make the time grow with the square of its size.
+const MAX_LOOKS: usize = 1 << 24;
+
 /// One mount to be unmounted.
 pub(super) struct Unmount<'s> {
     pub(super) mount: &'s MountFacts,
@@ -66,6 +70,11 @@ pub(super) struct Mounts<'s> {
     wanted: HashMap<usize, NamespaceId>,
     /// By directory entry, as far as they were needed.
     trees: HashMap<usize, Trees>,
+    /// Whether nothing lies over the path of a mount, nor over that of any mount below it. This
+    /// stays so, as mounts only go.
+    is_clear: Vec<bool>,
+    /// Looks left, see [`MAX_LOOKS`]. Once there are none, each mount is a tree of its own.
+    looks: usize,
     /// Whether it is sure that no fewer unmounts are enough.
     pub(super) is_least: bool,
 }
@@ -88,6 +97,8 @@ impl<'s> Mounts<'s> {
             masters: HashMap::new(),
             wanted: HashMap::new(),
             trees: HashMap::new(),
+            is_clear: vec![false; mounts.len()],
+            looks: MAX_LOOKS,
             is_least: true,
         };
         let mut entries: HashMap<Entry, usize> = HashMap::new();
@@ -212,6 +223,12 @@ impl<'s> Mounts<'s> {
             self.is_least = false;
             return alone;
         };
+        let size = self.at_entry.get(entry).map_or(0, Vec::len);
+        let Some(looks) = self.looks.checked_sub(size) else {
+            self.is_least = false;
+            return alone;
+        };
+        self.looks = looks;
         if !self.trees.contains_key(&entry) {
             let trees = self.trees_at(entry);
             self.trees.insert(entry, trees);
@@ -291,10 +308,11 @@ impl<'s> Mounts<'s> {
 
     /// The mount at the top of a tree with the least in its way, and what has to be unmounted
     /// before it.
-    fn easiest(&self, at: usize, tree: &Tree) -> (usize, Vec<usize>) {
+    fn easiest(&mut self, at: usize, tree: &Tree) -> (usize, Vec<usize>) {
         let own = self.snapshot.host().scanner_namespaces.get(NamespaceType::Mnt);
-        let rank = |it: usize| {
+        let mut rank = |it: usize| {
             let in_the_way = self.in_the_way(it);
+            self.looks = self.looks.saturating_sub(in_the_way.len());
             let elsewhere = self.mount(it).map(|it| Some(it.mount_namespace) != own);
             (in_the_way.len(), elsewhere, it, in_the_way)
         };
@@ -309,23 +327,36 @@ impl<'s> Mounts<'s> {
     }
 
     /// What is mounted on a mount, and what lies over its path.
-    fn in_the_way(&self, at: usize) -> Vec<usize> {
+    fn in_the_way(&mut self, at: usize) -> Vec<usize> {
         let mut found: Vec<usize> = self.children(at).collect();
+        let on_it = found.len();
+        let mut way = Vec::new();
         let mut link = at;
-        // A way that is longer than there are mounts goes round in a circle.
-        for _ in 0..self.mounts.len() {
-            let Some(parent) = self.parent(link) else { break };
-            let (Some(above), Some(mount)) = (self.mount(parent), self.mount(link)) else { break };
-            for path in prefixes(mount.path.as_bytes()) {
-                if path.len() < above.path.as_bytes().len() {
-                    break;
-                }
-                let over = self.by_path.get(&(parent, path)).copied();
-                found.extend(over.filter(|over| *over != link && self.is_there(*over)));
-            }
+        while let Some(parent) = self.parent(link)
+            && !self.is_clear.get(link).copied().unwrap_or_default()
+            // A way that is longer than there are mounts goes round in a circle.
+            && way.len() < self.mounts.len()
+        {
+            way.push((link, parent));
             link = parent;
         }
+        // From the lowest mount up: one that is clear makes the next one so.
+        for (link, parent) in way.into_iter().rev() {
+            found.extend(self.over(link, parent));
+            if found.len() == on_it {
+                set(&mut self.is_clear, link, true);
+            }
+        }
         found
+    }
+
+    /// What lies over the path of a mount on the mount that it is on.
+    fn over(&self, at: usize, parent: usize) -> impl Iterator<Item = usize> {
+        let path = |at: usize| self.mount(at).map_or(&b""[..], |it| it.path.as_bytes());
+        let least = path(parent).len();
+        let prefixes = prefixes(path(at)).take_while(move |path| path.len() >= least);
+        let over = prefixes.filter_map(move |path| self.by_path.get(&(parent, path)).copied());
+        over.filter(move |over| *over != at && self.is_there(*over))
     }
 
     /// Whether a copy goes along with what it is a copy of: nothing is mounted below it. What is

@@ -341,6 +341,31 @@ fn is_held(kernel: &Kernel) -> bool {
     kernel.mounts.values().any(|it| it.target)
 }
 
+/// A mount stacked on itself many times: the time for it grows with its height, not faster.
+#[test]
+fn high_stacks_come_off_from_the_top() {
+    const HEIGHT: u64 = 20_000;
+    let mut tables = Tables::new().mount(("mnt:[1]", 1, 1), "/", "/", (0, 0));
+    for id in 2..HEIGHT {
+        tables = tables.mount(("mnt:[1]", id, id - 1), "/x", NET, (0, 0));
+    }
+    let (steps, is_least) = tables.steps();
+    let expected: Vec<(u64, usize)> = (2..HEIGHT).rev().map(|id| (id, 0)).collect();
+    assert_eq!((steps, is_least), (expected, true));
+}
+
+#[test]
+fn mounts_that_go_round_in_a_circle_end_anyway() {
+    const LENGTH: u64 = 2000;
+    let mut tables = Tables::new();
+    for id in 1..=LENGTH {
+        let parent = if id == 1 { LENGTH } else { id - 1 };
+        tables = tables.mount(("mnt:[1]", id, parent), "/x", NET, (0, 0));
+    }
+    let (steps, _) = tables.steps();
+    assert_eq!(steps.len(), LENGTH as usize);
+}
+
 proptest! {
     #[test]
     fn a_plan_carried_out_is_enough_and_least(kernel in forest()) {

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write as _};
 
-use lxkns_model::wire::MAX_BYTES;
+use lxkns_model::wire::{ALWAYS, MAX_BYTES, MAX_EXPANSION};
 use lxkns_model::{Facts, Joined, NamespaceFacts, ProcessFacts, Relation, Snapshot};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use serde::{Deserialize, Serialize, Serializer};
@@ -21,6 +21,15 @@ pub enum Error {
     /// It is larger than [`MAX_BYTES`].
     #[error("the PID map is larger than {MAX_BYTES} bytes")]
     TooLarge,
+    /// It would take more memory than [`MAX_EXPANSION`] times its size, and more than [`ALWAYS`].
+    #[error(
+        "the PID map lists too much for its {bytes} bytes: it would take more than \
+         {MAX_EXPANSION} times that in memory"
+    )]
+    TooDense {
+        /// The size of the document.
+        bytes: usize,
+    },
     /// It is no JSON, or not of the right form.
     #[error("malformed PID map: {0}")]
     Malformed(serde_json::Error),
@@ -33,6 +42,12 @@ pub enum Error {
         reason: &'static str,
     },
 }
+
+/// Upper bounds for the memory that a process takes, each of its PIDs, and a PID namespace. A test
+/// holds them against the memory of a process that reads.
+const PROCESS: usize = 520;
+const ENTRY: usize = 100;
+const NAMESPACE: usize = 520;
 
 #[derive(Serialize, Deserialize)]
 struct Entry {
@@ -71,12 +86,13 @@ pub fn write(map: &PidMap<'_>, out: impl io::Write) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// If the map is malformed; or contradicts itself, so that a PID is there twice, or a PID namespace
+/// If the map is too large, or takes too much memory for its size; if it is malformed; or contradicts itself, so that a PID is there twice, or a PID namespace
 /// has two parents, or not all processes have a PID in the same outermost one.
 pub fn read(document: &[u8]) -> Result<Snapshot, Error> {
     if document.len() > MAX_BYTES {
         return Err(Error::TooLarge);
     }
+    let mut left = left_after_rows(document, ALWAYS)?;
     let rows: Vec<Vec<Entry>> = serde_json::from_slice(document).map_err(Error::Malformed)?;
     let mut facts = Facts::default();
     let mut parents: HashMap<NamespaceId, Option<NamespaceId>> = HashMap::new();
@@ -89,6 +105,10 @@ pub fn read(document: &[u8]) -> Result<Snapshot, Error> {
             let namespace = NamespaceId::new(NamespaceType::Pid, entry.nsid)
                 .ok_or_else(|| wrong("is in a namespace 0"))?;
             let parent = namespaces.last().copied();
+            if !parents.contains_key(&namespace) {
+                let too_dense = || Error::TooDense { bytes: document.len() };
+                left = left.checked_sub(NAMESPACE).ok_or_else(too_dense)?;
+            }
             if *parents.entry(namespace).or_insert(parent) != parent {
                 return Err(wrong("has a PID namespace that nests elsewhere for others"));
             }
@@ -125,6 +145,19 @@ pub fn read(document: &[u8]) -> Result<Snapshot, Error> {
     };
     facts.namespaces = parents.into_iter().map(namespace).collect();
     Ok(Snapshot::assemble(facts))
+}
+
+/// The memory that a map may take beyond its processes and their PIDs.
+fn left_after_rows(document: &[u8], always: usize) -> Result<usize, Error> {
+    let most = document.len().saturating_mul(MAX_EXPANSION).max(always);
+    // A map has no texts, so each bracket is a list, and each brace a PID.
+    let weight = |byte: &u8| match byte {
+        b'[' => PROCESS,
+        b'{' => ENTRY,
+        _ => 0,
+    };
+    let taken: usize = document.iter().map(weight).sum::<usize>() + document.len();
+    most.checked_sub(taken).ok_or(Error::TooDense { bytes: document.len() })
 }
 
 #[cfg(test)]

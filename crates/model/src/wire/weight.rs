@@ -24,6 +24,7 @@ const BY_KEY: usize = 160;
 const NAMESPACE: usize = 520;
 const HOLDER: usize = 260;
 const GAP: usize = 320;
+const MOUNT: usize = 440;
 /// A text, besides its bytes, and what it takes in addition to be in a list.
 const TEXT: usize = 32;
 const IN_LIST: usize = 32;
@@ -111,10 +112,12 @@ enum Key {
     Holder,
     Gaps,
     Gap,
+    Mounts,
+    Mount,
     /// A list of texts, and one of those.
     Texts,
     Text,
-    /// Names or letters, which take no memory besides that of the object.
+    /// Names, ids or letters, which take no memory besides that of the object.
     Names,
     Other,
 }
@@ -129,8 +132,9 @@ impl Key {
             "threads" | "tasks" => Key::Threads,
             "holders" => Key::Holders,
             "gaps" => Key::Gaps,
+            "mounts" => Key::Mounts,
             "cmdline" | "cmdline-bytes" | "examples" | "examples-bytes" | "reference" => Key::Texts,
-            "effective-capabilities" | "state" | "type" => Key::Names,
+            "effective-capabilities" | "state" | "type" | "mount-namespace" | "holds" => Key::Names,
             _ => Key::Other,
         }
     }
@@ -143,6 +147,7 @@ impl Key {
             Key::Threads => Some(Key::Thread),
             Key::Holders => Some(Key::Holder),
             Key::Gaps => Some(Key::Gap),
+            Key::Mounts => Some(Key::Mount),
             Key::Texts => Some(Key::Text),
             _ => None,
         }
@@ -156,6 +161,7 @@ impl Key {
             Key::Thread => THREAD,
             Key::Holder => HOLDER,
             Key::Gap => GAP,
+            Key::Mount => MOUNT,
             _ => OTHER,
         }
     }
@@ -292,6 +298,9 @@ mod tests {
         check_list(r#"{"gaps":["#, r#"{"what":"a","why":"b","count":1}"#, "]}", true);
         check_list(&in_process("threads"), r#"{"tid":12345}"#, "]}]}", true);
         check_list(&in_process("cmdline"), r#""x""#, "]}]}", true);
+        let mount =
+            r#"{"mount-namespace":"mnt:[1]","id":12345,"parent":1,"path":"","device":1,"root":""}"#;
+        check_list(r#"{"mounts":["#, mount, "]}", true);
         let holders = r#"{"namespaces":[{"holders":["#;
         check_list(holders, r#"{"kind":"unseen"}"#, "]}]}", true);
     }
@@ -301,6 +310,10 @@ mod tests {
         let process = r#"{"pid":4711,"ppid":2,"comm":"kworker/0:1","start-time":12345,"state":"I",
             "kernel-thread":true,"pids":[4711],"namespaces":{}}"#;
         check_list(r#"{"processes":["#, process, "]}", false);
+        let mount = r#"{"mount-namespace":"mnt:[4026531841]","id":214,"unique-id":4294967510,
+            "parent":31,"path":"/run/netns/blue","device":4,"root":"net:[4026532281]",
+            "peer-group":8,"holds":"net:[4026532281]"}"#;
+        check_list(r#"{"mounts":["#, mount, "]}", false);
         // The same namespaces again and again.
         let process = r#"{"pid":4711,"ppid":1,"comm":"server","cmdline":["server","--port","80"],
             "start-time":12345,"state":"S","euid":0,"effective-capabilities":["cap_chown","cap_kill"],

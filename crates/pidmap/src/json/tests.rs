@@ -79,3 +79,14 @@ fn contradictory_maps_are_refused() {
     assert!(matches!(read(b"{}"), Err(Error::Malformed(_))));
     assert!(matches!(read(b"[[{\"pid\": -1, \"nsid\": 1}]]"), Err(Error::Malformed(_))));
 }
+
+#[test]
+fn maps_that_take_too_much_memory_are_refused() {
+    let map = |rows: usize| format!("[{}]", vec![r#"[{"pid": 1, "nsid": 5}]"#; rows].join(","));
+    let check = |rows, always| left_after_rows(map(rows).as_bytes(), always).is_ok();
+    assert!(check(100, 100_000));
+    assert!(!check(1000, 100_000));
+    assert!(check(1000, ALWAYS));
+    // Brackets alone take memory, too.
+    assert!(left_after_rows(&[b'['; 1000], 100_000).is_err());
+}

@@ -11,8 +11,8 @@ use lxkns_species::{Capability, NamespaceType};
 use crate::args::noise::Volume;
 use crate::render::escape::{one_line, quoted};
 
-/// Tells what a snapshot does not show.
-pub(crate) fn tell(snapshot: &Snapshot, live: bool, volume: Volume) {
+/// Tells what a snapshot does not show; `name` says which one it is, where there are several.
+pub(crate) fn tell(snapshot: &Snapshot, live: bool, name: Option<&str>, volume: Volume) {
     let mut err = io::stderr().lock();
     let lines: Vec<String> = match volume {
         Volume::Quiet => return,
@@ -22,7 +22,8 @@ pub(crate) fn tell(snapshot: &Snapshot, live: bool, volume: Volume) {
     for line in lines {
         // In one piece, as others may write there, too. The view is complete by now; a standard error
         // that is gone takes nothing away from it.
-        let line = format!("note: {}\n", one_line(&line));
+        let name = name.map(|name| format!("{name}: ")).unwrap_or_default();
+        let line = format!("note: {name}{}\n", one_line(&line));
         let _ = err.write_all(line.as_bytes());
     }
 }

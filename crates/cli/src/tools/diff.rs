@@ -21,7 +21,7 @@ use crate::render::line::Line;
 use crate::render::screen::Screen;
 use crate::render::tree::indented;
 use crate::view::View;
-use crate::{document, notes};
+use crate::{document, named_files, notes};
 
 /// What `lxkns diff` is asked for.
 #[derive(Clone, Debug, clap::Args)]
@@ -97,8 +97,11 @@ impl Diff {
         }
         warn_of(&diff);
         let code = u8::from(!diff.is_empty());
-        let view = View::of(before, false, self.strict.strict);
-        Ok(view.and(after, self.b.is_none()).ending_with(code))
+        let name =
+            |path: Option<&Path>| path.map_or_else(|| "this machine".into(), named_files::shown);
+        let before = (before, false, name(Some(a)));
+        let after = (after, self.b.is_none(), name(self.b.as_deref()));
+        Ok(View::of_several([before, after], self.strict.strict).ending_with(code))
     }
 }
 

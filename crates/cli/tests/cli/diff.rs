@@ -6,12 +6,14 @@ use serde_json::{Value, json};
 use crate::fixtures;
 use crate::tool::{Outcome, document, run_with_stdin};
 
-/// Compares two snapshots.
+/// Compares two snapshots; notes call the second one `B`.
 fn diff(before: &[u8], after: &[u8], arguments: &str) -> Outcome {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), after).unwrap();
     let path = file.path().to_str().unwrap();
-    run_with_stdin(&format!("lxkns diff - {path} {arguments}"), before)
+    let mut outcome = run_with_stdin(&format!("lxkns diff - {path} {arguments}"), before);
+    outcome.stderr = outcome.stderr.replace(&format!("note: \"{path}\":"), "note: B:");
+    outcome
 }
 
 /// The snapshot as a document in which somebody has changed something.
@@ -134,7 +136,19 @@ fn seeing_less_is_said() {
         outcome.stderr,
         "warning: what went may still be there, but the file descriptors of 3 processes could not \
          be read (permission denied)\n\
-         note: the file descriptors of 3 processes could not be read (permission denied)\n"
+         note: B: the file descriptors of 3 processes could not be read (permission denied)\n"
+    );
+}
+
+#[test]
+fn notes_name_their_snapshot() {
+    let less = changed(&fixtures::restricted(), |_| {});
+    let outcome = diff(&less, &less, "");
+    let notes: Vec<&str> = outcome.stderr.lines().collect();
+    assert!(
+        matches!(&notes[..], [a, b] if a.starts_with("note: standard input: 5 of 8 processes ")
+            && b.starts_with("note: B: 5 of 8 processes ")),
+        "{notes:?}"
     );
 }
 

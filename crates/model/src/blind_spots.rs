@@ -13,7 +13,7 @@ use lxkns_species::{NamespaceType, NamespaceTypes};
 pub struct BlindSpot {
     /// The name in documents.
     pub name: &'static str,
-    /// The kind in words, as a plural that fits a list.
+    /// The kind in a few words that fit a list.
     pub what: &'static str,
     types: &'static [NamespaceType],
 }
@@ -37,27 +37,27 @@ const fn spot(
 
 /// In the order of the table in `docs/discovery.md`.
 const ALL: [BlindSpot; 21] = [
-    spot("io-uring-file", "files registered with io_uring", ANY),
-    spot("detached-mount", "mounts outside of all mount namespaces", ANY),
+    spot("io-uring-file", "io_uring files", ANY),
+    spot("detached-mount", "detached mounts", ANY),
     spot("watch", "inotify and fanotify marks", ANY),
-    spot("busy-socket", "closed sockets that a system call still uses", &[Net]),
-    spot("packet-ring", "mapped packet rings of closed sockets", &[Net]),
-    spot("orphan", "closed TCP connections with unsent data", &[Net]),
-    spot("unaccepted", "connections not accepted yet", &[Net]),
-    spot("proc-net-file", "open files below /proc/PID/net", &[Net]),
-    spot("macvtap", "open macvtap device files", &[Net]),
-    spot("mount-file", "open files such as /proc/PID/mountinfo", &[Mnt]),
-    spot("shared-memory", "attached shared memory segments", &[Ipc]),
-    spot("cgroup-file", "open files of cgroups", &[Cgroup]),
-    spot("dead-pidfd", "pidfds and open /proc/PID directories of dead processes", &[Pid]),
-    spot("file-owner", "files with a dead process as owner (F_SETOWN)", &[Pid]),
-    spot("detached-procfs", "open files in a procfs mounted nowhere", &[Pid]),
+    spot("busy-socket", "sockets closed during a call", &[Net]),
+    spot("packet-ring", "packet rings", &[Net]),
+    spot("orphan", "orphaned TCP connections", &[Net]),
+    spot("unaccepted", "unaccepted connections", &[Net]),
+    spot("proc-net-file", "/proc/PID/net files", &[Net]),
+    spot("macvtap", "macvtap devices", &[Net]),
+    spot("mount-file", "/proc/PID/mountinfo files", &[Mnt]),
+    spot("shared-memory", "shared memory", &[Ipc]),
+    spot("cgroup-file", "cgroup files", &[Cgroup]),
+    spot("dead-pidfd", "pidfds of dead processes", &[Pid]),
+    spot("file-owner", "dead file owners", &[Pid]),
+    spot("detached-procfs", "detached procfs files", &[Pid]),
     spot("fuse", "FUSE connections", &[Pid, User]),
-    spot("peer", "peer credentials of Unix sockets", &[Pid, User]),
-    spot("fs-context", "file systems being configured (fsopen)", &[Net, User]),
-    spot("file-credentials", "credentials of open files", &[User]),
-    spot("file-system", "mounted file systems", &[User]),
-    spot("user-limits", "locked shared memory and inotify or fanotify groups", &[User]),
+    spot("peer", "peer credentials", &[Pid, User]),
+    spot("fs-context", "fsopen contexts", &[Net, User]),
+    spot("file-credentials", "file credentials", &[User]),
+    spot("file-system", "file systems", &[User]),
+    spot("user-limits", "user limits", &[User]),
 ];
 
 /// The kinds of references that may keep namespaces of these types alive, unseen on any kernel.
@@ -67,7 +67,7 @@ const ALL: [BlindSpot; 21] = [
 /// use lxkns_species::{NamespaceType, NamespaceTypes};
 ///
 /// let spots = blind_spots(NamespaceTypes::of([NamespaceType::Ipc]));
-/// assert!(spots.clone().any(|spot| spot.what == "attached shared memory segments"));
+/// assert!(spots.clone().any(|spot| spot.what == "shared memory"));
 /// assert!(spots.clone().all(|spot| spot.name != "orphan"), "holds network namespaces only");
 /// ```
 pub fn blind_spots(

@@ -220,7 +220,8 @@ fn a_receiver_that_does_not_get_on_is_a_gap() {
         .spawn()
         .unwrap();
     let snapshot = scan();
-    assert!(examples(&snapshot, Reason::TimedOut).contains(&own(&other)));
+    // Children of other tests may share the socket.
+    assert!(gap(&snapshot, Missing::InFlight, Reason::TimedOut).is_some());
     let holder = Holder::InFlight { pid: child.pid(), tid: None, fd: 5 };
     assert_held(&snapshot, child.noted("uts"), &[holder]);
     assert_eq!(stuck.release(), Some("with a file".len()));

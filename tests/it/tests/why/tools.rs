@@ -82,7 +82,7 @@ fn tempfile(document: &[u8]) -> Dir {
 /// What is said of a path in the mount namespace of a process: outside it may not be mounted at all.
 fn mounted_inside(of: Pid, path: &Path, format: &[&str]) -> String {
     let mut exec = tool("lxkns");
-    exec.args(["exec", &format!("mnt@{of}"), "--"])
+    exec.args(["exec", "--keep-privileges", &format!("mnt@{of}"), "--"])
         .arg(tool("lxkns").get_program())
         .args(["why", "--mount"])
         .arg(path)

@@ -17,6 +17,10 @@ use crate::scan::Scan;
 /// Limit of network namespaces in which sockets of other namespaces' processes are looked for.
 const ELSEWHERE: usize = 64;
 
+/// Number of unlisted sockets of a network namespace's processes above which the connections there
+/// are listed: that makes the kernel go through the connections of all network namespaces.
+const MANY: usize = 200;
+
 /// What a list tells of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
@@ -31,9 +35,10 @@ pub(super) struct Listed {
 enum List {
     /// All Unix sockets.
     Unix,
-    /// The listening TCP sockets: where all are listed, the kernel goes through the connections of
-    /// all network namespaces.
+    /// The listening TCP sockets.
     Tcp,
+    /// The other TCP sockets, see [`MANY`].
+    Connections,
     /// The bound UDP sockets.
     Udp,
     /// Those with IPv6.
@@ -50,6 +55,7 @@ impl List {
                 return all.map(|socket| (socket.inode, listed(socket.is_idle))).collect();
             }
             List::Tcp => sock_diag::tcp_listeners().unwrap_or_default(),
+            List::Connections => sock_diag::tcp_connections().unwrap_or_default(),
             List::Udp => table(scan, "thread-self/net/udp"),
             List::Udp6 => table(scan, "thread-self/net/udp6"),
         };
@@ -61,7 +67,7 @@ impl List {
     fn module(self) -> Option<&'static [u8]> {
         match self {
             List::Unix => Some(b"unix_diag"),
-            List::Tcp => Some(b"tcp_diag"),
+            List::Tcp | List::Connections => Some(b"tcp_diag"),
             List::Udp | List::Udp6 => None,
         }
     }
@@ -97,7 +103,7 @@ fn readable(scan: &Scan<'_>) -> Vec<List> {
             lines.any(|line| line.split(|byte| *byte == b' ').next() == Some(name))
         })
     };
-    let all = [List::Unix, List::Tcp, List::Udp, List::Udp6];
+    let all = [List::Unix, List::Tcp, List::Udp, List::Udp6, List::Connections];
     all.into_iter().filter(|list| list.module().is_none_or(is_there)).collect()
 }
 
@@ -110,7 +116,8 @@ pub(super) fn namespaces_of(
     if sockets.is_empty() {
         return HashMap::new();
     }
-    let lists = readable(scan);
+    let mut lists = readable(scan);
+    let connections: Vec<List> = lists.extract_if(.., |it| *it == List::Connections).collect();
     let mut members: BTreeMap<NamespaceId, Pid> = BTreeMap::new();
     let mut net_of: HashMap<Pid, NamespaceId> = HashMap::new();
     for process in processes {
@@ -125,15 +132,28 @@ pub(super) fn namespaces_of(
     let far = members.keys().filter(|id| !near.contains(id)).take(ELSEWHERE);
     let mut left: HashSet<u64> = sockets.iter().map(|socket| socket.inode).collect();
     let mut found = HashMap::new();
+    let mut read = |id: &NamespaceId, lists: &[List], left: &mut HashSet<u64>| {
+        let member = members.get(id).copied();
+        // Without the privilege to enter, the sockets are asked by copies.
+        let listed = member.and_then(|member| read_in(scan, member, *id, lists).ok());
+        let listed = listed.into_iter().flatten();
+        found.extend(listed.filter(|(inode, _)| left.remove(inode)));
+    };
     for id in near.iter().chain(far) {
         if left.is_empty() {
             break;
         }
-        let member = members.get(id).copied();
-        // Without the privilege to enter, the sockets are asked by copies.
-        let listed = member.and_then(|member| read_in(scan, member, *id, &lists).ok());
-        let listed = listed.into_iter().flatten();
-        found.extend(listed.filter(|(inode, _)| left.remove(inode)));
+        read(id, &lists, &mut left);
+    }
+    let mut unlisted: BTreeMap<NamespaceId, HashSet<u64>> = BTreeMap::new();
+    for socket in sockets.iter().filter(|socket| left.contains(&socket.inode)) {
+        if let Some(id) = net_of.get(&socket.pid) {
+            unlisted.entry(*id).or_default().insert(socket.inode);
+        }
+    }
+    unlisted.retain(|_, inodes| inodes.len() > MANY && !connections.is_empty());
+    for id in unlisted.keys() {
+        read(id, &connections, &mut left);
     }
     found
 }

@@ -35,7 +35,7 @@ pub(crate) fn compare(
             Holder::Fd { pid, tid: None, fd }
             | Holder::Socket { pid, tid: None, fd }
             | Holder::Tun { pid, tid: None, fd }
-            | Holder::InFlight { pid, tid: None, fd } => (pid, fd),
+            | Holder::InFlight { pid, tid: None, fd, .. } => (pid, fd),
             _ => continue,
         };
         let process = at(processes, pid).and_then(|at| processes.get(at));

@@ -65,6 +65,8 @@ pub enum Holder {
         tid: Option<Pid>,
         /// The number of the Unix socket that it is queued in.
         fd: u32,
+        /// The inode of that socket: processes that share it share the queue.
+        inode: u64,
     },
     /// It is bind-mounted.
     BindMount {

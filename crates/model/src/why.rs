@@ -141,6 +141,13 @@ pub enum Action {
         /// The Unix sockets of which it receives or drops what is queued there.
         empties: Vec<OpenFile>,
     },
+    /// What is queued in a Unix socket that several have open is received, or dropped by closing all
+    /// of these.
+    Receive {
+        /// Where the socket is open, as far as that does not end by other steps: a single one is enough
+        /// to receive.
+        sockets: Vec<(Pid, OpenFile)>,
+    },
     /// Something is unmounted.
     Unmount {
         /// Where it is mounted.

@@ -168,7 +168,7 @@ impl Labels {
             Holder::Fd { pid, tid, fd } => of(&mut line, &format!("held by fd {fd} of "), pid, tid),
             Holder::Socket { pid, tid, .. } => of(&mut line, "held by a socket of ", pid, tid),
             Holder::Tun { pid, tid, .. } => of(&mut line, "held by a tun device of ", pid, tid),
-            Holder::InFlight { pid, tid, fd } => {
+            Holder::InFlight { pid, tid, fd, .. } => {
                 of(&mut line, &format!("in flight to fd {fd} of "), pid, tid);
             }
             Holder::BindMount { mount_namespace, ref path } => {

@@ -58,8 +58,8 @@ pub(crate) fn look(
         let mut ids = looks.queue(*count, sharers);
         ids.sort_unstable();
         ids.dedup();
-        for OpenSocket { pid, tid, fd, .. } in sharers.iter().copied() {
-            let holder = Holder::InFlight { pid, tid, fd };
+        for OpenSocket { pid, tid, fd, inode } in sharers.iter().copied() {
+            let holder = Holder::InFlight { pid, tid, fd, inode };
             seen.holders.extend(ids.iter().map(|id| (*id, holder.clone())));
         }
     }

@@ -96,7 +96,7 @@ impl<'s, 'g> Planner<'s, 'g> {
         for (pid, head) in self.ends.iter().filter(|(pid, head)| pid != head) {
             along.entry(*head).or_default().push(*pid);
         }
-        let mut steps = Steps::default();
+        let mut steps = Steps { shared_queues: self.shared_queues(), ..Steps::default() };
         let mut mounts = self.mounts();
         let mut unknown = Vec::new();
         for gone in self.gone {
@@ -151,6 +151,26 @@ impl<'s, 'g> Planner<'s, 'g> {
                 .map(|gone| gone.id())
                 .collect(),
         }
+    }
+
+    /// The sockets with queues that hold something, and that are in several tables of files which
+    /// do not go by themselves.
+    fn shared_queues(&mut self) -> HashSet<u64> {
+        let mut tables = HashMap::new();
+        let mut shared = HashSet::new();
+        for gone in self.gone {
+            for holder in gone.holders() {
+                if let Holder::InFlight { pid, tid, inode, .. } = *holder
+                    && !self.is_let_go(holder, gone.id())
+                {
+                    let table = (self.file_table(holder).unwrap_or(pid), tid);
+                    if *tables.entry(inode).or_insert(table) != table {
+                        shared.insert(inode);
+                    }
+                }
+            }
+        }
+        shared
     }
 
     /// The mounts, if any hold what has to go.
@@ -340,6 +360,8 @@ struct Steps {
     places: HashMap<Key, usize>,
     /// Processes of which it is known who shares their files.
     known_tables: HashSet<Pid>,
+    /// The inodes of sockets that are in several tables of files.
+    shared_queues: HashSet<u64>,
 }
 
 /// What makes two steps the same.
@@ -348,6 +370,7 @@ enum Key {
     End(Pid),
     Reap(Pid),
     LetGo(Pid),
+    Receive(u64),
 }
 
 impl Steps {
@@ -371,6 +394,13 @@ impl Steps {
     /// What has to be done about a holder that does not let go by itself.
     fn add_holder(&mut self, holder: &Holder, held: NamespaceId, file_table: Option<Pid>) {
         match holder {
+            Holder::InFlight { pid, tid, fd, inode } if self.shared_queues.contains(inode) => {
+                let step = self
+                    .add(Key::Receive(*inode), held, || Action::Receive { sockets: Vec::new() });
+                if let Some(Action::Receive { sockets }) = step {
+                    sockets.push((*pid, OpenFile { tid: *tid, fd: *fd }));
+                }
+            }
             Holder::Thread { pid, .. }
             | Holder::PendingChildren { pid, .. }
             | Holder::Fd { pid, .. }
@@ -410,15 +440,22 @@ impl Steps {
     /// Puts the lists in order.
     fn sort(&mut self) {
         for step in &mut self.steps {
-            if let Action::LetGo { sharers, threads, closes, empties, .. } = &mut step.action {
-                sharers.sort_unstable();
-                sharers.dedup();
-                threads.sort_unstable();
-                threads.dedup();
-                closes.sort_unstable();
-                closes.dedup();
-                empties.sort_unstable();
-                empties.dedup();
+            match &mut step.action {
+                Action::LetGo { sharers, threads, closes, empties, .. } => {
+                    sharers.sort_unstable();
+                    sharers.dedup();
+                    threads.sort_unstable();
+                    threads.dedup();
+                    closes.sort_unstable();
+                    closes.dedup();
+                    empties.sort_unstable();
+                    empties.dedup();
+                }
+                Action::Receive { sockets } => {
+                    sockets.sort_unstable();
+                    sockets.dedup();
+                }
+                _ => {}
             }
         }
     }
@@ -444,7 +481,7 @@ impl Steps {
                 if let Holder::Fd { pid, tid: None, fd }
                 | Holder::Socket { pid, tid: None, fd }
                 | Holder::Tun { pid, tid: None, fd }
-                | Holder::InFlight { pid, tid: None, fd } = *holder
+                | Holder::InFlight { pid, tid: None, fd, .. } = *holder
                     && unknown.contains(&pid)
                 {
                     files.entry(pid).or_default().push((namespace.id(), holder.kind(), fd));

@@ -136,7 +136,12 @@ fn holder() -> impl Strategy<Value = Holder> {
         descriptor().prop_map(|(pid, tid, fd)| Holder::Fd { pid, tid, fd }),
         descriptor().prop_map(|(pid, tid, fd)| Holder::Socket { pid, tid, fd }),
         descriptor().prop_map(|(pid, tid, fd)| Holder::Tun { pid, tid, fd }),
-        descriptor().prop_map(|(pid, tid, fd)| Holder::InFlight { pid, tid, fd }),
+        (descriptor(), any::<u64>()).prop_map(|((pid, tid, fd), inode)| Holder::InFlight {
+            pid,
+            tid,
+            fd,
+            inode
+        }),
         mount().prop_map(|(mount_namespace, path)| Holder::BindMount { mount_namespace, path }),
         mount().prop_map(|(mount_namespace, path)| Holder::ProcMount { mount_namespace, path }),
         Just(Holder::Unseen),

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 
 use lxkns_discover::{Bpf, Options, Tier};
 use lxkns_it::{assert_held, everywhere, gap, scan, scan_with, stdout};
@@ -51,6 +52,11 @@ fn own_uts() -> File {
     File::open("/proc/self/ns/uts").unwrap()
 }
 
+fn in_flight(pid: Pid, fd: u32) -> Holder {
+    let inode = std::fs::metadata(format!("/proc/{pid}/fd/{fd}")).unwrap().ino();
+    Holder::InFlight { pid, tid: None, fd, inode }
+}
+
 fn own(fd: &impl AsRawFd) -> String {
     format!("fd {} of pid {}", fd.as_raw_fd(), std::process::id())
 }
@@ -74,7 +80,7 @@ fn a_namespace_in_flight_is_held_by_the_socket_at_every_tier() {
             .spawn()
             .unwrap();
         let (pid, id) = (child.pid(), child.noted("in flight"));
-        let holder = Holder::InFlight { pid, tid: None, fd: 5 };
+        let holder = in_flight(pid, 5);
         everywhere(|snapshot| assert_held(snapshot, id, std::slice::from_ref(&holder)));
         for tier in Tier::ALL {
             for bpf in [Bpf::Off, Bpf::On] {
@@ -98,6 +104,35 @@ fn a_namespace_in_flight_is_held_by_the_socket_at_every_tier() {
     }
 }
 
+/// One of them receives for all.
+#[test]
+fn processes_that_share_a_queue_have_one_step() {
+    need!(userns);
+    let child = Script::new()
+        .user_namespace()
+        .in_new(Uts, |uts| uts.note("uts", Uts).open_namespace(Uts, 3))
+        .send_fd(3, (4, 5))
+        .close(3)
+        .fork("heir", Script::new())
+        .fork("other heir", Script::new())
+        .spawn()
+        .unwrap();
+    let id = child.noted("uts");
+    let pids = ["main", "heir", "other heir"].map(|label| child.pid_of(label));
+    everywhere(|snapshot| {
+        assert_held(snapshot, id, &pids.map(|pid| in_flight(pid, 5)));
+        let Release::After(plan) = snapshot.why(id).unwrap().release else { panic!() };
+        let steps: Vec<&Action> = plan.steps.iter().map(|step| &step.action).collect();
+        let mut sockets = pids.map(|pid| (pid, OpenFile { tid: None, fd: 5 }));
+        sockets.sort_unstable();
+        assert_eq!(steps, [&Action::Receive { sockets: sockets.into() }]);
+    });
+    let why = tool("lxkns").args(["why", &format!("uts:{}", id.inode())]).output().unwrap();
+    let why = stdout(&why);
+    let step = "receives what waits in its fd 5, or one that shares the socket does: process ";
+    assert!(why.contains(step) && why.contains("; or all of them close it or end"), "{why}");
+}
+
 #[test]
 fn sockets_in_flight_hold_network_namespaces_and_more_files() {
     need!(userns);
@@ -119,7 +154,7 @@ fn sockets_in_flight_hold_network_namespaces_and_more_files() {
         .unwrap();
     everywhere(|snapshot| {
         for (label, fd) in [("net", 7), ("uts", 12)] {
-            let holder = Holder::InFlight { pid: child.pid(), tid: None, fd };
+            let holder = in_flight(child.pid(), fd);
             assert_held(snapshot, child.noted(label), &[holder]);
         }
     });
@@ -139,7 +174,7 @@ fn the_namespace_ends_when_the_owner_receives_it() {
     drop(child);
     let (pid, fd) = (Pid(std::process::id()), other.as_raw_fd() as u32);
     everywhere(|snapshot| {
-        assert_held(snapshot, id, &[Holder::InFlight { pid, tid: None, fd }]);
+        assert_held(snapshot, id, &[in_flight(pid, fd)]);
     });
     assert_eq!(receive(&other), Ok((String::new(), 1)));
     assert!(scan().namespace(id).is_none());
@@ -222,7 +257,7 @@ fn a_receiver_that_does_not_get_on_is_a_gap() {
     let snapshot = scan();
     // Children of other tests may share the socket.
     assert!(gap(&snapshot, Missing::InFlight, Reason::TimedOut).is_some());
-    let holder = Holder::InFlight { pid: child.pid(), tid: None, fd: 5 };
+    let holder = in_flight(child.pid(), 5);
     assert_held(&snapshot, child.noted("uts"), &[holder]);
     assert_eq!(stuck.release(), Some("with a file".len()));
 }

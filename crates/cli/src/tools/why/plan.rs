@@ -70,6 +70,7 @@ fn line(namer: &Namer<'_>, step: &Step, plan: &Plan) -> Line {
         Action::LetGo { pid, sharers, threads, closes, empties } => {
             let_go(namer, *pid, sharers, threads, closes, empties)
         }
+        Action::Receive { sockets } => receive(namer, sockets),
         Action::Unmount { mount_namespace, path, along, .. } => {
             unmount(namer, *mount_namespace, path, along)
         }
@@ -151,6 +152,24 @@ fn let_go(
     }
     line.plain(if sharers.len() > MOST_SHARERS { ", …" } else { "" });
     line.plain("; or all of them end");
+    line
+}
+
+/// A queue that several share.
+fn receive(namer: &Namer<'_>, sockets: &[(Pid, OpenFile)]) -> Line {
+    let mut line = Line::default();
+    let Some(((pid, file), others)) = sockets.split_first() else {
+        return line;
+    };
+    line.append(namer.task(*pid, file.tid));
+    line.plain(format_args!(" receives what waits in its fd {}", file.fd));
+    line.plain(", or one that shares the socket does: ");
+    for (at, (pid, file)) in others.iter().take(MOST_SHARERS).enumerate() {
+        line.plain(if at == 0 { "" } else { ", " }).append(namer.task(*pid, file.tid));
+        line.plain(format_args!(" from its fd {}", file.fd));
+    }
+    line.plain(if others.len() > MOST_SHARERS { ", …" } else { "" });
+    line.plain("; or all of them close it or end");
     line
 }
 

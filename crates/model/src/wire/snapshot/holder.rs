@@ -32,6 +32,9 @@ pub(super) struct HolderDoc<'s> {
     /// The number of the file descriptor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     fd: Option<u32>,
+    /// The inode of the Unix socket that a file is queued in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inode: Option<u64>,
     /// The mount namespace that the mount is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<super::schema::Id>"))]
@@ -53,10 +56,14 @@ impl<'s> From<&'s Holder> for HolderDoc<'s> {
             Holder::PendingChildren { pid: _, tid } => doc.tid = *tid,
             Holder::Fd { pid: _, tid, fd }
             | Holder::Socket { pid: _, tid, fd }
-            | Holder::Tun { pid: _, tid, fd }
-            | Holder::InFlight { pid: _, tid, fd } => {
+            | Holder::Tun { pid: _, tid, fd } => {
                 doc.tid = *tid;
                 doc.fd = Some(*fd);
+            }
+            Holder::InFlight { pid: _, tid, fd, inode } => {
+                doc.tid = *tid;
+                doc.fd = Some(*fd);
+                doc.inode = Some(*inode);
             }
             Holder::BindMount { mount_namespace, path }
             | Holder::ProcMount { mount_namespace, path } => {
@@ -88,7 +95,10 @@ impl HolderDoc<'_> {
             "fd" => Holder::Fd { pid: pid()?, tid, fd: fd()? },
             "socket" => Holder::Socket { pid: pid()?, tid, fd: fd()? },
             "tun" => Holder::Tun { pid: pid()?, tid, fd: fd()? },
-            "in-flight" => Holder::InFlight { pid: pid()?, tid, fd: fd()? },
+            "in-flight" => {
+                let inode = self.inode.ok_or_else(|| missing("inode"))?;
+                Holder::InFlight { pid: pid()?, tid, fd: fd()?, inode }
+            }
             kind @ ("bind-mount" | "proc-mount") => {
                 let mount_namespace = self.mount_namespace;
                 if mount_namespace.is_some_and(|id| id.namespace_type() != NamespaceType::Mnt) {

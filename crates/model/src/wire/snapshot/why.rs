@@ -87,6 +87,9 @@ enum ActionDoc<'s> {
         closes: Vec<OpenFileDoc>,
         empties: Vec<OpenFileDoc>,
     },
+    Receive {
+        sockets: Vec<SocketDoc>,
+    },
     Unmount {
         #[serde(skip_serializing_if = "Option::is_none")]
         mount_namespace: Option<NamespaceId>,
@@ -115,6 +118,13 @@ impl<'s> From<&'s MountPoint> for MountPointDoc<'s> {
         let (path, path_bytes) = text::split(&mount.path);
         MountPointDoc { mount_namespace: mount.mount_namespace, path, path_bytes }
     }
+}
+
+#[derive(Debug, Serialize)]
+struct SocketDoc {
+    pid: Pid,
+    #[serde(flatten)]
+    file: OpenFileDoc,
 }
 
 #[derive(Debug, Serialize)]
@@ -175,6 +185,7 @@ fn mentioned(why: &Why<'_>) -> BTreeSet<Pid> {
                         pids.extend([pid].into_iter().chain(sharers));
                     }
                     Action::Reap { pid, parent } => pids.extend([pid].into_iter().chain(parent)),
+                    Action::Receive { sockets } => pids.extend(sockets.iter().map(|it| it.0)),
                     Action::Unmount { .. } => {}
                 }
             }
@@ -199,7 +210,13 @@ impl<'s> From<&'s Step> for StepDoc<'s> {
 }
 
 fn open_files(files: &[OpenFile]) -> Vec<OpenFileDoc> {
-    files.iter().map(|&OpenFile { tid, fd }| OpenFileDoc { tid, fd }).collect()
+    files.iter().copied().map(OpenFileDoc::from).collect()
+}
+
+impl From<OpenFile> for OpenFileDoc {
+    fn from(OpenFile { tid, fd }: OpenFile) -> Self {
+        OpenFileDoc { tid, fd }
+    }
 }
 
 impl<'s> From<&'s Action> for ActionDoc<'s> {
@@ -214,6 +231,10 @@ impl<'s> From<&'s Action> for ActionDoc<'s> {
                 closes: open_files(closes),
                 empties: open_files(empties),
             },
+            Action::Receive { sockets } => {
+                let doc = |&(pid, file): &(Pid, OpenFile)| SocketDoc { pid, file: file.into() };
+                ActionDoc::Receive { sockets: sockets.iter().map(doc).collect() }
+            }
             Action::Unmount { mount_namespace, path, mount, along } => {
                 let (path, path_bytes) = text::split(path);
                 ActionDoc::Unmount {

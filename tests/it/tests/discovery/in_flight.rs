@@ -160,6 +160,24 @@ fn sockets_in_flight_hold_network_namespaces_and_more_files() {
     });
 }
 
+/// Credentials of the sender stand before the files.
+#[test]
+fn a_receiver_that_wants_credentials_hides_no_file() {
+    need!(root);
+    let (one, other) = pair(SocketType::DGRAM);
+    rustix::net::sockopt::set_socket_passcred(&other, true).unwrap();
+    let child = Script::new()
+        .in_new(Uts, |uts| uts.note("uts", Uts).open_namespace(Uts, 3))
+        .spawn()
+        .unwrap();
+    send(&one, "", Some(&File::open(format!("/proc/{}/fd/3", child.pid())).unwrap()));
+    let holder = in_flight(Pid(std::process::id()), other.as_raw_fd() as u32);
+    everywhere(|snapshot| {
+        let found = snapshot.namespace(child.noted("uts")).unwrap();
+        assert!(found.holders().contains(&holder), "{found:?}");
+    });
+}
+
 /// systemd keeps the namespace of a unit with `PrivateNetwork=` in a socket pair so.
 #[test]
 fn the_namespace_ends_when_the_owner_receives_it() {

@@ -1,9 +1,12 @@
 //! Network namespaces held by nothing but a socket or a tun device.
 
+use std::os::fd::AsRawFd as _;
+
 use lxkns_it::{assert_owner, everywhere, held};
 use lxkns_model::{Holder, Missing, Text};
 use lxkns_nstest::{Dir, Script, need, own_namespace};
 use lxkns_species::NamespaceType::{Mnt, Net, User};
+use lxkns_species::Pid;
 
 #[test]
 fn a_socket_holds_its_network_namespace() {
@@ -24,6 +27,24 @@ fn a_socket_holds_its_network_namespace() {
         assert_owner(net, child.namespace(User));
         assert!(!net.is_hidden());
     });
+}
+
+/// So many are not copied, but read from the kernel's list of connections.
+#[test]
+fn many_connections_are_found_in_their_network_namespace() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let connect = |_| {
+        let client = std::net::TcpStream::connect(address).unwrap();
+        [client, listener.accept().unwrap().0]
+    };
+    let connections: Vec<_> = (0..150).flat_map(connect).collect();
+    let snapshot = lxkns_it::scan();
+    let holders = snapshot.namespace(own_namespace(Net)).unwrap().holders();
+    for connection in connections {
+        let (pid, fd) = (Pid(std::process::id()), connection.as_raw_fd() as u32);
+        assert!(holders.contains(&Holder::Socket { pid, tid: None, fd }), "{fd}");
+    }
 }
 
 #[test]

@@ -44,6 +44,23 @@ fn check_refused(command: &mut Command) {
     assert!(!output.status.success(), "{command:?}: {text}");
 }
 
+/// Whether something is there, nobody learns who may not look.
+#[test]
+fn mounts_are_looked_up_as_the_user_may() {
+    need!(root, setuid);
+    let dir = Dir::new().unwrap();
+    let hidden = dir.join("hidden");
+    std::fs::create_dir(&hidden).unwrap();
+    std::fs::set_permissions(&hidden, PermissionsExt::from_mode(0o700)).unwrap();
+    std::fs::write(hidden.join("there"), "").unwrap();
+    std::os::unix::fs::symlink("/proc", hidden.join("link")).unwrap();
+    for copy in privileged_copies(&dir) {
+        for name in ["there", "not there", "link"] {
+            check_refused(as_nobody(&copy).args(["why", "--mount"]).arg(hidden.join(name)));
+        }
+    }
+}
+
 #[test]
 fn documents_are_read_as_the_user_may() {
     need!(root, setuid);

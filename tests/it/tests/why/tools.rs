@@ -162,6 +162,51 @@ fn a_mount_is_found_in_every_mount_namespace() {
     check(child.noted("nobody"), &both[..1]);
 }
 
+#[test]
+fn a_path_that_is_no_mount_point_lies_on_one() {
+    need!(root);
+    let _alone = alone();
+    let dir = Dir::new().unwrap();
+    let sub = dir.join("sub");
+    let child = Script::new().unshare([Mnt]).mount("tmpfs", &dir, "").mkdir(&sub).spawn().unwrap();
+    let answer: Value =
+        serde_json::from_str(&mounted_inside(child.pid(), &sub, &["--json"])).unwrap();
+    assert_eq!(answer["is-mount-point"], false);
+    assert_eq!(answer["mount-point"], dir.path().to_str().unwrap());
+    let text = mounted_inside(child.pid(), &sub, &[]);
+    let line =
+        format!("{sub:?} is not a mount point; it lies on tmpfs, mounted at {:?}", dir.path());
+    assert!(text.starts_with(&line), "{text}");
+}
+
+/// In a PID namespace of its own, and not on a terminal: the answer says what is out of sight.
+#[test]
+fn mounts_of_processes_that_are_out_of_sight_are_a_gap() {
+    need!(root);
+    let ask = |format: &[&str]| {
+        let mut command = std::process::Command::new(tool("lxkns").get_program());
+        command.args(["why", "--mount", "/proc"]).args(format);
+        let inside = Script::new().mount("proc", "/proc", "").run("tool", &command);
+        let child = Script::new()
+            .unshare([Mnt, NamespaceType::Pid])
+            .fork("inside", inside)
+            .spawn()
+            .unwrap();
+        let output = child.output("tool");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout.clone()).unwrap()
+    };
+    let text = ask(&[]);
+    assert!(text.contains("more may have it, unseen:"), "{text}");
+    assert!(
+        text.contains("not all processes are listed (outside of this PID namespace)"),
+        "{text}"
+    );
+    let answer: Value = serde_json::from_str(&ask(&["--json"])).unwrap();
+    let gaps = answer["gaps"].as_array().unwrap();
+    assert!(gaps.iter().any(|gap| gap["what"] == "processes"), "{answer:#}");
+}
+
 /// The commands with which to unmount what is in the way, each on a line of its own.
 fn commands(text: &str) -> Vec<&str> {
     let lines = text.lines().map(str::trim);

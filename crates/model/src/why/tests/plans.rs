@@ -238,6 +238,26 @@ fn one_of_those_who_share_their_files_closes_them() {
 }
 
 #[test]
+fn what_waits_in_a_shared_socket_is_received_once() {
+    let queued = |pid, inode| Holder::InFlight { pid: Pid(pid), tid: None, fd: 4, inode };
+    let held = || Machine::new().held("net:[5]", [queued(10, 7), queued(11, 7), queued(12, 8)]);
+    let socket = |pid| (Pid(pid), OpenFile { tid: None, fd: 4 });
+    let actions = |plan: Plan| plan.steps.into_iter().map(|step| step.action).collect::<Vec<_>>();
+    let alone = |pid| Action::LetGo {
+        pid: Pid(pid),
+        sharers: Vec::new(),
+        threads: Vec::new(),
+        closes: Vec::new(),
+        empties: vec![OpenFile { tid: None, fd: 4 }],
+    };
+    let shared = Action::Receive { sockets: vec![socket(10), socket(11)] };
+    assert_eq!(actions(held().plan("net:[5]")), [shared, alone(12)]);
+    // A process that ends does not share it any more.
+    let ends = held().process(&[11], 0, &["net:[5]"]);
+    assert_eq!(actions(ends.plan("net:[5]")), [end(11, &[]), alone(10), alone(12)]);
+}
+
+#[test]
 fn who_ends_closes_nothing_for_those_who_share() {
     let machine = Machine::new().held("net:[5]", [fd(10, 3), fd(11, 3)]);
     let mut machine = sharing(machine, &[(10, 10)]);

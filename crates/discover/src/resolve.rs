@@ -12,6 +12,7 @@ mod proof;
 
 use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -40,6 +41,10 @@ pub(crate) struct Resolver {
     compares: NamespaceTypes,
     /// How many more namespaces may be held open.
     room: AtomicUsize,
+    /// The watches that hold namespaces.
+    watches: Mutex<Option<OwnedFd>>,
+    /// The folder of the scanner's own open files.
+    own_files: Option<PathBuf>,
     known: Mutex<HashMap<NamespaceId, Entry>>,
     /// Wakes those who wait for an answer that another thread asks for.
     answered: Condvar,
@@ -108,6 +113,8 @@ impl Resolver {
             uids,
             compares,
             room: AtomicUsize::new(room()),
+            watches: Mutex::default(),
+            own_files: proc.is_ours().then(|| options.proc_path().join("thread-self/fd")),
             known: Mutex::default(),
             answered: Condvar::new(),
             clock: AtomicU64::new(1),
@@ -192,10 +199,18 @@ impl Resolver {
     /// that will do: it does not if there may be more to be learnt, or the way to an owner that has
     /// not been met yet.
     pub(crate) fn meet_told(&self, id: NamespaceId, told: Told) -> bool {
-        if !self.compares.contains(id.namespace_type()) {
-            // It has to be held.
-            return false;
+        // Else it has to be held.
+        self.compares.contains(id.namespace_type()) && self.believe(id, told)
+    }
+
+    /// As [`Resolver::meet_told`], of a namespace that can neither be opened nor compared later.
+    pub(crate) fn meet_unproven(&self, id: NamespaceId, told: Told) {
+        if !self.has(id) && self.believe(id, told) {
+            self.unproven.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
         }
+    }
+
+    fn believe(&self, id: NamespaceId, told: Told) -> bool {
         let mut known = self.known();
         if let Some(Entry::Asking | Entry::Resolved(_)) = known.get(&id) {
             return true;

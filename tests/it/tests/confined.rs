@@ -245,7 +245,7 @@ fn files_are_closed_without_close_range() {
 
 #[test]
 fn nsenter_is_not_shown_without_a_word() {
-    need!(root);
+    need!(root, sh);
     let child = Script::new().unshare([Mnt]).spawn().unwrap();
     let named = format!("mnt@{}", child.pid());
     let output = exec(&["--show", &named, "--", "true"]).output().unwrap();

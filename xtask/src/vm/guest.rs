@@ -114,6 +114,7 @@ fn switch_root() -> Result<()> {
     mount("sys", "/sys", "sysfs", quiet, None)?;
     mount("cgroup2", "/sys/fs/cgroup", "cgroup2", quiet, None)?;
     symlink("/proc/self/fd", "/dev/fd")?;
+    symlink("/proc/self/fd/0", "/dev/stdin")?;
     fs::create_dir("/dev/shm")?;
     mount("shm", "/dev/shm", "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, c"mode=1777")?;
     sethostname(b"lxkns")?;

@@ -33,7 +33,8 @@ pub(super) fn build(
         .into_iter()
         .filter(|test| {
             let package = test.name.split("::").next().unwrap_or_default();
-            TESTED.contains(&package)
+            // How much memory a document takes is no matter of the kernel.
+            TESTED.contains(&package) && test.name != "lxkns-it::document_memory"
         })
         .collect();
     let stage = Stage::set_up(workspace, &Built { tests, tools, examples })?;

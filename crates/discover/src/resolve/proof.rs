@@ -28,13 +28,25 @@ use lxkns_ops::mounts::{self, Of};
 use lxkns_ops::{Error, Feature, Namespace, Support};
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes};
 
+use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::io::Errno;
+
 use super::{Entry, Resolver, failure};
 use crate::gaps::Gaps;
 use crate::options::Tier;
 
-/// A namespace that is held open.
+/// How a namespace is held.
 #[derive(Debug)]
-pub(super) struct Held(Namespace);
+pub(super) enum Held {
+    /// By a watch on its file, which no other scan takes for a holder.
+    Watched,
+    /// By a file descriptor, where there can be no watch.
+    Open(#[expect(dead_code, reason = "dropping it is what it is for")] Descriptor),
+}
+
+/// A file descriptor that holds a namespace.
+#[derive(Debug)]
+pub(super) struct Descriptor(Namespace);
 
 /// The file descriptors of all that the scans of this process hold: no sightings for any of them.
 static HELD: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
@@ -44,15 +56,15 @@ pub(crate) fn is_held(fd: u32) -> bool {
     HELD.lock().unwrap_or_else(PoisonError::into_inner).contains(&fd)
 }
 
-impl Held {
-    fn new(namespace: Namespace) -> Held {
+impl Descriptor {
+    fn new(namespace: Namespace) -> Descriptor {
         let fd = namespace.as_fd().as_raw_fd().cast_unsigned();
         HELD.lock().unwrap_or_else(PoisonError::into_inner).insert(fd);
-        Held(namespace)
+        Descriptor(namespace)
     }
 }
 
-impl Drop for Held {
+impl Drop for Descriptor {
     fn drop(&mut self) {
         let fd = self.0.as_fd().as_raw_fd().cast_unsigned();
         HELD.lock().unwrap_or_else(PoisonError::into_inner).remove(&fd);
@@ -100,12 +112,29 @@ impl Resolver {
         if !holds || id.inode() == id.namespace_type().initial_inode() {
             return None;
         }
+        if self.watch(&namespace).is_ok() {
+            return Some(Held::Watched);
+        }
         let take = |room: usize| room.checked_sub(1);
         if self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
-            return Some(Held::new(namespace));
+            return Some(Held::Open(Descriptor::new(namespace)));
         }
         self.unproven.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
         None
+    }
+
+    /// Watches the file of a namespace, see inotify(7): as long as the watch is there, so is the
+    /// namespace. All watches take one file descriptor.
+    fn watch(&self, namespace: &Namespace) -> Result<(), Errno> {
+        let directory = self.own_files.as_ref().ok_or(Errno::NOSYS)?;
+        let path = directory.join(namespace.as_fd().as_raw_fd().to_string());
+        let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
+        let watches = match &mut *watches {
+            Some(watches) => watches,
+            none => none.insert(inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?),
+        };
+        // What is watched for does not matter; this never happens.
+        inotify::add_watch(&*watches, path, WatchFlags::DELETE_SELF).map(drop)
     }
 
     /// From now on, holds what it meets, where nothing else proves that it is still the same later.
@@ -120,11 +149,12 @@ impl Resolver {
     pub(crate) fn release(&self) {
         for entry in self.known().values_mut() {
             if let Entry::Resolved(answers) = entry
-                && answers.held.take().is_some()
+                && let Some(Held::Open(_)) = answers.held.take()
             {
                 self.room.fetch_add(1, Ordering::Relaxed);
             }
         }
+        *self.watches.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Whether all namespaces can be compared. If not, those that cannot are held, and all is proven

@@ -199,6 +199,9 @@ impl Reading<'_> {
         };
         let time = self.scan.resolver.now();
         self.scan.resolver.meet(id, time, open);
+        if let Some(told) = task.told(namespace_type).filter(|_| !for_children) {
+            self.scan.resolver.meet_unproven(id, told);
+        }
         if self.scan.resolver.agrees(id, unique_id) == Some(false) {
             let contradicted = self.contradicted.lock();
             contradicted.unwrap_or_else(PoisonError::into_inner).insert(task.pid);

@@ -10,8 +10,7 @@ use lxkns_species::NamespaceTypes;
 
 /// The rows of the table in `docs/discovery.md`: the kinds, and what they keep alive.
 fn table() -> BTreeMap<String, String> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/discovery.md");
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = include_str!("../../../../docs/discovery.md");
     let (_, section) = text.split_once("\n## What cannot be found\n").unwrap();
     let (section, _) = section.split_once("\n## ").unwrap();
     let row = |line: &str| {

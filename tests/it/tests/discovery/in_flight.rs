@@ -254,7 +254,10 @@ fn files_in_connections_that_nobody_has_accepted_are_a_gap() {
     let client = std::os::unix::net::UnixStream::connect(&path).unwrap();
     send(&client, "early", Some(&own_uts()));
     let snapshot = scan();
-    assert!(examples(&snapshot, Reason::Queued).contains(&own(&listener)));
+    // Old kernels do not count what waits in connections.
+    let text = std::fs::read(format!("/proc/self/fdinfo/{}", listener.as_raw_fd())).unwrap();
+    let counts = lxkns_ops::in_flight::waiting(&text) == Some(1);
+    assert_eq!(examples(&snapshot, Reason::Queued).contains(&own(&listener)), counts);
     let (server, _) = listener.accept().unwrap();
     assert_eq!(receive(&server), Ok(("early".into(), 1)));
 }

@@ -203,9 +203,10 @@ impl Resolver {
         self.compares.contains(id.namespace_type()) && self.believe(id, told)
     }
 
-    /// As [`Resolver::meet_told`], of a namespace that can neither be opened nor compared later.
+    /// As [`Resolver::meet_told`], of a namespace that the scanner may neither open nor compare later.
     pub(crate) fn meet_unproven(&self, id: NamespaceId, told: Told) {
-        if !self.has(id) && self.believe(id, told) {
+        let is_denied = matches!(self.known().get(&id), Some(Entry::Failed(Reason::Denied)));
+        if is_denied && self.believe(id, told) {
             self.unproven.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
         }
     }

@@ -14,13 +14,14 @@ use std::sync::OnceLock;
 type Probe = fn() -> bool;
 
 /// What can be needed, and how to find out. Each stands in the documentation of `need!`.
-static NEEDS: [(&str, Probe); 32] = [
+static NEEDS: [(&str, Probe); 33] = [
     ("root", probe::root),
     ("userns", probe::user_namespaces),
     ("timens", probe::time_namespaces),
     ("initpidns", probe::initial_pid_namespace),
     ("tun", probe::tun),
     ("fuse", probe::fuse),
+    ("loopback", probe::loopback),
     ("btf", probe::btf),
     ("bpf", probe::bpf),
     ("openat2cached", probe::cached_open),
@@ -59,6 +60,7 @@ static NEEDS: [(&str, Probe); 32] = [
 /// | `initpidns` | being in the initial PID namespace |
 /// | `tun` | /dev/net/tun, for this user |
 /// | `fuse` | /dev/fuse, for this user |
+/// | `loopback` | TCP connections to 127.0.0.1 |
 /// | `btf` | the kernel's types in /sys/kernel/btf/vmlinux |
 /// | `bpf` | bpf(2), for this user |
 /// | `openat2cached` | openat2(2) with `RESOLVE_CACHED` (5.12) |

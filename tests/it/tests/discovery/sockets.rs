@@ -32,6 +32,7 @@ fn a_socket_holds_its_network_namespace() {
 /// So many are not copied, but read from the kernel's list of connections.
 #[test]
 fn many_connections_are_found_in_their_network_namespace() {
+    need!(loopback);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let connect = |_| {

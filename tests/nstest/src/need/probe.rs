@@ -110,6 +110,12 @@ pub(super) fn cached_open() -> bool {
     }
 }
 
+pub(super) fn loopback() -> bool {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0");
+    let address = listener.as_ref().ok().and_then(|listener| listener.local_addr().ok());
+    address.is_some_and(|address| std::net::TcpStream::connect(address).is_ok())
+}
+
 pub(super) fn thread_pidfds() -> bool {
     let thread = PidfdFlags::from_bits_retain(OFlags::EXCL.bits());
     rustix::process::pidfd_open(rustix::thread::gettid(), thread).is_ok()

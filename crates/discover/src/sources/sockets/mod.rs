@@ -220,6 +220,19 @@ impl<'s> Of<'s> {
     pub(crate) fn ask(&self, found: &mut Found) {
         // Each with a time of its own, so that a large table may take its time.
         for open in self.open.chunks(AT_A_TIME) {
+            let mut unknown = Vec::with_capacity(open.len());
+            for (fd, inode) in open {
+                // One socket may have many file descriptors.
+                let known = inode.and_then(|inode| self.asked().by_inode.get(&inode).copied());
+                match known {
+                    Some(known) => self.is_held(known.id, *fd, true, found),
+                    None => unknown.push((*fd, *inode)),
+                }
+            }
+            let open = unknown;
+            if open.is_empty() {
+                continue;
+            }
             let fds: Vec<u32> = open.iter().map(|(fd, _)| *fd).collect();
             let told = self.told_of(&fds).unwrap_or_else(|why| {
                 let all = fds.iter().map(|_| Err(why.clone()));

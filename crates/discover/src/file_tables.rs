@@ -19,7 +19,7 @@ const MOST: usize = 64;
 
 /// Notes for each process that may share its file table with others which one is the first of them.
 ///
-/// The processes are sorted by PID. `matters` tells of which namespaces the holders matter.
+/// The processes are sorted by PID. `matters` selects the namespaces whose holders matter.
 pub(crate) fn compare(
     scan: &Scan<'_>,
     processes: &mut [ProcessFacts],

@@ -95,7 +95,7 @@ pub fn mounted(snapshot: &Snapshot, path: impl AsRef<Path>) -> Result<Mounted, E
         .map_err(|source| Error::NoProc { path: "/proc".into(), source })?;
     let own = proc.own_process().map_err(no_proc)?;
     let (own, _) = read_all(own.as_fd(), c"mountinfo", TABLE_LIMIT).map_err(no_proc)?;
-    // With the rights of the user: whoever names a path must not learn what only root may.
+    // With the rights of the user, who must not learn more about a path than they may.
     let what = with_own_privileges(|| What::at(path, &own));
     let what = what.map_err(io::Error::other).and_then(|found| found).map_err(no_path)?;
 

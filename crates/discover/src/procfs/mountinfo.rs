@@ -23,7 +23,7 @@ pub(crate) struct Mount<'t> {
     pub(crate) master: Option<u64>,
     /// The type of file system, such as `nsfs`.
     pub(crate) fs_type: &'t [u8],
-    /// What is mounted, as whoever has mounted it put it: a device, a name, anything.
+    /// The source of the mount, as given to mount(2): a device, a name, any text.
     pub(crate) source: Cow<'t, [u8]>,
 }
 

@@ -69,7 +69,7 @@ pub(super) fn of(exec: &Exec, targets: &mut Vec<Target>) -> anyhow::Result<Optio
     Ok(Some(confinement))
 }
 
-/// As root in there, whoever one is outside must be nobody in particular.
+/// Root in there must be no particular user outside.
 fn in_user_namespace(of_process: Option<(Identity, Limits)>) -> (Option<Identity>, Option<Limits>) {
     let nobody = Identity::nobody();
     match of_process {

@@ -21,7 +21,7 @@ const ELSEWHERE: usize = 64;
 /// are listed: that makes the kernel go through the connections of all network namespaces.
 const MANY: usize = 200;
 
-/// What a list tells of a socket.
+/// The facts about a socket in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Listed {
     pub(super) id: NamespaceId,

@@ -38,7 +38,7 @@ use crate::workers::share_out;
 /// Major and minor number of `/dev/net/tun`.
 pub(crate) const TUN_DEVICE: (u32, u32) = (10, 200);
 
-/// So many files are asked together, and may each bring an open namespace with them.
+/// Files per query; each may bring an open namespace with it.
 const AT_A_TIME: usize = 64;
 
 /// Which network namespace goes with which socket.
@@ -272,7 +272,7 @@ impl<'s> Of<'s> {
         let start = Instant::now();
         let all = asker.ask(&pidfd, fds, limit);
         let took = start.elapsed();
-        // Whoever asks next may be told no more than a cookie, so all is noted down before.
+        // The next query may return nothing but a cookie, so every answer is recorded before.
         let told: Vec<Asked> = all
             .into_iter()
             .map(|told| self.id_of(told.map_err(|error| self.why(&error))?))

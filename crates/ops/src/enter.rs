@@ -28,6 +28,7 @@ mod confined;
 mod for_good;
 mod relay;
 mod rights;
+mod sealed;
 mod terminal;
 mod thread;
 
@@ -35,6 +36,7 @@ pub use child::command;
 pub use confined::{Confinement, confined};
 pub use for_good::{Credentials, for_good, for_good_as};
 pub use rights::{Identity, Limits, directory_of, rights_of};
+pub use sealed::from_sealed_copy;
 pub use thread::{Visit, run, spawn};
 
 use std::os::fd::AsFd;

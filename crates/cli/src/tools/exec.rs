@@ -12,7 +12,7 @@ use anyhow::{Context as _, anyhow};
 use lxkns_discover::{Options, discover, open};
 use lxkns_model::{Part, Snapshot};
 use lxkns_ops::enter::Confinement;
-use lxkns_ops::enter::{Credentials, confined, for_good_as};
+use lxkns_ops::enter::{Credentials, confined, for_good_as, from_sealed_copy};
 use lxkns_ops::{Error as OpsError, Namespace, is_secure_execution, pidfd};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
@@ -116,6 +116,11 @@ impl Exec {
                 ));
             }
             return self.print(&targets, confinement.is_some());
+        }
+        if confinement.is_some() && !self.keep_privileges {
+            from_sealed_copy().map_err(|error| {
+                anyhow!("{:#}{}", anyhow::Error::from(error), confinement::HINT)
+            })?;
         }
         let (program, arguments) =
             self.command.split_first().ok_or_else(|| Usage::new("which command?"))?;

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, read, write};
-use rustix::process::{Pid, Signal, WaitOptions, getpgrp, getpid, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
 use rustix::stdio::stdin;
 use rustix::termios::{SpecialCodeIndex, tcgetattr, tcgetpgrp};
 
@@ -179,7 +179,8 @@ impl Screen {
 
     /// Whether the terminal is this process's to read; also if it is no terminal with jobs.
     fn is_in_front(&self) -> bool {
-        self.terminal.real.input && tcgetpgrp(stdin()).map_or(true, |group| group == getpgrp())
+        self.terminal.real.input
+            && tcgetpgrp(stdin()).map_or(true, |front| signals::own_group() == Some(front))
     }
 
     /// Has gone on after it was stopped: others may have changed the terminal meanwhile, and know better

@@ -1,8 +1,8 @@
 //! Looking into processes: pidfds, kcmp(2), and how the own one was started.
 #![expect(unsafe_code, reason = "system calls and ioctls that rustix lacks")]
 
-use std::ffi::c_void;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::ffi::{CString, c_void};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use lxkns_species::NamespaceType;
 use rustix::fs::fstatfs;
@@ -98,6 +98,27 @@ pub(crate) fn share_files(one: u32, other: u32) -> Result<bool> {
     // SAFETY: takes numbers, touches no memory of ours.
     let result = unsafe { libc::syscall(libc::SYS_kcmp, one, other, KCMP_FILES, 0usize, 0usize) };
     checked(result).map(|order| order == 0)
+}
+
+/// execveat(2) of an open file; returns only if that fails.
+pub(crate) fn execute(program: impl AsFd, arguments: &[CString], environment: &[CString]) -> Errno {
+    let pointers = |strings: &[CString]| -> Vec<*const libc::c_char> {
+        let ended = strings.iter().map(|it| it.as_ptr());
+        ended.chain([std::ptr::null()]).collect()
+    };
+    let (arguments, environment) = (pointers(arguments), pointers(environment));
+    // SAFETY: an empty path, and two arrays of strings that end with null, all of which live on.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_execveat,
+            program.as_fd().as_raw_fd(),
+            c"".as_ptr(),
+            arguments.as_ptr(),
+            environment.as_ptr(),
+            libc::AT_EMPTY_PATH,
+        )
+    };
+    checked(result).err().unwrap_or(UNANSWERED)
 }
 
 /// `AT_SECURE`.

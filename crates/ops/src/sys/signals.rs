@@ -1,10 +1,10 @@
 //! Signals that are read like a file, and stopping as a terminal has a process stop.
-#![expect(unsafe_code, reason = "signalfd(2), sigaction(2), and sets of signals")]
+#![expect(unsafe_code, reason = "signalfd(2), sigaction(2), sets of signals, getpgrp(2)")]
 
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 
 use rustix::io::{Result, read};
-use rustix::process::{Signal, kill_current_process_group};
+use rustix::process::{Pid, Signal, kill_current_process_group};
 
 use super::process::checked;
 
@@ -34,6 +34,13 @@ pub(crate) fn next(signals: impl AsFd) -> Option<Signal> {
 pub(super) fn delivered(number: libc::c_int) -> Signal {
     // SAFETY: it is passed on as what it was, a real-time signal too.
     unsafe { Signal::from_raw_unchecked(number) }
+}
+
+/// The process group of this process; `None` if its leader is in a PID namespace above, where
+/// rustix's `getpgrp` would have a PID 0.
+pub(crate) fn own_group() -> Option<Pid> {
+    // SAFETY: always succeeds.
+    Pid::from_raw(unsafe { libc::getpgrp() })
 }
 
 /// Stops the process group of this process, as Ctrl-Z does; whoever watches it may have it go on.

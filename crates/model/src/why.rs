@@ -90,9 +90,13 @@ pub struct Plan {
     /// Whether no fewer steps are enough: leave out any, and the namespace stays. Where this is not
     /// known, some may turn out to be done by others.
     pub is_least: bool,
-    /// The namespaces that go away by these steps, in this order: those nested in it or owned by
-    /// it hold it, and go first; the last one is the namespace itself.
+    /// The namespaces that go away by these steps, in this order: those that hold it go first, which
+    /// nest in it, are owned by it, or have a mount of it that is [out of reach](Plan::out_of_reach);
+    /// the last one is the namespace itself.
     pub gone: Vec<NamespaceId>,
+    /// The mounts that cannot be unmounted, since another mount covers a root directory above them:
+    /// their mount namespaces are among [`Plan::gone`], and they go with these.
+    pub out_of_reach: Vec<MountPoint>,
     /// Those among [`Plan::gone`] that something holds that nobody could see. Unless this is
     /// empty, the steps are not enough.
     pub unexplained: Vec<NamespaceId>,

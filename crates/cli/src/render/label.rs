@@ -184,7 +184,7 @@ impl Labels {
         line
     }
 
-    fn mounted(
+    pub(crate) fn mounted(
         self,
         line: &mut Line,
         how: &str,

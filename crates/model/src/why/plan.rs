@@ -15,13 +15,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid};
 
-use super::unmount::{Mounts, Unmount};
-use super::{Action, Never, OpenFile, Plan, Release, Step};
+use super::unmount::{self, Mounts, Unmount};
+use super::{Action, MountPoint, Never, OpenFile, Plan, Release, Step};
 use crate::{Holder, Namespace, Process, Snapshot};
 
 /// The end of a namespace, and the types of all that may hold it.
 pub(super) fn of(namespace: Namespace<'_>) -> (Release, NamespaceTypes) {
-    let gone = with_all_below(namespace);
+    let (gone, out_of_reach) = with_all_that_go(namespace);
     let types: NamespaceTypes = gone.iter().map(|it| it.namespace_type()).collect();
     let types = if types.contains(NamespaceType::User) {
         // Which may own namespaces of any type.
@@ -31,15 +31,44 @@ pub(super) fn of(namespace: Namespace<'_>) -> (Release, NamespaceTypes) {
     };
     let release = match never(namespace, &gone) {
         Some(never) => Release::Never(never),
-        None => Release::After(Planner::new(namespace.snapshot, &gone).plan()),
+        None => {
+            let plan = Planner::new(namespace.snapshot, &gone).plan();
+            Release::After(Plan { out_of_reach, ..plan })
+        }
     };
     (release, types)
 }
 
-/// The namespace and all that have to go before it, which come first.
-fn with_all_below(namespace: Namespace<'_>) -> Vec<Namespace<'_>> {
-    let mut gone = Vec::new();
+/// The namespace and all that have to go before it, which come first: those below, and the mount
+/// namespaces of mounts that cannot be unmounted. Returns these mounts, too.
+fn with_all_that_go(namespace: Namespace<'_>) -> (Vec<Namespace<'_>>, Vec<MountPoint>) {
     let mut met = HashSet::from([namespace.id()]);
+    let mut gone = with_all_below(namespace, &mut met);
+    let mut last = gone.clone();
+    let mut out_of_reach = Vec::new();
+    while !last.is_empty() {
+        let mounts = unmount::out_of_reach(namespace.snapshot, &last);
+        last = Vec::new();
+        for mount in mounts {
+            let place = mount.mount_namespace.and_then(|id| namespace.snapshot.namespace(id));
+            // The first one never goes: its mounts are left for the plan to have a try at.
+            let Some(place) = place.filter(|it| it.is_initial() != Some(true)) else { continue };
+            if met.insert(place.id()) {
+                last.extend(with_all_below(place, &mut met));
+            }
+            out_of_reach.push(mount);
+        }
+        gone.splice(0..0, last.iter().copied());
+    }
+    (gone, out_of_reach)
+}
+
+/// The namespace and all below it that have not been met, which come first.
+fn with_all_below<'s>(
+    namespace: Namespace<'s>,
+    met: &mut HashSet<NamespaceId>,
+) -> Vec<Namespace<'s>> {
+    let mut gone = Vec::new();
     let mut waiting = vec![(namespace, false)];
     while let Some((namespace, is_after_those_below)) = waiting.pop() {
         if is_after_those_below {
@@ -143,6 +172,7 @@ impl<'s, 'g> Planner<'s, 'g> {
         Plan {
             steps: steps.steps,
             is_least,
+            out_of_reach: Vec::new(),
             gone: self.gone.iter().map(|gone| gone.id()).collect(),
             unexplained: self
                 .gone

@@ -12,11 +12,12 @@
 //! not known to be the least.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::iter::successors;
 
 use lxkns_species::{NamespaceId, NamespaceType};
 
 use super::MountPoint;
-use crate::{Holder, MountFacts, Snapshot, Text};
+use crate::{Holder, MountFacts, Namespace, Snapshot, Text};
 
 /// Looks at the mounts of trees that a plan takes at most, a second or two. Trees are found anew
 /// when a copy stays, so a document could make the time grow with the square of its size.
@@ -429,6 +430,37 @@ impl<'s> Mounts<'s> {
             }
         }
     }
+}
+
+/// The mounts that hold any of these, and that nothing but the end of their mount namespace unmounts:
+/// another mount covers the root directory of the one that they are on, or of
+/// one above. No path leads below it, and the cover itself, once entered, is the root directory of
+/// whoever would unmount it (umount2(2) makes that one read-only instead).
+pub(super) fn out_of_reach(snapshot: &Snapshot, held: &[Namespace<'_>]) -> Vec<MountPoint> {
+    let mounts = snapshot.mounts();
+    let is_cover = |it: &&MountFacts| it.path.as_bytes() == b"/" && it.parent != it.id;
+    let covered: HashSet<(NamespaceId, u64)> =
+        mounts.iter().filter(is_cover).map(|it| (it.mount_namespace, it.parent)).collect();
+    if covered.is_empty() {
+        return Vec::new();
+    }
+    let held: HashSet<NamespaceId> = held.iter().map(|it| it.id()).collect();
+    let by_id: HashMap<(NamespaceId, u64), &MountFacts> =
+        mounts.iter().map(|it| ((it.mount_namespace, it.id), it)).collect();
+    let above = |it: &&MountFacts| {
+        let parent = by_id.get(&(it.mount_namespace, it.parent)).copied();
+        parent.filter(|parent| parent.id != it.id)
+    };
+    let is_below_cover = |it: &MountFacts| {
+        it.path.as_bytes() != b"/" && covered.contains(&(it.mount_namespace, it.parent))
+    };
+    mounts
+        .iter()
+        .filter(|it| it.holds.is_some_and(|holds| held.contains(&holds)))
+        // In a circle, which only a document can have, the way up has no end.
+        .filter(|it| successors(Some(*it), above).take(mounts.len()).any(is_below_cover))
+        .map(|it| MountPoint { mount_namespace: Some(it.mount_namespace), path: it.path.clone() })
+        .collect()
 }
 
 fn set<T>(list: &mut [T], at: usize, value: T) {

@@ -104,3 +104,20 @@ fn what_lies_over_the_folder_comes_off_first() {
         held(script, dir)
     });
 }
+
+/// No path leads to a mount below a covered root directory.
+#[test]
+fn below_a_covered_root_the_mount_namespace_has_to_end() {
+    need!(root, mntns_walk);
+    check_in_order(1, || {
+        let dir = Dir::new().unwrap();
+        let inside = Script::new()
+            .unshare([Mnt])
+            .mount("tmpfs", &dir, "")
+            .in_new(Net, |net| net.note("net", Net).bind_namespace(Net, dir.join("net")))
+            .mount("tmpfs", "/", "");
+        let mut held = held(Script::new().fork("inside", inside).pause().reap(), dir);
+        held.mortals = vec![("inside", "main")];
+        held
+    });
+}

@@ -40,6 +40,12 @@ pub(super) fn write(
         line.append(namer.labels.id(*id));
         entry(screen, &format!("{:>width$}. ", "?"), line)?;
     }
+    for mount in &plan.out_of_reach {
+        let mut line = said("cannot be unmounted before: ");
+        namer.labels.mounted(&mut line, "", &mount.path, mount.mount_namespace, None);
+        line.plain(", below a root directory that another mount covers");
+        entry(screen, "", line)?;
+    }
     if plan.unexplained.is_empty() && !plan.steps.is_empty() {
         let more = match (plan.steps.len(), plan.is_least) {
             (1, _) => "",

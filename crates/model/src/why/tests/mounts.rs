@@ -36,6 +36,7 @@ impl Tables {
         self
     }
 
+    /// Mount namespaces but the initial one have a process each.
     fn machine(self) -> Machine {
         let mut machine = Machine::new();
         for (at, it) in self.0.iter().enumerate() {
@@ -133,6 +134,32 @@ fn what_lies_over_the_path_comes_first() {
         .mount(("mnt:[1]", 12, 10), "/run", "/x", (0, 0))
         .mount(("mnt:[1]", 13, 12), "/run/deep", "/y", (0, 0));
     assert_eq!(tables.steps(), (vec![(13, 0), (12, 0), (11, 0)], true));
+}
+
+/// As switch_root(8) does it, and others who move a mount over the root directory.
+#[test]
+fn below_a_covered_root_the_mount_namespace_has_to_end() {
+    let tables = || {
+        Tables::new()
+            .mount(("mnt:[2]", 20, 20), "/", "/", (0, 0))
+            .mount(("mnt:[2]", 21, 20), "/run", "/", (0, 0))
+            .mount(("mnt:[2]", 22, 21), "/run/blue", NET, (0, 0))
+            .mount(("mnt:[2]", 23, 20), "/", "/new", (0, 0))
+            .mount(("mnt:[2]", 24, 23), "/run/blue", NET, (0, 0))
+    };
+    let plan = tables().machine().plan(NET);
+    let ended = plan.steps.iter().map(|step| match &step.action {
+        Action::End { pid, .. } => *pid,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(ended.collect::<Vec<_>>(), [Pid(1000)]);
+    assert_eq!(plan.gone, [id("mnt:[2]"), id(NET)]);
+    let place = MountPoint { mount_namespace: Some(id("mnt:[2]")), path: "/run/blue".into() };
+    assert_eq!(plan.out_of_reach, [place]);
+    // What is above the cover can be unmounted.
+    let mut above = tables().0;
+    above.retain(|it| it.id != 22);
+    assert_eq!(Tables(above).steps(), (vec![(24, 0)], true));
 }
 
 #[test]

@@ -34,7 +34,9 @@ pub struct WhyDoc<'s> {
     is_least: bool,
     /// The namespaces that go away by these steps, in order.
     gone: Vec<NamespaceId>,
-    /// Those of them that something unseen holds: the steps are not enough.
+    /// The mounts that go with their mount namespaces, and cannot be unmounted before.
+    out_of_reach: Vec<MountPointDoc<'s>>,
+    /// Those of `gone` that something unseen holds: the steps are not enough.
     unexplained: Vec<NamespaceId>,
     /// All processes mentioned, by PID.
     processes: Vec<ProcessDoc<'s>>,
@@ -156,6 +158,9 @@ impl<'s> From<&'s Why<'s>> for WhyDoc<'s> {
             steps: steps.iter().map(StepDoc::from).collect(),
             is_least: plan.is_some_and(|plan| plan.is_least),
             gone: plan.map(|plan| plan.gone.clone()).unwrap_or_default(),
+            out_of_reach: plan
+                .map(|plan| plan.out_of_reach.iter().map(MountPointDoc::from).collect())
+                .unwrap_or_default(),
             unexplained: plan.map(|plan| plan.unexplained.clone()).unwrap_or_default(),
             processes: mentioned(why)
                 .into_iter()

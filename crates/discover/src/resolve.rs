@@ -87,6 +87,18 @@ struct Answers {
     met: u64,
     /// It itself, if it has to be held.
     held: Option<Held>,
+    /// Whether it was held from then on until all sources were done.
+    is_proven: bool,
+}
+
+/// How a namespace that is met is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// A task is in it, its file is open, or it is mounted.
+    Active,
+    /// Perhaps by nothing but a socket or an open table of mounts, or as the owner of such a one: from
+    /// Linux 6.19 on, it is not found by its unique ID then.
+    Inactive,
 }
 
 /// What is known of a namespace without asking it: one that has no parent.
@@ -236,6 +248,7 @@ impl Resolver {
             why: Reason::Failed,
             met: self.tick(),
             held: None,
+            is_proven: false,
         };
         known.insert(id, Entry::Resolved(Box::new(answers)));
         true
@@ -264,7 +277,7 @@ impl Resolver {
         };
         match namespace {
             Ok(namespace) if self.confirms(&namespace) => {}
-            Ok(namespace) => self.ask(namespace),
+            Ok(namespace) => self.ask(namespace, Use::Active),
             Err(why) => self.fail(id, why),
         }
         true
@@ -272,11 +285,21 @@ impl Resolver {
 
     /// Takes note of a namespace that is open.
     pub(crate) fn meet_open(&self, namespace: &Namespace) {
+        self.meet_in_use(namespace, Use::Active);
+    }
+
+    /// Takes note of a namespace that is open, and that nothing may be in which the kernel looks for
+    /// when it is asked by unique ID.
+    pub(crate) fn meet_inactive(&self, namespace: &Namespace) {
+        self.meet_in_use(namespace, Use::Inactive);
+    }
+
+    fn meet_in_use(&self, namespace: &Namespace, by: Use) {
         let id = namespace.id();
         if self.is_to_be_confirmed(id) || self.begin(id) {
             match namespace.try_clone() {
                 Ok(namespace) if self.confirms(&namespace) => {}
-                Ok(namespace) => self.ask(namespace),
+                Ok(namespace) => self.ask(namespace, by),
                 Err(error) => self.fail(id, failure(&error)),
             }
         }
@@ -320,10 +343,10 @@ impl Resolver {
         self.answered.notify_all();
     }
 
-    fn ask(&self, namespace: Namespace) {
+    fn ask(&self, namespace: Namespace, by: Use) {
         // One after the other, as they may nest deeper than a process may have files. Owners come
         // before parents: the owners on the way up must not wait, open, for the end of it.
-        let mut above = self.ask_one(namespace);
+        let mut above = self.ask_one(namespace, by);
         above.reverse();
         while let Some(namespace) = above.pop() {
             let id = namespace.id();
@@ -332,13 +355,13 @@ impl Resolver {
                 false => !self.begin(id),
             };
             if !is_known {
-                above.extend(self.ask_one(namespace).into_iter().rev());
+                above.extend(self.ask_one(namespace, by).into_iter().rev());
             }
         }
     }
 
     /// Asks a namespace; returns its owner and its parent, in this order.
-    fn ask_one(&self, namespace: Namespace) -> Vec<Namespace> {
+    fn ask_one(&self, namespace: Namespace, by: Use) -> Vec<Namespace> {
         let id = namespace.id();
         let mut facts = NamespaceFacts::new(id);
         let is_user = id.namespace_type() == NamespaceType::User;
@@ -377,8 +400,8 @@ impl Resolver {
         } else if self.parents && id.namespace_type().is_hierarchical() {
             facts.parent = is_above(namespace.parent()).map_or(Relation::Unknown, Relation::Known);
         }
-        let held = self.hold(namespace);
-        let answers = Answers { facts, mounts, why, met: self.tick(), held };
+        let held = self.hold(namespace, by);
+        let answers = Answers { facts, mounts, why, met: self.tick(), held, is_proven: false };
         self.finish(id, Entry::Resolved(Box::new(answers)));
         above
     }

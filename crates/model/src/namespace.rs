@@ -51,6 +51,17 @@ impl<'s> Namespace<'s> {
         node.processes.is_empty() && node.facts.holders.is_empty()
     }
 
+    /// Whether it is a PID namespace whose PID 1 has ended, so that fork(2) fails for those whose
+    /// children were to be in it. One whose PID 1 is yet to come cannot be seen like that, see
+    /// pid_namespaces(7). `false` as well if processes could not be read that may be in it.
+    pub fn has_dead_init(self) -> bool {
+        let is_pending = |holder: &Holder| matches!(holder, Holder::PendingChildren { .. });
+        self.namespace_type() == NamespaceType::Pid
+            && self.processes().len() == 0
+            && self.holders().iter().any(is_pending)
+            && self.snapshot.processes().all(|it| it.joined().get(NamespaceType::Pid).is_some())
+    }
+
     /// The namespace that this one nests in (user and PID namespaces; [`Relation::None`] for all
     /// other types).
     pub fn parent(self) -> Relation<Namespace<'s>> {

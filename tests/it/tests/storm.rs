@@ -118,7 +118,7 @@ fn no_scan_fails_and_none_mistakes_one_process_for_another() {
     // What is opened once for good, is opened now.
     ways.iter().for_each(|options| drop(scan_with(options)));
     let before = possessions();
-    for options in ways.iter().cycle().take(scaled(200)) {
+    for options in ways.iter().cycle().take(scaled(90)) {
         truth.check(&scan_with(options));
     }
     assert_possessions(&before);

@@ -153,6 +153,34 @@ fn the_table_names_every_kind_of_holder() {
     }
 }
 
+/// Whose PID 1 has ended has no process any more, and gets none.
+#[test]
+fn a_dead_pid_namespace_is_called_dead() {
+    need!(userns);
+    let mut child = Script::new()
+        .user_namespace()
+        .unshare([Pid])
+        .fork("init", Script::new())
+        .note_link("pid", "/proc/self/ns/pid_for_children")
+        .pause()
+        .reap()
+        .spawn()
+        .unwrap();
+    let id = child.noted("pid").to_string();
+    let line = || {
+        let output = tool("lsallns").args(["--noheadings", &id]).output().unwrap();
+        stdout(&output).to_owned()
+    };
+    let before = line();
+    assert!(!before.contains("dead"), "{before}");
+    let init = rustix::process::Pid::from_raw(child.pid_of("init").0.cast_signed()).unwrap();
+    rustix::process::kill_process(init, rustix::process::Signal::KILL).unwrap();
+    child.proceed().unwrap();
+    let (after, pid) = (line(), child.pid());
+    assert!(after.contains("dead, its PID 1 has ended, but still for children of"), "{after}");
+    assert!(after.contains(&format!("({pid})")), "{after}");
+}
+
 #[test]
 fn the_json_of_the_table_has_the_same_facts() {
     need!(userns);

@@ -46,7 +46,7 @@ const RESULTS: &str = "/dev/ttyS1";
 const TORTURE: &str = "lxkns-it::torture";
 
 /// How long a test binary may take in an emulator.
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_secs(300);
 
 /// What to do in a machine.
 #[derive(Debug, clap::Args)]

@@ -140,7 +140,7 @@ impl Labels {
         let own = snapshot.host().scanner_namespaces.get(NamespaceType::Mnt);
         let holders = namespace.holders().iter();
         match holders.min_by_key(|holder| precedence(holder, own)) {
-            Some(holder) => self.holder(snapshot, holder),
+            Some(holder) => self.holder(snapshot, namespace, holder),
             None => {
                 let mut line = Line::default();
                 line.push(Role::Unknown, "(hidden)");
@@ -150,7 +150,7 @@ impl Labels {
     }
 
     /// One reason why a namespace is alive.
-    pub(crate) fn holder(self, snapshot: &Snapshot, holder: &Holder) -> Line {
+    pub(crate) fn holder(self, snapshot: &Snapshot, held: Namespace<'_>, holder: &Holder) -> Line {
         let mut line = Line::default();
         let own = snapshot.host().scanner_namespaces.get(NamespaceType::Mnt);
         let of = |line: &mut Line, before: &str, pid: Pid, tid: Option<Pid>| {
@@ -163,7 +163,11 @@ impl Labels {
         match *holder {
             Holder::Thread { pid, tid } => of(&mut line, "", pid, Some(tid)),
             Holder::PendingChildren { pid, tid } => {
-                of(&mut line, "pending for children of ", pid, tid);
+                let how = match held.has_dead_init() {
+                    true => "dead, its PID 1 has ended, but still for children of ",
+                    false => "pending for children of ",
+                };
+                of(&mut line, how, pid, tid);
             }
             Holder::Fd { pid, tid, fd } => of(&mut line, &format!("held by fd {fd} of "), pid, tid),
             Holder::Socket { pid, tid, .. } => of(&mut line, "held by a socket of ", pid, tid),

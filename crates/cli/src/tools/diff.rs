@@ -245,12 +245,12 @@ impl<'s> Writer<'s> {
         for holder in &change.holders_went {
             let is_unsure = unseen_after.may_hide_holder(holder);
             let sign = if is_unsure { "-?" } else { "-" };
-            properties.push((sign, self.labels.holder(self.before, holder)));
+            properties.push((sign, self.labels.holder(self.before, change.before, holder)));
         }
         for holder in &change.holders_came {
             let is_unsure = unseen_before.may_hide_holder(holder);
             let sign = if is_unsure { "+?" } else { "+" };
-            properties.push((sign, self.labels.holder(self.after, holder)));
+            properties.push((sign, self.labels.holder(self.after, change.after, holder)));
         }
         for (sign, line) in properties {
             indented(screen, line, &format!("    {sign} "), "      ")?;

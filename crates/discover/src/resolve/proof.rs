@@ -8,7 +8,8 @@
 //!   a source takes the time, reads, and [`Resolver::meet`] answers whether the namespace had been
 //!   met by then. If not, the source reads once more.
 //! - In the end the kernel opens each namespace by its unique ID (Linux 6.18). If that succeeds, the
-//!   namespace lived all the time, and so each reading was about it. Nothing is held meanwhile.
+//!   namespace lived all the time, and so each reading was about it. Nothing is held meanwhile, but
+//!   for those that nothing but sockets keeps: from Linux 6.19 on, they are not found by ID.
 //! - Mount namespaces have had such IDs earlier (Linux 6.12): then the kernel lists their mounts by
 //!   ID.
 //! - Where the kernel has no such IDs, or does not find namespaces by them for this scanner, the
@@ -31,7 +32,7 @@ use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::io::Errno;
 
-use super::{Entry, Resolver, failure};
+use super::{Entry, Resolver, Use, failure};
 use crate::gaps::Gaps;
 use crate::options::Tier;
 
@@ -93,7 +94,7 @@ impl Resolver {
             return true;
         }
         if answers.facts.unique_id == namespace.unique_id().ok() {
-            answers.held = namespace.try_clone().ok().and_then(|namespace| self.hold(namespace));
+            answers.held = namespace.try_clone().ok().and_then(|it| self.hold(it, Use::Active));
             answers.met = self.tick();
             return true;
         }
@@ -103,10 +104,10 @@ impl Resolver {
     }
 
     /// Keeps a namespace open, if nothing else tells later that it is still the same.
-    pub(super) fn hold(&self, namespace: Namespace) -> Option<Held> {
+    pub(super) fn hold(&self, namespace: Namespace, by: Use) -> Option<Held> {
         let id = namespace.id();
         let holds = match self.compares.contains(id.namespace_type()) {
-            true => self.holds_all.load(Ordering::Relaxed),
+            true => by == Use::Inactive || self.holds_all.load(Ordering::Relaxed),
             false => self.holds.load(Ordering::Relaxed),
         };
         if !holds || id.inode() == id.namespace_type().initial_inode() {
@@ -148,9 +149,10 @@ impl Resolver {
     /// Lets go of all that is held.
     pub(crate) fn release(&self) {
         for entry in self.known().values_mut() {
-            if let Entry::Resolved(answers) = entry
-                && let Some(Held::Open(_)) = answers.held.take()
-            {
+            let Entry::Resolved(answers) = entry else { continue };
+            let held = answers.held.take();
+            answers.is_proven |= held.is_some();
+            if let Some(Held::Open(_)) = held {
                 self.room.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -169,13 +171,7 @@ impl Resolver {
     /// Those that nothing proves the same throughout become gaps.
     pub(crate) fn doubtful(&self, gaps: &Gaps) -> HashSet<NamespaceId> {
         let mut doubtful = HashSet::new();
-        for (id, unique_id) in self.unique_ids() {
-            let namespace_type = id.namespace_type();
-            if id.inode() == namespace_type.initial_inode()
-                || !self.compares.contains(namespace_type)
-            {
-                continue;
-            }
+        for (id, unique_id) in self.to_be_compared() {
             match find(unique_id, id) {
                 Ok(()) => {}
                 Err(error) if error.is_gone() => _ = doubtful.insert(id),
@@ -204,12 +200,28 @@ impl Resolver {
             self.known().remove(&id);
             let opened = unique_id.map(|it| Namespace::by_unique_id(it, Some(id)));
             match opened {
-                Some(Ok(namespace)) if self.begin(id) => self.ask(namespace),
+                Some(Ok(namespace)) if self.begin(id) => self.ask(namespace, Use::Active),
                 Some(Ok(_)) => {}
                 Some(Err(_)) | None => _ = doubtful.insert(id),
             }
         }
         doubtful
+    }
+
+    /// The 64-bit ids of the namespaces that are to be found by them.
+    fn to_be_compared(&self) -> Vec<(NamespaceId, u64)> {
+        let is_compared = |id: NamespaceId| {
+            let namespace_type = id.namespace_type();
+            id.inode() != namespace_type.initial_inode() && self.compares.contains(namespace_type)
+        };
+        let known = self.known();
+        let compared = known.iter().filter_map(|(id, entry)| match entry {
+            Entry::Resolved(answers) if is_compared(*id) && !answers.is_proven => {
+                Some((*id, answers.facts.unique_id?))
+            }
+            _ => None,
+        });
+        compared.collect()
     }
 
     /// The numbers that turned out to mean other namespaces since [`Resolver::doubtful`].

@@ -29,21 +29,22 @@ pub(crate) fn before(scan: &Scan<'_>, sightings: &mut Sightings) {
 
 /// The 64-bit ids of all namespaces of the types looked at, as far as the kernel lists them.
 fn list(scan: &Scan<'_>) -> HashSet<u64> {
+    let mut ids = HashSet::new();
     if scan.has_kernel_list {
-        return match listns::all(scan.link_types) {
-            Ok(ids) => ids.into_iter().collect(),
+        match listns::all(scan.link_types) {
+            Ok(listed) => ids.extend(listed),
             Err(error) => {
                 let why = error.errno().map_or(Reason::Failed, reason);
                 scan.gaps.add_uncounted(Missing::KernelList, why, "");
-                HashSet::new()
             }
-        };
+        }
     }
+    // Not all of them are in the list: those that only an open table of mounts keeps are inactive.
     if scan.walks_mount_namespaces {
         let all = mounts::walk().into_iter().flatten();
-        return all.map_while(Result::ok).map(|(_, info)| info.unique_id).collect();
+        ids.extend(all.map_while(Result::ok).map(|(_, info)| info.unique_id));
     }
-    HashSet::new()
+    ids
 }
 
 /// Finds those that nothing explains.

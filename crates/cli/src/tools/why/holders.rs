@@ -2,7 +2,7 @@
 
 use std::io;
 
-use lxkns_model::Holder;
+use lxkns_model::{Holder, Namespace};
 use lxkns_species::Pid;
 
 use super::{Answer, Namer, entry, listed, said, section};
@@ -26,7 +26,7 @@ pub(super) fn write(
     writeln!(screen.out)?;
     members(namer, why, screen)?;
     for holders in namespace.holders().chunk_by(|a, b| a.kind() == b.kind()) {
-        group(namer, holders, screen)?;
+        group(namer, namespace, holders, screen)?;
     }
     let children = namespace.children();
     section(screen, &count(children.len(), "child namespace"), children.len())?;
@@ -69,7 +69,12 @@ pub(super) fn leaders(
 }
 
 /// Holders of one kind.
-fn group(namer: &Namer<'_>, holders: &[Holder], screen: &mut Screen<'_>) -> io::Result<()> {
+fn group(
+    namer: &Namer<'_>,
+    held: Namespace<'_>,
+    holders: &[Holder],
+    screen: &mut Screen<'_>,
+) -> io::Result<()> {
     let Some(first) = holders.first() else {
         return Ok(());
     };
@@ -90,16 +95,16 @@ fn group(namer: &Namer<'_>, holders: &[Holder], screen: &mut Screen<'_>) -> io::
         }
     };
     section(screen, &count(holders.len(), what), holders.len())?;
-    for held in holders.chunk_by(|a, b| table(a).is_some() && table(a) == table(b)) {
-        let Some(first) = held.first() else { continue };
+    for files in holders.chunk_by(|a, b| table(a).is_some() && table(a) == table(b)) {
+        let Some(first) = files.first() else { continue };
         let mut line = match table(first) {
             Some((pid, tid)) => {
-                let fds: Vec<u32> = held.iter().filter_map(number).collect();
+                let fds: Vec<u32> = files.iter().filter_map(number).collect();
                 let mut line = said(format_args!("fd {} of ", listed(fds.iter())));
                 line.append(namer.task(pid, tid));
                 line
             }
-            None => namer.labels.holder(namer.snapshot, first),
+            None => namer.labels.holder(namer.snapshot, held, first),
         };
         if let Some(pid) = first.pid() {
             line.append(namer.details_of(pid));

@@ -260,7 +260,7 @@ impl Walk<'_> {
             {
                 continue;
             }
-            self.scan.resolver.meet_open(&namespace);
+            self.scan.resolver.meet_inactive(&namespace);
             match Place::of(self.scan, namespace, None) {
                 Ok(place) => self.walk(self.what_is_left_of(place), found),
                 Err(Reason::Gone) => {}

@@ -293,7 +293,7 @@ impl<'s> Of<'s> {
         let id = match (known, told.namespace) {
             (Some(id), _) => id,
             (None, Some(namespace)) => {
-                self.scan.resolver.meet_open(&namespace);
+                self.scan.resolver.meet_inactive(&namespace);
                 namespace.id()
             }
             (None, None) => return Err(Reason::Failed),

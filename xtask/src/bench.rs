@@ -7,7 +7,8 @@
 //! well: it hardly minds what else the machine does.
 //!
 //! The load is real: processes in mount and UTS namespaces of their own, mount namespaces that no
-//! process is in. Whatever lives on the machine besides is seen by all contenders alike, and counts.
+//! process is in. Whatever lives on the machine besides is seen by all contenders alike, and
+//! counts.
 //!
 //! Nothing here fails for being slow: what is to be reached stands beside what was measured.
 

@@ -1,10 +1,10 @@
 //! `cargo xtask dist`: the archive that is published, for any Linux of this architecture.
 //!
 //! The programs are linked statically and so run on whatever distribution there is. With `--deb`
-//! cargo-deb packs the very same programs for Debian and its relatives. The archive is
-//! laid out like `/usr/local`, where it can be unpacked with `--strip-components=1`. It is packed
-//! by the system's tar, which every machine that can build has; nothing in it depends on when, where
-//! and by whom it was packed.
+//! cargo-deb packs the very same programs for Debian and its relatives. The archive is laid out
+//! like `/usr/local`, where it can be unpacked with `--strip-components=1`. It is packed by the
+//! system's tar, which every machine that can build has; nothing in it depends on when, where and
+//! by whom it was packed.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

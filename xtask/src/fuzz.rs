@@ -1,8 +1,8 @@
 //! `cargo xtask fuzz`: lets libFuzzer search for paths through each parser that nobody has thought
 //! of, one target after the other, for so many seconds each.
 //!
-//! Without a sanitizer: the parsers have no unsafe code, and what is looked for are panics and broken
-//! promises; so there are many times as many attempts.
+//! Without a sanitizer: the parsers have no unsafe code, and what is looked for are panics and
+//! broken promises; so there are many times as many attempts.
 //!
 //! That takes a nightly compiler and cargo-fuzz. What it finds stays in `fuzz/corpus`, where the
 //! next run goes on. On the stable toolchain the targets are checked by the lint, and carried out,

@@ -98,8 +98,8 @@ fn completions(tool: Tool) -> impl Iterator<Item = File> {
 /// The command line of a tool as far as it can be completed.
 ///
 /// A value that has to follow `=` is left to be typed: the shells would have it follow a blank. The
-/// first word after `lxkns` completes to a command: were it a namespace as well, zsh would look for the
-/// command's options in the wrong place.
+/// first word after `lxkns` completes to a command: were it a namespace as well, zsh would look for
+/// the command's options in the wrong place.
 fn completable(tool: Tool) -> Command {
     let without_value = |argument: Arg| match argument.is_require_equals_set() {
         true => argument

@@ -1,5 +1,5 @@
-//! `cargo xtask lint`: what the compiler, clippy and rustdoc say, whether generated files are
-//! up to date, then the house rules of [`tidy`]. Every step runs, whatever the steps before it found.
+//! `cargo xtask lint`: what the compiler, clippy and rustdoc say, whether generated files are up to
+//! date, then the house rules of [`tidy`]. Every step runs, whatever the steps before it found.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,8 +8,8 @@ use crate::generate;
 use crate::tidy;
 use crate::workspace::Workspace;
 
-/// The architectures that lxkns supports. Most are not that of the machine at hand, and the numbers of
-/// their ioctls, their types, byte orders and arguments of clone(2) differ.
+/// The architectures that lxkns supports. Most are not that of the machine at hand, and the numbers
+/// of their ioctls, their types, byte orders and arguments of clone(2) differ.
 const TARGETS: [&str; 5] = [
     "x86_64-unknown-linux-gnu",
     "aarch64-unknown-linux-gnu",

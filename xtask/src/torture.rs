@@ -1,8 +1,8 @@
 //! `cargo xtask torture`: the torture test of the integration tests, for as long as one likes.
 //!
-//! Scans amid neighbours that do as they please; what the scans say is judged by what the neighbours
-//! have written down. The test itself, and what it holds true, is `torture` in tests/it; in the
-//! other runs of the tests it takes some seconds.
+//! Scans amid neighbours that do as they please; what the scans say is judged by what the
+//! neighbours have written down. The test itself, and what it holds true, is `torture` in tests/it;
+//! in the other runs of the tests it takes some seconds.
 
 use std::process::Command;
 use std::time::Duration;

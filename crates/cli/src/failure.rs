@@ -86,7 +86,8 @@ pub(crate) fn end_with(result: anyhow::Result<()>) -> ExitCode {
 
 /// Writes an error to standard error, as one line.
 pub(crate) fn complain(text: &str) {
-    // In one piece, as others may write there, too. Where standard error is gone, nobody can be told.
+    // In one piece, as others may write there, too. Where standard error is gone, nobody can be
+    // told.
     let line = format!("error: {}\n", one_line(text));
     let _ = io::stderr().lock().write_all(line.as_bytes());
 }

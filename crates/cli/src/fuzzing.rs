@@ -97,7 +97,8 @@ pub fn escape(bytes: &[u8]) {
     for line in String::from_utf8_lossy(&whole).split(['\n', '\t']) {
         assert_harmless(line);
     }
-    // No tool puts a carriage return between the parts of a document; inside a string it is escaped.
+    // No tool puts a carriage return between the parts of a document; inside a string it is
+    // escaped.
     if !bytes.contains(&b'\r')
         && let Ok(value) = serde_json::from_slice::<Value>(bytes)
     {

@@ -2,9 +2,9 @@
 //!
 //! Each tool is one argument struct and one run function in `tools`. What they share stands in
 //! layers below: `args` (what to look at, how to show it), `render` (escaping, labels, tables,
-//! trees, colours), `document` (JSON), `view` and `notes` (what the output does not show), `log` and `failure` (exit
-//! codes). Nothing here knows a system call; the facts come from `lxkns-discover` or from a
-//! document.
+//! trees, colours), `document` (JSON), `view` and `notes` (what the output does not show), `log`
+//! and `failure` (exit codes). Nothing here knows a system call; the facts come from
+//! `lxkns-discover` or from a document.
 //!
 //! This is a library only so that several binaries, and the generator of man pages and completions,
 //! can share it. Programs want `lxkns-discover`.

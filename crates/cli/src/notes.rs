@@ -20,8 +20,8 @@ pub(crate) fn tell(snapshot: &Snapshot, live: bool, name: Option<&str>, volume: 
         Volume::Verbose | Volume::Trace => snapshot.gaps().iter().map(in_full).collect(),
     };
     for line in lines {
-        // In one piece, as others may write there, too. The view is complete by now; a standard error
-        // that is gone takes nothing away from it.
+        // In one piece, as others may write there, too. The view is complete by now; a standard
+        // error that is gone takes nothing away from it.
         let name = name.map(|name| format!("{name}: ")).unwrap_or_default();
         let line = format!("note: {name}{}\n", one_line(&line));
         let _ = err.write_all(line.as_bytes());

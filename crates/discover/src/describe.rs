@@ -33,10 +33,10 @@ pub(crate) fn capabilities(scan: &Scan<'_>, pid: Pid) -> Option<Capabilities> {
 /// Reads effective UID and capabilities, and the PIDs in the inner PID namespaces.
 ///
 /// Capabilities are valid in the user namespace that the process is in, and a process gets all of
-/// them with a new one. So they must be what they were `before` the namespaces were read; where that
-/// was not asked, the user namespace must still be the same. And they go with the UID: root has
-/// some, other users have none. Whatever is unusual must read the same several times. False if the
-/// process has changed.
+/// them with a new one. So they must be what they were `before` the namespaces were read; where
+/// that was not asked, the user namespace must still be the same. And they go with the UID: root
+/// has some, other users have none. Whatever is unusual must read the same several times. False if
+/// the process has changed.
 ///
 /// # Errors
 ///
@@ -128,7 +128,8 @@ pub(crate) fn command_and_cgroup(
     Ok(())
 }
 
-/// Whether a process leads some of the namespaces asked for: its parent is not in all the same ones.
+/// Whether a process leads some of the namespaces asked for: its parent is not in all the same
+/// ones.
 pub(crate) fn leads(
     scan: &Scan<'_>,
     process: &ProcessFacts,

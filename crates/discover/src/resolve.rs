@@ -96,8 +96,8 @@ struct Answers {
 enum Use {
     /// A task is in it, its file is open, or it is mounted.
     Active,
-    /// Perhaps by nothing but a socket or an open table of mounts, or as the owner of such a one: from
-    /// Linux 6.19 on, it is not found by its unique ID then.
+    /// Perhaps by nothing but a socket or an open table of mounts, or as the owner of such a one:
+    /// from Linux 6.19 on, it is not found by its unique ID then.
     Inactive,
 }
 
@@ -187,8 +187,8 @@ impl Resolver {
         }
     }
 
-    /// Whether a namespace that has been asked already may have this unique ID; `None` if it has not
-    /// been asked.
+    /// Whether a namespace that has been asked already may have this unique ID; `None` if it has
+    /// not been asked.
     pub(crate) fn agrees(&self, id: NamespaceId, unique_id: Option<u64>) -> Option<bool> {
         match self.known().get(&id) {
             Some(Entry::Resolved(answers)) => {
@@ -215,7 +215,8 @@ impl Resolver {
         self.compares.contains(id.namespace_type()) && self.believe(id, told)
     }
 
-    /// As [`Resolver::meet_told`], of a namespace that the scanner may neither open nor compare later.
+    /// As [`Resolver::meet_told`], of a namespace that the scanner may neither open nor compare
+    /// later.
     pub(crate) fn meet_unproven(&self, id: NamespaceId, told: Told) {
         let is_denied = matches!(self.known().get(&id), Some(Entry::Failed(Reason::Denied)));
         if is_denied && self.believe(id, told) {
@@ -257,8 +258,8 @@ impl Resolver {
     /// Takes note of a namespace that a source has read the number of, at this time or later. If it
     /// is new, or could not be opened before, opens it and asks.
     ///
-    /// False if the reading may have been about another namespace, which had the number before: what
-    /// was read is to be read once more.
+    /// False if the reading may have been about another namespace, which had the number before:
+    /// what was read is to be read once more.
     pub(crate) fn meet(
         &self,
         id: NamespaceId,
@@ -288,8 +289,8 @@ impl Resolver {
         self.meet_in_use(namespace, Use::Active);
     }
 
-    /// Takes note of a namespace that is open, and that nothing may be in which the kernel looks for
-    /// when it is asked by unique ID.
+    /// Takes note of a namespace that is open, and that nothing may be in which the kernel looks
+    /// for when it is asked by unique ID.
     pub(crate) fn meet_inactive(&self, namespace: &Namespace) {
         self.meet_in_use(namespace, Use::Inactive);
     }
@@ -312,7 +313,8 @@ impl Resolver {
         }
     }
 
-    /// Whether it is the caller's turn to ask. If another thread is at it, waits until that is done.
+    /// Whether it is the caller's turn to ask. If another thread is at it, waits until that is
+    /// done.
     fn begin(&self, id: NamespaceId) -> bool {
         let mut known = self.known();
         loop {

@@ -21,7 +21,8 @@ pub(crate) fn names() -> HashMap<Uid, Text> {
     parse(whole_lines(&text, LIMIT))
 }
 
-/// What was read up to a limit, but for a line that the limit cut: of its UID, digits may be missing.
+/// What was read up to a limit, but for a line that the limit cut: of its UID, digits may be
+/// missing.
 fn whole_lines(text: &[u8], limit: usize) -> &[u8] {
     let end = text.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
     if text.len() < limit { text } else { text.get(..end).unwrap_or_default() }

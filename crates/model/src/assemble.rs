@@ -277,8 +277,8 @@ fn link_processes(processes: &[ProcessFacts]) -> (Vec<ProcessLinks>, Vec<Process
 /// Tells each namespace which processes are joined to it.
 /// Completes the PID namespaces of processes whose links could not be read.
 ///
-/// Everyone may read how many PIDs a process has. A process with a single PID is in the PID namespace
-/// that all PIDs of the snapshot are of.
+/// Everyone may read how many PIDs a process has. A process with a single PID is in the PID
+/// namespace that all PIDs of the snapshot are of.
 fn place_by_pids(snapshot: &mut Snapshot) {
     let scope = snapshot.scope;
     if !scope.types.contains(NamespaceType::Pid) || !scope.parts.contains(Part::Processes) {

@@ -4,7 +4,8 @@
 //! id may be another namespace later on; `identity` decides. Processes come and go all the time;
 //! they count only as leaders. A difference is one of the machine, not one of what two scans were
 //! allowed or asked to see: what only one of them looked for is left out of the comparison, a fact
-//! that only one of them knows is no change, and where one of them could see much less, that is said.
+//! that only one of them knows is no change, and where one of them could see much less, that is
+//! said.
 
 mod identity;
 #[cfg(test)]
@@ -28,8 +29,8 @@ pub struct Diff<'s> {
     pub went: Vec<Namespace<'s>>,
     /// Namespaces that are in both, and not the same in both.
     pub changed: Vec<Change<'s>>,
-    /// Namespaces that are in both, and whose leaders are [uncertain](Namespace::leaders_uncertain) and
-    /// others than before; they are not compared.
+    /// Namespaces that are in both, and whose leaders are [uncertain](Namespace::leaders_uncertain)
+    /// and others than before; they are not compared.
     pub leaders_uncompared: Vec<Namespace<'s>>,
     /// What the earlier snapshot could not see, as far as the later one could see much more of it:
     /// what came may have been there before.

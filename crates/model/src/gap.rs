@@ -126,7 +126,8 @@ named! {
         Limit = "limit reached",
         /// What was read made no sense.
         Malformed = "malformed",
-        /// The program runs with raised privileges (setuid, file capabilities) and must not do this.
+        /// The program runs with raised privileges (setuid, file capabilities) and must not do
+        /// this.
         SecureExecution = "secure-execution mode",
         /// The document's format has no place for it.
         Format = "not in this format",

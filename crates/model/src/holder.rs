@@ -56,8 +56,8 @@ pub enum Holder {
         /// The number.
         fd: u32,
     },
-    /// A file is queued in a Unix socket, sent and not received yet: the namespace itself on nsfs, or
-    /// a socket or tun/tap device file that belongs to it.
+    /// A file is queued in a Unix socket, sent and not received yet: the namespace itself on nsfs,
+    /// or a socket or tun/tap device file that belongs to it.
     InFlight {
         /// The process that can receive it.
         pid: Pid,

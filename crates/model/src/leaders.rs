@@ -4,9 +4,9 @@
 //! from every member to its topmost member ancestor comes to the same as asking each member about
 //! its parent only: it leads unless its parent is a member too.
 //!
-//! A parent whose namespace of that type is unknown ends the climb and makes the leader a guess: the
-//! namespace is marked as such. Of PID namespaces, the PIDs of the two processes often decide: they
-//! can be read where the link cannot.
+//! A parent whose namespace of that type is unknown ends the climb and makes the leader a guess:
+//! the namespace is marked as such. Of PID namespaces, the PIDs of the two processes often decide:
+//! they can be read where the link cannot.
 
 use lxkns_species::{NamespaceType, Pid};
 

@@ -110,8 +110,8 @@ impl<'s> Namespace<'s> {
         self.node().facts.gid_map.as_deref()
     }
 
-    /// What keeps it alive besides its processes, children and possessions; sorted. Each holder is listed
-    /// once, but a mount point as often as it is mounted there.
+    /// What keeps it alive besides its processes, children and possessions; sorted. Each holder is
+    /// listed once, but a mount point as often as it is mounted there.
     pub fn holders(self) -> &'s [Holder] {
         &self.node().facts.holders
     }

@@ -84,8 +84,8 @@ impl<'s> Namespace<'s> {
 }
 
 impl Snapshot {
-    /// Whether this holder is a mount, and more than one namespace is mounted at its very place. Only the
-    /// one on top can be reached there, and nothing tells which that is.
+    /// Whether this holder is a mount, and more than one namespace is mounted at its very place.
+    /// Only the one on top can be reached there, and nothing tells which that is.
     pub fn is_stacked(&self, holder: &Holder) -> bool {
         place(holder).is_some_and(|place| self.stacked.contains(&place))
     }

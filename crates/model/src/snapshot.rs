@@ -29,8 +29,8 @@ pub struct Snapshot {
     pub(crate) namespaces: Vec<NamespaceNode>,
     /// By PID.
     pub(crate) processes: Vec<ProcessFacts>,
-    /// How the process at the same place in `processes` is linked to others. Apart from the facts, of
-    /// which there is never a second copy.
+    /// How the process at the same place in `processes` is linked to others. Apart from the facts,
+    /// of which there is never a second copy.
     pub(crate) links: Vec<ProcessLinks>,
     /// The children of all processes: those of each one after another, by PID.
     pub(crate) process_children: Vec<ProcessIndex>,

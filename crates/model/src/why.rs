@@ -39,8 +39,8 @@ pub struct Why<'s> {
     pub skipped: Parts,
     /// Namespaces of these types may hold it, and the scan did not look for them.
     pub skipped_types: NamespaceTypes,
-    /// The types of the namespaces that have to go for it to go away, as far as known: what may keep
-    /// those alive unseen ([`crate::blind_spots`]) may keep it alive, too.
+    /// The types of the namespaces that have to go for it to go away, as far as known: what may
+    /// keep those alive unseen ([`crate::blind_spots`]) may keep it alive, too.
     pub types: NamespaceTypes,
     /// Whether nothing but the scanner held it, see [`Snapshot::without_scanner`].
     pub released: bool,
@@ -90,9 +90,9 @@ pub struct Plan {
     /// Whether no fewer steps are enough: leave out any, and the namespace stays. Where this is not
     /// known, some may turn out to be done by others.
     pub is_least: bool,
-    /// The namespaces that go away by these steps, in this order: those that hold it go first, which
-    /// nest in it, are owned by it, or have a mount of it that is [out of reach](Plan::out_of_reach);
-    /// the last one is the namespace itself.
+    /// The namespaces that go away by these steps, in this order: those that hold it go first,
+    /// which nest in it, are owned by it, or have a mount of it that is [out of
+    /// reach](Plan::out_of_reach); the last one is the namespace itself.
     pub gone: Vec<NamespaceId>,
     /// The mounts that cannot be unmounted, since another mount covers a root directory above them:
     /// their mount namespaces are among [`Plan::gone`], and they go with these.
@@ -145,11 +145,11 @@ pub enum Action {
         /// The Unix sockets of which it receives or drops what is queued there.
         empties: Vec<OpenFile>,
     },
-    /// What is queued in a Unix socket that several have open is received, or dropped by closing all
-    /// of these.
+    /// What is queued in a Unix socket that several have open is received, or dropped by closing
+    /// all of these.
     Receive {
-        /// Where the socket is open, as far as that does not end by other steps: a single one is enough
-        /// to receive.
+        /// Where the socket is open, as far as that does not end by other steps: a single one is
+        /// enough to receive.
         sockets: Vec<(Pid, OpenFile)>,
     },
     /// Something is unmounted.

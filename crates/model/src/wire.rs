@@ -7,8 +7,8 @@
 //!
 //! Writing goes object by object and never holds a second copy of the snapshot. Reading takes
 //! nothing for granted: every error names the place in the document, its size, its depth and the
-//! memory that it takes are limited, and what was read goes through the same [`Snapshot::assemble`] as a live scan. Getting
-//! the bytes from somewhere is up to the caller.
+//! memory that it takes are limited, and what was read goes through the same [`Snapshot::assemble`]
+//! as a live scan. Getting the bytes from somewhere is up to the caller.
 
 mod error;
 pub mod lxkns;

@@ -3,16 +3,16 @@
 //!
 //! Only the calls are here, see bpf(2) and the kernel's `Documentation/bpf/bpf_iterators.rst`. What
 //! a program does, and where in the kernel's structures it finds things, is up to the caller: the
-//! kernel's verifier makes sure that it can do no harm, so nothing here is unsafe to call. Maps, and
-//! all other kinds of programs, are left out.
+//! kernel's verifier makes sure that it can do no harm, so nothing here is unsafe to call. Maps,
+//! and all other kinds of programs, are left out.
 //!
 //! An iterator takes three steps: [`load_iterator`] has the program verified and compiled (the
 //! expensive step), [`link_iterator`] attaches it, [`open_iterator`] starts one pass, which is then
 //! read(2) until the end. The link serves any number of passes.
 //!
 //! Minimum kernel version: 5.8, built with BTF. All steps need `CAP_BPF` and `CAP_PERFMON`, or
-//! `CAP_SYS_ADMIN`, in the initial user namespace; a kernel in lockdown confidentiality mode refuses
-//! programs that read kernel memory.
+//! `CAP_SYS_ADMIN`, in the initial user namespace; a kernel in lockdown confidentiality mode
+//! refuses programs that read kernel memory.
 //!
 //! ```
 //! use std::fs::File;
@@ -189,12 +189,13 @@ enum Source {
 }
 
 impl KernelTypes {
-    /// Opens it: mapped where the kernel can, from Linux 6.16 on; else some 5 MB are read, which takes 4 ms.
+    /// Opens it: mapped where the kernel can, from Linux 6.16 on; else some 5 MB are read, which
+    /// takes 4 ms.
     ///
     /// # Errors
     ///
-    /// Those of open(2) and read(2), `ENOENT` above all: the kernel has no BTF, or no sysfs is here.
-    /// `EXDEV` if something else is mounted there, `ETIMEDOUT` if it does not answer.
+    /// Those of open(2) and read(2), `ENOENT` above all: the kernel has no BTF, or no sysfs is
+    /// here. `EXDEV` if something else is mounted there, `ETIMEDOUT` if it does not answer.
     ///
     /// ```
     /// match lxkns_ops::bpf::KernelTypes::open() {

@@ -1,8 +1,8 @@
 //! Running something inside other namespaces.
 //!
 //! No function here changes the namespaces of a thread that goes on with something else. A closure
-//! runs on a throw-away thread ([`run`], [`spawn`]), a program in a child process ([`command`]); and
-//! a process that has nothing else to do may enter for the rest of its life ([`for_good`]).
+//! runs on a throw-away thread ([`run`], [`spawn`]), a program in a child process ([`command`]);
+//! and a process that has nothing else to do may enter for the rest of its life ([`for_good`]).
 //!
 //! Not every type of namespace can be entered by a thread:
 //!
@@ -13,15 +13,16 @@
 //! | time, user | no: only in a process that has no other thread | yes |
 //!
 //! Namespaces are entered in the order given. It matters where user namespaces are among them: to
-//! enter a namespace needs `CAP_SYS_ADMIN` in the user namespace that owns it, and who has entered a
-//! user namespace has all capabilities in that one, and none outside. So an unprivileged owner puts
-//! the user namespace first. Mount namespaces need `CAP_SYS_CHROOT` as well, see setns(2).
+//! enter a namespace needs `CAP_SYS_ADMIN` in the user namespace that owns it, and who has entered
+//! a user namespace has all capabilities in that one, and none outside. So an unprivileged owner
+//! puts the user namespace first. Mount namespaces need `CAP_SYS_CHROOT` as well, see setns(2).
 //!
 //! Minimum kernel: 3.8; cgroup namespaces 4.6, time namespaces 5.6.
 //!
 //! What runs in another mount namespace finds files there that somebody else has put there. Name
 //! services, locales, time zones, shared libraries loaded late, and the names in a panic's
-//! backtrace come from files. So does a program: [`confined`] runs one that somebody else has put there.
+//! backtrace come from files. So does a program: [`confined`] runs one that somebody else has put
+//! there.
 
 mod child;
 mod confined;

@@ -1,10 +1,10 @@
 //! Foreign files: what another user may have put at a path.
 //!
-//! Such a file can be a FIFO that waits for a writer, a device whose opening has effects, or a file of
-//! a server that does not answer. A thread that waits for such a server cannot even be killed, so a
-//! child process goes there, and is left behind at its deadline (see [`crate::visit::open_in`] for
-//! paths in another mount namespace). Files of `/proc` itself are the kernel's, which answers: the
-//! caller opens them.
+//! Such a file can be a FIFO that waits for a writer, a device whose opening has effects, or a file
+//! of a server that does not answer. A thread that waits for such a server cannot even be killed,
+//! so a child process goes there, and is left behind at its deadline (see [`crate::visit::open_in`]
+//! for paths in another mount namespace). Files of `/proc` itself are the kernel's, which answers:
+//! the caller opens them.
 //!
 //! A caller whose children would begin in a new PID namespace cannot have a child go there: that
 //! would become its first process, and end it. Such a caller opens the file and waits.

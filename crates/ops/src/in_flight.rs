@@ -12,8 +12,8 @@ use crate::sys::in_flight;
 use crate::{Error, Namespace};
 
 /// How many files wait in a Unix socket: `scm_fds` in the text of its `/proc/PID/fdinfo/FD`. A
-/// listening socket counts those in connections that are not accepted yet. `None` before Linux 5.6, and
-/// for other files.
+/// listening socket counts those in connections that are not accepted yet. `None` before Linux 5.6,
+/// and for other files.
 ///
 /// ```
 /// use lxkns_ops::in_flight::waiting;
@@ -61,7 +61,8 @@ pub struct Missed {
 /// let proc = std::fs::File::open("/proc").unwrap();
 /// let mut peeker = Peeker::start(&proc)?;
 /// let fd = other.as_raw_fd() as u32;
-/// let missed = peeker.look(&myself, fd, Duration::from_secs(9), |found| println!("{}", found.id()));
+/// let limit = Duration::from_secs(9);
+/// let missed = peeker.look(&myself, fd, limit, |found| println!("{}", found.id()));
 /// assert_eq!(missed?.queued, 0);
 /// assert!(peeker.is_well());
 /// # Ok::<(), lxkns_ops::Error>(())
@@ -76,8 +77,8 @@ impl Peeker {
     ///
     /// # Errors
     ///
-    /// [`Error::Call`], as fork(2); EBUSY if the caller has moved its children to a new PID namespace;
-    /// ENOENT if the caller cannot tell what nsfs is.
+    /// [`Error::Call`], as fork(2); EBUSY if the caller has moved its children to a new PID
+    /// namespace; ENOENT if the caller cannot tell what nsfs is.
     ///
     /// ```
     /// let proc = std::fs::File::open("/proc").unwrap();
@@ -90,16 +91,17 @@ impl Peeker {
     }
 
     /// Looks into the queue of a Unix socket of the process (or thread) behind a pidfd, within
-    /// `limit`, and into those of the sockets in there. Calls `found` with each namespace that a file in
-    /// flight holds: what is open there, or the network namespace of a socket or tun/tap device file.
+    /// `limit`, and into those of the sockets in there. Calls `found` with each namespace that a
+    /// file in flight holds: what is open there, or the network namespace of a socket or tun/tap
+    /// device file.
     ///
-    /// Minimum kernel: 5.6. Needs `PTRACE_MODE_ATTACH_REALCREDS` over the process, see ptrace(2), and
-    /// `CAP_NET_ADMIN` over network namespaces that only sockets there lead to.
+    /// Minimum kernel: 5.6. Needs `PTRACE_MODE_ATTACH_REALCREDS` over the process, see ptrace(2),
+    /// and `CAP_NET_ADMIN` over network namespaces that only sockets there lead to.
     ///
     /// # Errors
     ///
-    /// [`Error::Call`]: EBADF if it is no Unix socket, ETIMEDOUT if there was no answer, denied without
-    /// the privileges, ECHILD if the child got stuck earlier, or has died.
+    /// [`Error::Call`]: EBADF if it is no Unix socket, ETIMEDOUT if there was no answer, denied
+    /// without the privileges, ECHILD if the child got stuck earlier, or has died.
     ///
     /// ```
     /// use std::time::Duration;

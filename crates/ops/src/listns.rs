@@ -1,8 +1,8 @@
 //! The kernel's own list of namespaces: listns(2).
 //!
-//! It lists *active* namespaces: those held by tasks, file descriptors, bind mounts, or as parent or
-//! owner of an active one. What only a socket, or the credentials of a file, keep alive exists but
-//! is inactive, and not in the list. Ids are those of [`Namespace::unique_id`], which
+//! It lists *active* namespaces: those held by tasks, file descriptors, bind mounts, or as parent
+//! or owner of an active one. What only a socket, or the credentials of a file, keep alive exists
+//! but is inactive, and not in the list. Ids are those of [`Namespace::unique_id`], which
 //! [`Namespace::by_unique_id`] opens; one that died meanwhile is gone then.
 //!
 //! [`Namespace::unique_id`]: crate::Namespace::unique_id
@@ -24,8 +24,8 @@ use crate::sys::room_for;
 ///
 /// # Errors
 ///
-/// [`Error::Call`]; EOVERFLOW if there are a million; [`Error::is_unsupported`] on older kernels. In containers, denied may mean the
-/// same: the sandbox knows nothing of the call.
+/// [`Error::Call`]; EOVERFLOW if there are a million; [`Error::is_unsupported`] on older kernels.
+/// In containers, denied may mean the same: the sandbox knows nothing of the call.
 ///
 /// ```
 /// use lxkns_species::NamespaceTypes;

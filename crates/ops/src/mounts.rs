@@ -3,12 +3,12 @@
 //!
 //! Nothing is entered here, and no process needs to be in the mount namespace. A table of mounts is
 //! long and mostly dull, so it is read in steps: [`list`] gives ids only, [`superblock`] and
-//! [`outline`] tell cheaply what file system a mount is of and where it stands (no text is made up), and [`describe`] gives details of
-//! those that matter (0.3 to 0.7 µs per mount).
+//! [`outline`] tell cheaply what file system a mount is of and where it stands (no text is made
+//! up), and [`describe`] gives details of those that matter (0.3 to 0.7 µs per mount).
 //!
 //! Mounts come and go meanwhile: a mount that was listed may be gone when it is asked about. Until
-//! Linux 6.19, in a mount namespace other than the caller's, only the tree of the first mount on its
-//! root is listed. That is all of it where something is mounted over the root, as is usual on
+//! Linux 6.19, in a mount namespace other than the caller's, only the tree of the first mount on
+//! its root is listed. That is all of it where something is mounted over the root, as is usual on
 //! machines that boot from an initial ramdisk; else the number of mounts that [`info`] tells shows
 //! that some are missing.
 //!
@@ -40,8 +40,8 @@ const ROOT: u64 = u64::MAX;
 pub enum Of<'fd> {
     /// That of the calling thread, as far as it is below its root directory. Minimum kernel: 6.8.
     Own,
-    /// The one with this 64-bit id, see [`Namespace::unique_id`](crate::Namespace::unique_id). Minimum kernel: 6.12. Needs
-    /// `CAP_SYS_ADMIN` in the user namespace that owns it.
+    /// The one with this 64-bit id, see [`Namespace::unique_id`](crate::Namespace::unique_id).
+    /// Minimum kernel: 6.12. Needs `CAP_SYS_ADMIN` in the user namespace that owns it.
     Id(u64),
     /// The one that is open here. Minimum kernel: 6.18. Needs no more than that to list; to
     /// describe what is outside of its root mount, `CAP_SYS_ADMIN` as well.

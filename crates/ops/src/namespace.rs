@@ -112,8 +112,8 @@ impl Namespace {
     /// Opens the namespace with this 64-bit id, wherever it is and whoever holds it.
     ///
     /// Type and inode, if known, are verified. Minimum kernel: 6.18; 6.19 without type and inode.
-    /// Needs `CAP_SYS_ADMIN` in the initial user namespace and the initial PID namespace, except for
-    /// the caller's own.
+    /// Needs `CAP_SYS_ADMIN` in the initial user namespace and the initial PID namespace, except
+    /// for the caller's own.
     ///
     /// # Errors
     ///
@@ -140,7 +140,8 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// [`Error::NotNamespace`] if it is not on nsfs, [`Error::Open`] if it was opened with `O_PATH`.
+    /// [`Error::NotNamespace`] if it is not on nsfs, [`Error::Open`] if it was opened with
+    /// `O_PATH`.
     ///
     /// ```
     /// use lxkns_ops::{Error, Namespace};
@@ -283,7 +284,8 @@ impl Namespace {
     /// use lxkns_ops::Namespace;
     /// use lxkns_species::NamespaceType;
     ///
-    /// let (net, ipc) = (Namespace::of_self(NamespaceType::Net)?, Namespace::of_self(NamespaceType::Ipc)?);
+    /// let net = Namespace::of_self(NamespaceType::Net)?;
+    /// let ipc = Namespace::of_self(NamespaceType::Ipc)?;
     /// assert_eq!(net.device(), ipc.device());
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```

@@ -1,8 +1,9 @@
 //! Getting hold of other processes, and of what they have open.
 //!
-//! A pidfd stays with its process; but it is opened by PID, and so is all else here. A PID may be reused between two looks; whoever calls must make sure
-//! *after* the call that the PID still belongs to the process it means, for instance by reading
-//! through a `/proc/PID` directory that was opened before.
+//! A pidfd stays with its process; but it is opened by PID, and so is all else here. A PID may be
+//! reused between two looks; whoever calls must make sure *after* the call that the PID still
+//! belongs to the process it means, for instance by reading through a `/proc/PID` directory that
+//! was opened before.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -120,8 +121,8 @@ fn still_lives(pidfd: BorrowedFd<'_>) -> Result<(), Errno> {
 
 /// Duplicates a file descriptor of another process.
 ///
-/// It may be any file by the time it is duplicated, and merely dropping a copy may take for ever, where
-/// a file server does not answer. [`crate::socket::Asker`] asks sockets without that risk.
+/// It may be any file by the time it is duplicated, and merely dropping a copy may take for ever,
+/// where a file server does not answer. [`crate::socket::Asker`] asks sockets without that risk.
 ///
 /// Minimum kernel: 5.6. Needs `PTRACE_MODE_ATTACH_REALCREDS` over the process, see ptrace(2).
 ///

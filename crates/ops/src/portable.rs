@@ -21,8 +21,8 @@ use crate::{Error, Namespace, Reference};
 /// What is known of a namespace: enough to open it later, or elsewhere, and to be sure that it is
 /// the same.
 ///
-/// Where to find it says at least one of 64-bit id, path and PID. With the `serde` feature it can be
-/// serialised; a path that is no UTF-8 cannot.
+/// Where to find it says at least one of 64-bit id, path and PID. With the `serde` feature it can
+/// be serialised; a path that is no UTF-8 cannot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 // What is not known cannot be verified, so it is no fact to be passed over.
@@ -166,9 +166,9 @@ impl Portable {
     /// # Errors
     ///
     /// [`Error::Nowhere`] without a process, path or 64-bit id; [`Error::Open`] if what there is of
-    /// them is not there any more ([`Error::is_gone`]). [`Error::WrongType`] if the path leads to another type.
-    /// [`Error::Differs`] if another fact is not so; [`Error::Unverifiable`] if that cannot be told,
-    /// as with a 64-bit id on a kernel without.
+    /// them is not there any more ([`Error::is_gone`]). [`Error::WrongType`] if the path leads to
+    /// another type. [`Error::Differs`] if another fact is not so; [`Error::Unverifiable`] if that
+    /// cannot be told, as with a 64-bit id on a kernel without.
     ///
     /// ```
     /// use lxkns_ops::Portable;

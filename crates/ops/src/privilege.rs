@@ -78,7 +78,8 @@ pub fn with_own_privileges<T>(f: impl FnOnce() -> T) -> Result<T, Error> {
 }
 
 /// Gives up, for good, what the user who has started the program has not: for the calling thread,
-/// and those that it starts from now on. Only in secure-execution mode is there anything to give up.
+/// and those that it starts from now on. Only in secure-execution mode is there anything to give
+/// up.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 //! The sockets of a network namespace, listed by the kernel without any copy of them: sock_diag(7).
 //!
 //! A list tells inode numbers, and these belong to the network namespace of the calling thread: see
-//! [`enter::run`](crate::enter::run). The kernel may load a module (`unix_diag`, `tcp_diag`) for the
-//! first request of a kind; a caller that must not cause that checks before.
+//! [`enter::run`](crate::enter::run). The kernel may load a module (`unix_diag`, `tcp_diag`) for
+//! the first request of a kind; a caller that must not cause that checks before.
 
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
@@ -18,8 +18,8 @@ use crate::Error;
 pub struct UnixSocket {
     /// Its inode number.
     pub inode: u64,
-    /// Whether no message or connection waits in its queue. Only of a stream socket is it known, since
-    /// messages may be empty.
+    /// Whether no message or connection waits in its queue. Only of a stream socket is it known,
+    /// since messages may be empty.
     pub is_idle: bool,
 }
 
@@ -38,7 +38,8 @@ pub struct UnixSocket {
 #[doc(alias = "unix_diag")]
 pub fn unix_sockets() -> Result<Vec<UnixSocket>, Error> {
     const SHOW_QUEUE_LENGTH: u32 = 1 << 4;
-    // struct unix_diag_req of linux/unix_diag.h: family, protocol, padding, states, inode, what to show.
+    // struct unix_diag_req of linux/unix_diag.h: family, protocol, padding, states, inode, what to
+    // show.
     let mut request = [0; 24];
     put(&mut request, 0, &[libc::AF_UNIX as u8]);
     put(&mut request, 4, &ALL_STATES.to_ne_bytes());
@@ -124,7 +125,8 @@ const ALL_STATES: u32 = 0xfff;
 fn tcp_sockets(states: u32) -> Result<Vec<u64>, Error> {
     let mut all = Vec::new();
     for family in [libc::AF_INET, libc::AF_INET6] {
-        // struct inet_diag_req_v2 of linux/inet_diag.h: family, protocol, two more, states, addresses.
+        // struct inet_diag_req_v2 of linux/inet_diag.h: family, protocol, two more, states,
+        // addresses.
         let mut request = [0; 56];
         put(&mut request, 0, &[family as u8, libc::IPPROTO_TCP as u8]);
         put(&mut request, 4, &states.to_ne_bytes());

@@ -72,11 +72,12 @@ pub struct Told {
     pub namespace: Option<Namespace>,
 }
 
-/// Asks sockets and tun/tap device files of other processes (or threads) for their network namespaces.
+/// Asks sockets and tun/tap device files of other processes (or threads) for their network
+/// namespaces.
 ///
-/// A process may put another file in the place of a socket at any time, such as one on a file server
-/// that does not answer, and merely to let go of a copy of that may take for ever. So a child of the
-/// caller's does it. It ends with the `Asker`, or is left behind, see
+/// A process may put another file in the place of a socket at any time, such as one on a file
+/// server that does not answer, and merely to let go of a copy of that may take for ever. So a
+/// child of the caller's does it. It ends with the `Asker`, or is left behind, see
 /// [`reap_abandoned`](crate::visit::reap_abandoned).
 ///
 /// ```
@@ -105,8 +106,8 @@ impl Asker {
     ///
     /// # Errors
     ///
-    /// [`Error::Call`], as fork(2); EBUSY if the caller has moved its children to a new PID namespace:
-    /// the child would become, and soon end, its first process.
+    /// [`Error::Call`], as fork(2); EBUSY if the caller has moved its children to a new PID
+    /// namespace: the child would become, and soon end, its first process.
     ///
     /// ```
     /// assert!(lxkns_ops::socket::Asker::start()?.is_well());
@@ -116,17 +117,17 @@ impl Asker {
         socket::Asker::start().map(Asker).map_err(failed)
     }
 
-    /// Asks files of the process behind a pidfd, all of them within `limit`. Returns an answer for each,
-    /// in the same order.
+    /// Asks files of the process behind a pidfd, all of them within `limit`. Returns an answer for
+    /// each, in the same order.
     ///
-    /// Minimum kernel: 5.6. Needs `PTRACE_MODE_ATTACH_REALCREDS` over the process, see ptrace(2), and
-    /// `CAP_NET_ADMIN` over the namespaces.
+    /// Minimum kernel: 5.6. Needs `PTRACE_MODE_ATTACH_REALCREDS` over the process, see ptrace(2),
+    /// and `CAP_NET_ADMIN` over the namespaces.
     ///
     /// # Errors
     ///
-    /// [`Error::Call`] for each file: EBADF if it is neither socket nor tun/tap device, ETIMEDOUT if
-    /// there was no answer, EMFILE if the caller has too many open files for a namespace, denied without
-    /// the privileges. ECHILD if the child got stuck earlier, or has died.
+    /// [`Error::Call`] for each file: EBADF if it is neither socket nor tun/tap device, ETIMEDOUT
+    /// if there was no answer, EMFILE if the caller has too many open files for a namespace, denied
+    /// without the privileges. ECHILD if the child got stuck earlier, or has died.
     ///
     /// ```
     /// use std::time::Duration;

@@ -1,10 +1,10 @@
 //! Unmounting in other mount namespaces, with nothing of theirs.
 //!
 //! A mount namespace is a place where others choose the programs, the libraries and the links. So
-//! umount(8) is not run in there. [`unmount`] sends a short-lived child instead, which makes a handful
-//! of system calls: it enters the mount namespace, opens the directory of the mount point, compares
-//! the mount with the one that was meant, and unmounts it. It follows no symbolic link on the way,
-//! and it needs no file that would have to be there.
+//! umount(8) is not run in there. [`unmount`] sends a short-lived child instead, which makes a
+//! handful of system calls: it enters the mount namespace, opens the directory of the mount point,
+//! compares the mount with the one that was meant, and unmounts it. It follows no symbolic link on
+//! the way, and it needs no file that would have to be there.
 //!
 //! Between the comparison and the unmount lies one moment, in which a process that may mount there
 //! can put another mount into the same place of the same directory. Such a process could have
@@ -172,11 +172,11 @@ impl Failure {
 
 /// Unmounts what is at the top of a mount point in a mount namespace.
 ///
-/// The look-up and the unmount get `limit` each. They may take for ever where a file server does not
-/// answer; the child is killed then, and left alone if it does not end.
+/// The look-up and the unmount get `limit` each. They may take for ever where a file server does
+/// not answer; the child is killed then, and left alone if it does not end.
 ///
-/// An unprivileged owner of the mount namespace is denied at first, and enters it again by way of the
-/// user namespace that owns it.
+/// An unprivileged owner of the mount namespace is denied at first, and enters it again by way of
+/// the user namespace that owns it.
 ///
 /// Minimum kernel: 3.8; to compare mount IDs 5.8, unique ones 6.8.
 ///

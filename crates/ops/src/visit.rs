@@ -31,10 +31,10 @@ impl MountView {
     /// (20 to 240 µs), and makes three or four system calls. `proc` is the root directory of a
     /// procfs that shows the caller.
     ///
-    /// If that is denied, it tries again as the owner: a child with a copy of the caller's memory first
-    /// enters the user namespace that owns the mount namespace. An unprivileged user needs that to get
-    /// at the mount namespaces of their own user namespaces. Root of that user namespace cannot trace
-    /// that child, but stop it: after half a second it is killed.
+    /// If that is denied, it tries again as the owner: a child with a copy of the caller's memory
+    /// first enters the user namespace that owns the mount namespace. An unprivileged user needs
+    /// that to get at the mount namespaces of their own user namespaces. Root of that user
+    /// namespace cannot trace that child, but stop it: after half a second it is killed.
     ///
     /// # Errors
     ///
@@ -51,7 +51,10 @@ impl MountView {
     /// let own = Namespace::of_self(NamespaceType::Mnt)?;
     /// let proc = File::open("/proc").unwrap();
     /// match MountView::of(&own, &proc) {
-    ///     Ok(view) => println!("{}", std::io::read_to_string(File::from(view.mountinfo)).unwrap()),
+    ///     Ok(view) => {
+    ///         let table = std::io::read_to_string(File::from(view.mountinfo)).unwrap();
+    ///         println!("{table}");
+    ///     }
     ///     Err(error) => assert!(error.is_denied()),
     /// }
     /// # Ok::<(), lxkns_ops::Error>(())
@@ -119,8 +122,8 @@ fn failed(source: Errno) -> Error {
 /// opened at once (`RESOLVE_CACHED`, Linux 5.12), and mount points mostly are. Only else a child
 /// process does it, which gets `limit` to come back.
 ///
-/// Minimum kernel: 5.6. A sandbox may refuse openat2(2); then symbolic links and `..` do not lead on
-/// at all.
+/// Minimum kernel: 5.6. A sandbox may refuse openat2(2); then symbolic links and `..` do not lead
+/// on at all.
 ///
 /// # Errors
 ///
@@ -153,10 +156,11 @@ pub fn open_in(root: impl AsFd, path: &CStr, limit: Duration) -> Result<OwnedFd,
     }
 }
 
-/// Lets go of those children that [`open_in`] had to leave behind, as far as they have ended by now.
+/// Lets go of those children that [`open_in`] had to leave behind, as far as they have ended by
+/// now.
 ///
-/// A child that is stuck ends when its file server answers, or is gone; until somebody asks, it is a
-/// zombie then.
+/// A child that is stuck ends when its file server answers, or is gone; until somebody asks, it is
+/// a zombie then.
 ///
 /// ```
 /// lxkns_ops::visit::reap_abandoned();

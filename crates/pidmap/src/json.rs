@@ -86,8 +86,9 @@ pub fn write(map: &PidMap<'_>, out: impl io::Write) -> io::Result<()> {
 ///
 /// # Errors
 ///
-/// If the map is too large, or takes too much memory for its size; if it is malformed; or contradicts itself, so that a PID is there twice, or a PID namespace
-/// has two parents, or not all processes have a PID in the same outermost one.
+/// If the map is too large, or takes too much memory for its size; if it is malformed; or
+/// contradicts itself, so that a PID is there twice, or a PID namespace has two parents, or not all
+/// processes have a PID in the same outermost one.
 pub fn read(document: &[u8]) -> Result<Snapshot, Error> {
     if document.len() > MAX_BYTES {
         return Err(Error::TooLarge);

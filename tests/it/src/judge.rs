@@ -4,9 +4,9 @@
 //! while it ran: the time of the fact, from before it can have become true until after it has
 //! ceased to be, and the time of the scan must have a moment in common.
 //!
-//! Only what is said of the neighbours' own processes, threads and mount points is judged: that they
-//! are in these namespaces, and in all of them at one moment; that these namespaces have this owner
-//! and this unique ID; and that two of them share one.
+//! Only what is said of the neighbours' own processes, threads and mount points is judged: that
+//! they are in these namespaces, and in all of them at one moment; that these namespaces have this
+//! owner and this unique ID; and that two of them share one.
 
 use std::collections::{BTreeSet, HashMap};
 

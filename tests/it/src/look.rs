@@ -78,7 +78,8 @@ pub fn everywhere(check: impl Fn(&Snapshot)) {
     }
 }
 
-/// From here on an ordinary user: the one who runs the test, or nobody in particular if that is root.
+/// From here on an ordinary user: the one who runs the test, or nobody in particular if that is
+/// root.
 pub fn ordinary(script: Script) -> Script {
     const NOBODY: u32 = 65534;
     if rustix::process::geteuid().is_root() { script.become_user(NOBODY, NOBODY) } else { script }

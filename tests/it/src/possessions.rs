@@ -49,8 +49,8 @@ pub fn possessions() -> Possessions {
     }
 }
 
-/// Waits until this process has what it had before, no more and no less: the kernel takes its time to
-/// let go of threads that have been joined, and of children that have been killed.
+/// Waits until this process has what it had before, no more and no less: the kernel takes its time
+/// to let go of threads that have been joined, and of children that have been killed.
 ///
 /// # Panics
 ///

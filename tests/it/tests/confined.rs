@@ -1,4 +1,5 @@
-//! `lxkns exec` with programs that somebody else may have chosen: those in others' mount namespaces.
+//! `lxkns exec` with programs that somebody else may have chosen: those in others' mount
+//! namespaces.
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 

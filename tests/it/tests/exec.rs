@@ -243,8 +243,8 @@ fn credentials_in_a_user_namespace() {
     assert_eq!(id(&["--preserve-credentials", &user]), "0\n");
 }
 
-/// As sandboxes have it that give up their privileges once all is mounted: the process has gone on into
-/// a child of the user namespace that owns the rest.
+/// As sandboxes have it that give up their privileges once all is mounted: the process has gone on
+/// into a child of the user namespace that owns the rest.
 #[test]
 fn owners_are_entered_on_the_way() {
     need!(userns, sh);

@@ -191,7 +191,8 @@ fn pid_namespaces_as_deep_as_possible() {
     check(&found_within(Resource::Nofile, 32));
 }
 
-/// Nothing but the innermost one is seen from outside, so that the scan climbs from there to the top.
+/// Nothing but the innermost one is seen from outside, so that the scan climbs from there to the
+/// top.
 #[test]
 fn pid_namespaces_without_processes_as_deep_as_possible() {
     need!(userns);

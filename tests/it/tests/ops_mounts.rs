@@ -197,8 +197,8 @@ fn an_owner_gets_at_the_root_directory() {
     assert_eq!(root_of(&net).unwrap_err().errno(), Some(Errno::INVAL));
 }
 
-/// Root of the user namespace that a child visits must not get at the copy of the caller's memory, nor
-/// have the caller wait for ever.
+/// Root of the user namespace that a child visits must not get at the copy of the caller's memory,
+/// nor have the caller wait for ever.
 #[test]
 fn nobody_inside_gets_at_the_memory_of_a_visitor() {
     need!(userns);

@@ -30,7 +30,8 @@ enum Starter {
     Thread,
 }
 
-/// Forks a process that carries out the plan. Returns its PID to the caller, and never in the child.
+/// Forks a process that carries out the plan. Returns its PID to the caller, and never in the
+/// child.
 pub(crate) fn fork(plan: &Plan) -> std::io::Result<i32> {
     match kernel::fork() {
         Ok(0) => {
@@ -150,7 +151,8 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Ends because the test let go. Waits for children, so that nothing outlives the first process.
+    /// Ends because the test let go. Waits for children, so that nothing outlives the first
+    /// process.
     fn leave(&self) -> ! {
         while kernel::reap(-1).is_ok() {}
         match self.actor.kind {

@@ -6,8 +6,8 @@
 //! descriptor refers to it, it is mounted here) stands in the [`Diary`](Entry) with two times, one
 //! before it can have become true, and one after it has ceased to be.
 //!
-//! Times are the ticks of a counter that all share: whoever reads the clock moves it on. So they are
-//! in the order of what happened, whatever the CPU, and whatever time namespace somebody is in.
+//! Times are the ticks of a counter that all share: whoever reads the clock moves it on. So they
+//! are in the order of what happened, whatever the CPU, and whatever time namespace somebody is in.
 //!
 //! Whoever does something first raises a flag, and lowers it when all is written down. To read the
 //! diary, the test closes a gate, at which they wait before they do more, and waits until no flag

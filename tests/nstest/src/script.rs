@@ -135,8 +135,8 @@ impl Script {
 
     /// Becomes this user for good: no supplementary groups, no capabilities if `uid` is not 0.
     ///
-    /// The process stays dumpable, as if it had started as this user: otherwise even that user could
-    /// not look at it.
+    /// The process stays dumpable, as if it had started as this user: otherwise even that user
+    /// could not look at it.
     pub fn become_user(self, uid: u32, gid: u32) -> Script {
         self.step(Step::BecomeUser { uid, gid })
     }
@@ -149,8 +149,8 @@ impl Script {
         self.step(Step::Limit { resource, most })
     }
 
-    /// Has openat2(2) fail with ENOSYS from here on, as sandboxes do whose filters cannot tell what it
-    /// would create; and gives up ever getting new privileges.
+    /// Has openat2(2) fail with ENOSYS from here on, as sandboxes do whose filters cannot tell what
+    /// it would create; and gives up ever getting new privileges.
     #[doc(alias = "seccomp")]
     pub fn refuse_openat2(self) -> Script {
         self.answer(Call::Openat2, libc::ENOSYS)

@@ -67,8 +67,8 @@ impl Call {
     }
 }
 
-/// Has a system call of the calling thread, and of those that it starts, fail with this error from here
-/// on, as [`Script::answer`](crate::Script::answer) does.
+/// Has a system call of the calling thread, and of those that it starts, fail with this error from
+/// here on, as [`Script::answer`](crate::Script::answer) does.
 ///
 /// # Errors
 ///

@@ -3,8 +3,8 @@
 
 use std::io;
 
-/// Has a byte read from the terminal that is standard input as if it had been typed there, by whoever
-/// reads next: `TIOCSTI`, see ioctl_tty(2).
+/// Has a byte read from the terminal that is standard input as if it had been typed there, by
+/// whoever reads next: `TIOCSTI`, see ioctl_tty(2).
 ///
 /// # Errors
 ///

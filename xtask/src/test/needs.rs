@@ -20,7 +20,8 @@ const fn need(name: &'static str, since: (u64, u64), for_anybody: bool) -> Need 
     Need { name, since, for_anybody }
 }
 
-/// For Debian's kernels in the virtual machines of `cargo xtask vm`. Needs that are not here may be skipped anywhere.
+/// For Debian's kernels in the virtual machines of `cargo xtask vm`. Needs that are not here may be
+/// skipped anywhere.
 const NEEDS: &[Need] = &[
     need("root", (0, 0), false),
     need("fuse", (0, 0), false),

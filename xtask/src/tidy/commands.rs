@@ -1,4 +1,5 @@
-//! The rule for chores in Markdown files: a `cargo xtask` in a `console` block is one that there is.
+//! The rule for chores in Markdown files: a `cargo xtask` in a `console` block is one that there
+//! is.
 //!
 //! The other commands of the README and the guide are run by `lxkns-it::sessions`.
 

@@ -23,6 +23,9 @@ const NOWHERE: &[(&str, &str)] = &[
     ("dbg!", "a left-over of debugging"),
 ];
 
+/// The columns of a line.
+const WIDTH: usize = 100;
+
 /// Checks one file.
 pub(super) fn check(path: &Path, source: &str) -> Vec<Finding> {
     let code = code_only(source);
@@ -32,6 +35,7 @@ pub(super) fn check(path: &Path, source: &str) -> Vec<Finding> {
     findings.extend(unsafe_code(path, &code));
     findings.extend(system(path, &code));
     findings.extend(ignored(path, source));
+    findings.extend(wide_comments(path, source));
     for (text, why) in NOWHERE {
         findings.extend(
             code.match_indices(text)
@@ -54,6 +58,19 @@ fn length(path: &Path, source: &str) -> Option<Finding> {
     } else {
         None
     }
+}
+
+/// Comments are as wide as code, but for rows of tables, which cannot be broken.
+fn wide_comments(path: &Path, source: &str) -> Vec<Finding> {
+    let is_wide = |line: &str| {
+        let text = line.trim_start();
+        text.starts_with("//")
+            && line.chars().count() > WIDTH
+            && !text.trim_start_matches(['/', '!', ' ']).starts_with('|')
+    };
+    let wide = source.lines().enumerate().filter(|(_, line)| is_wide(line));
+    wide.map(|(at, _)| Finding::new(path, at + 1, format!("a comment beyond column {WIDTH}")))
+        .collect()
 }
 
 /// A test is ignored only if another one runs it, and says so.
@@ -182,6 +199,14 @@ mod tests {
         check_file("crates/cli/src/lib.rs", "\n//! in time\n", &[]);
         check_file("crates/cli/src/lib.rs", "// SPDX-License-Identifier: MIT\n//! x\n", &[]);
         check_file("tests/it/tests/s1.rs", "use x;\n", &[]);
+    }
+
+    #[test]
+    fn comments_are_as_wide_as_code() {
+        let wide = |comment: &str| format!("//! x\n{comment}{}\n", "x".repeat(97));
+        check_file("crates/cli/src/lib.rs", &wide("// "), &[]);
+        check_file("crates/cli/src/lib.rs", &wide("// |x "), &[]);
+        check_file("crates/cli/src/lib.rs", &wide(" /// "), &[(2, "a comment beyond column 100")]);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use lxkns_species::{NamespaceType, NamespaceTypes};
 /// A choice of namespace types.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Filter {
-    /// Only these types (comma-separated): mnt/m, cgroup/c, uts/u, ipc/i, user/U, pid/p, net/n, time/t
+    /// Only these types (comma-separated): mnt/m, cgroup/c, uts/u, ipc/i, user/U, pid/p, net/n,
+    /// time/t
     #[arg(short = 'f', long = "filter", value_name = "TYPES", value_delimiter = ',')]
     #[arg(value_parser = parse, help_heading = "What to look at")]
     types: Vec<NamespaceType>,

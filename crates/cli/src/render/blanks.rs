@@ -1,7 +1,7 @@
 //! Blanks, in any number.
 //!
-//! A width in a format string is limited to 16 bits, and panics beyond. How wide something has to be
-//! follows from names and documents that others wrote, so nothing here formats with a width.
+//! A width in a format string is limited to 16 bits, and panics beyond. How wide something has to
+//! be follows from names and documents that others wrote, so nothing here formats with a width.
 
 use std::io;
 

@@ -1,9 +1,9 @@
 //! Words for a shell: commands that are printed to be copied.
 //!
-//! Which shell they are pasted into is not known, and the text may be a neighbour's choice. So a word
-//! uses only what means the same to POSIX shells, zsh, fish and csh, with or without history: single
-//! quotes, in which nothing stands that any of them treats specially there, and backslashes outside
-//! of quotes.
+//! Which shell they are pasted into is not known, and the text may be a neighbour's choice. So a
+//! word uses only what means the same to POSIX shells, zsh, fish and csh, with or without history:
+//! single quotes, in which nothing stands that any of them treats specially there, and backslashes
+//! outside of quotes.
 
 use super::escape::is_visible;
 

@@ -1,9 +1,10 @@
 //! Trees, written while they are walked.
 //!
 //! A tree is asked for one node at a time, so that nothing but the siblings on the way down is ever
-//! kept, and however deep it is, no call stack grows with it. Nor does what stands before a line: any
-//! user can make processes that nest thousands deep, and if each line repeated what is above it, the
-//! output would grow with the square of that. So it starts anew after every [`DEEP`] levels.
+//! kept, and however deep it is, no call stack grows with it. Nor does what stands before a line:
+//! any user can make processes that nest thousands deep, and if each line repeated what is above
+//! it, the output would grow with the square of that. So it starts anew after every [`DEEP`]
+//! levels.
 
 use std::collections::VecDeque;
 use std::{io, vec};
@@ -55,10 +56,11 @@ struct Glyphs {
 
 const BLANK: &str = "   ";
 
-/// So many levels of a tree stand below one another. Those below them start again at the left, after
-/// the number of levels above; in JSON they stand in a list of their own.
+/// So many levels of a tree stand below one another. Those below them start again at the left,
+/// after the number of levels above; in JSON they stand in a list of their own.
 ///
-/// JSON nests twice as deep, and parsers refuse what is deeper than 128 (serde_json) or 256 (jq 1.6).
+/// JSON nests twice as deep, and parsers refuse what is deeper than 128 (serde_json) or 256 (jq
+/// 1.6).
 pub(crate) const DEEP: usize = 48;
 
 /// Lines are not wrapped where less room than this is left for them.

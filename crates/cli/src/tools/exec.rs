@@ -151,8 +151,8 @@ impl Exec {
         Ok(writeln!(io::stdout().lock(), "{line}")?)
     }
 
-    /// What to enter, and how to confine a command that is not the caller's own, all of it read while
-    /// the process of `--of` was there.
+    /// What to enter, and how to confine a command that is not the caller's own, all of it read
+    /// while the process of `--of` was there.
     fn targets_and_confinement(&self) -> anyhow::Result<(Vec<Target>, Option<Confinement>)> {
         // Before Linux 5.3 there is none.
         let process = self.of.and_then(|pid| pidfd::of_process(pid).ok());
@@ -259,8 +259,8 @@ fn find(named: &NamespaceArg, snapshot: &mut Option<Snapshot>) -> anyhow::Result
     }
 }
 
-/// Why a namespace of a process could not be opened: there may be no such process, or nothing left of
-/// it but its other threads.
+/// Why a namespace of a process could not be opened: there may be no such process, or nothing left
+/// of it but its other threads.
 fn why_not(pid: Pid, namespace_type: NamespaceType, error: OpsError) -> anyhow::Error {
     if !error.is_gone() {
         return error.into();
@@ -305,8 +305,8 @@ fn of_process(pid: Pid, namespace_type: NamespaceType) -> anyhow::Result<Option<
     Ok(Some(Target { of_process: true, ..found }))
 }
 
-/// Puts namespaces in an order in which they can be entered, and returns the user namespace that has
-/// to be entered before all of them, if there is one.
+/// Puts namespaces in an order in which they can be entered, and returns the user namespace that
+/// has to be entered before all of them, if there is one.
 ///
 /// Entering a namespace takes privileges over the user namespace that owns it. Who enters a user
 /// namespace has all of them in there and below, and none above. So it comes first if all others

@@ -22,7 +22,8 @@ pub(crate) struct Lsuns {
     #[arg(short, long)]
     details: bool,
 
-    /// Print JSON: user namespaces with their children (and with --details what they own, in "owned")
+    /// Print JSON: user namespaces with their children (and with --details what they own, in
+    /// "owned")
     #[arg(long)]
     json: bool,
 

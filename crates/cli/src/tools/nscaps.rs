@@ -38,7 +38,8 @@ pub(crate) struct Nscaps {
     #[arg(short, long)]
     brief: bool,
 
-    /// Print JSON: an object with "verdict", "capabilities", and if the verdict is unknown, "reason"
+    /// Print JSON: an object with "verdict", "capabilities", and if the verdict is unknown,
+    /// "reason"
     ///
     /// The verdict is about the main thread. "threads" lists the threads whose credentials differ.
     #[arg(long)]

@@ -154,7 +154,8 @@ fn entry(screen: &mut Screen<'_>, mark: &str, line: Line) -> io::Result<()> {
     indented(screen, line, &format!("    {mark}"), &next)
 }
 
-/// A command to copy, below the entry with this mark. It is not wrapped, so that it stays in one piece.
+/// A command to copy, below the entry with this mark. It is not wrapped, so that it stays in one
+/// piece.
 fn command(screen: &mut Screen<'_>, mark: &str, command: &str) -> io::Result<()> {
     writeln!(screen.out, "{}{command}", " ".repeat(4 + mark.len()))
 }

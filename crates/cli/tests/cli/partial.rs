@@ -1,4 +1,5 @@
-//! Every tool tells that its view is partial, wherever its output goes, and ends as it was asked to.
+//! Every tool tells that its view is partial, wherever its output goes, and ends as it was asked
+//! to.
 
 use std::fs;
 

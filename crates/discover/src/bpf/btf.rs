@@ -3,9 +3,9 @@
 //! The layout of the kernel's structures differs between versions and configurations. The running
 //! kernel describes its own in BTF (`Documentation/bpf/btf.rst`): a table of types, numbered from 1
 //! in the order in which they stand there, and a table of the names they use. Types differ in
-//! length, so that finding the n-th means walking: one pass finds the structures and functions asked
-//! for by name, and on its way notes the place of every few types, from where later look-ups by
-//! number go on. Names are compared where they stand; nothing is copied.
+//! length, so that finding the n-th means walking: one pass finds the structures and functions
+//! asked for by name, and on its way notes the place of every few types, from where later look-ups
+//! by number go on. Names are compared where they stand; nothing is copied.
 //!
 //! Every access is checked. Bytes that make no sense are an error, never a wrong answer as far as
 //! one can tell, and never a panic. Left out: other byte orders than the machine's, and the split

@@ -102,7 +102,8 @@ macro_rules! slot {
     };
 }
 
-// include/uapi/linux/magic.h, stat.h; the kernel's own form of a device number has 20 bits of minor.
+// include/uapi/linux/magic.h, stat.h; the kernel's own form of a device number has 20 bits of
+// minor.
 const NSFS_MAGIC: i32 = 0x6e73_6673;
 const SOCKFS_MAGIC: i32 = 0x534f_434b;
 const S_IFMT: i32 = 0o170_000;

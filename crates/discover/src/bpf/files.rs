@@ -22,7 +22,8 @@ pub(crate) struct OpenFile {
     pub(crate) fd: u32,
     /// What it is.
     pub(crate) kind: OpenFileKind,
-    /// How many files are queued in it, if it is a Unix socket; `None` if the kernel has to be asked.
+    /// How many files are queued in it, if it is a Unix socket; `None` if the kernel has to be
+    /// asked.
     pub(crate) in_flight: Option<u32>,
 }
 

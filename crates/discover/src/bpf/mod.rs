@@ -14,30 +14,30 @@
 //!
 //! Loading BPF usually takes a compiler and a library that adapts the compiled program to the
 //! running kernel. Our programs are so small that they are written instruction by instruction, in
-//! `task_program` and `file_program` with the `assembler`, at the moment they are loaded. Where in the
-//! kernel's structures a member lies is looked up in BTF (`btf`), with its size, so that they fit
-//! the kernel at hand, whatever its version, configuration or layout randomisation; members that a
-//! configuration lacks are left out of the program.
+//! `task_program` and `file_program` with the `assembler`, at the moment they are loaded. Where in
+//! the kernel's structures a member lies is looked up in BTF (`btf`), with its size, so that they
+//! fit the kernel at hand, whatever its version, configuration or layout randomisation; members
+//! that a configuration lacks are left out of the program.
 //!
-//! Each run of a program fills one record on its stack and appends it to the output. It reads through
-//! pointers that the verifier knows the type of (then a load from a stale address gives 0 instead of
-//! a fault), or copies from addresses with a helper that fails softly. No lock is taken: a task that
-//! changes namespaces meanwhile could show some of the old and some of the new ones, or a stale
-//! object. The program therefore looks twice, and marks what did not stay the same: see
+//! Each run of a program fills one record on its stack and appends it to the output. It reads
+//! through pointers that the verifier knows the type of (then a load from a stale address gives 0
+//! instead of a fault), or copies from addresses with a helper that fails softly. No lock is taken:
+//! a task that changes namespaces meanwhile could show some of the old and some of the new ones, or
+//! a stale object. The program therefore looks twice, and marks what did not stay the same: see
 //! [`Task::settled`]. Of 100,000 records of a process that did nothing but switch between two
 //! namespaces, 600 were so marked, and none of the others was wrong.
 //!
-//! Since Linux 6.2, and until it learned binary search (7.3 has it, 6.19 has not), the verifier walks
-//! through the names of all of the kernel's types, several times over, for each pointer that a
-//! program follows from a *trusted* one: 4 to 8 ms. Passing the task through `bpf_rdonly_cast` first
-//! takes that trust away, and the walks with it. Where that function is missing or refused, the
-//! program is loaded without.
+//! Since Linux 6.2, and until it learned binary search (7.3 has it, 6.19 has not), the verifier
+//! walks through the names of all of the kernel's types, several times over, for each pointer that
+//! a program follows from a *trusted* one: 4 to 8 ms. Passing the task through `bpf_rdonly_cast`
+//! first takes that trust away, and the walks with it. Where that function is missing or refused,
+//! the program is loaded without.
 //!
 //! # When it cannot be had
 //!
-//! Old kernels, kernels without BTF, missing privileges, lockdown, a verifier that refuses: all that is
-//! an [`Unavailable`] for the caller to fall back to `/proc` with, quietly. So is a PID namespace of
-//! ours nested eight deep or more.
+//! Old kernels, kernels without BTF, missing privileges, lockdown, a verifier that refuses: all
+//! that is an [`Unavailable`] for the caller to fall back to `/proc` with, quietly. So is a PID
+//! namespace of ours nested eight deep or more.
 //!
 //! # What differs from `/proc`
 //!

@@ -6,8 +6,8 @@
 //! Public License, version 2. That makes true what the program says of itself on loading: "Dual
 //! MIT/GPL".
 //!
-//! The kernel calls the program once per task of the reader's PID namespace, by ascending PID. In C,
-//! it would be this, `?` being what is left out on request or where the kernel lacks the member:
+//! The kernel calls the program once per task of the reader's PID namespace, by ascending PID. In
+//! C, it would be this, `?` being what is left out on request or where the kernel lacks the member:
 //!
 //! ```c
 //! if (!task) return 0;                             // after the last task

@@ -19,8 +19,8 @@ pub(crate) enum Threads {
     /// All threads of all processes.
     #[cfg_attr(not(test), expect(dead_code, reason = "for comparison with /proc"))]
     All,
-    /// The leaders, and those threads that differ from their leader in namespaces or in the table of
-    /// file descriptors.
+    /// The leaders, and those threads that differ from their leader in namespaces or in the table
+    /// of file descriptors.
     Deviating,
 }
 

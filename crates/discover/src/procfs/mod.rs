@@ -149,8 +149,8 @@ impl Procfs {
     }
 
     /// Opens a namespace by somebody's file descriptor, which may be any other file by now. Such a
-    /// file must not be opened, not even for a look: a FIFO waits for who writes to it, a device may
-    /// do something, a file server may not answer.
+    /// file must not be opened, not even for a look: a FIFO waits for who writes to it, a device
+    /// may do something, a file server may not answer.
     ///
     /// # Errors
     ///
@@ -202,8 +202,8 @@ impl AsFd for Procfs {
     }
 }
 
-/// Opens a file or directory of the procfs itself, and nothing that was mounted over it: that may be
-/// another process's.
+/// Opens a file or directory of the procfs itself, and nothing that was mounted over it: that may
+/// be another process's.
 ///
 /// # Errors
 ///
@@ -245,8 +245,9 @@ fn is_procfs(file: impl AsFd) -> bool {
     fstatfs(file).is_ok_and(|fs| fs.f_type as u64 == PROC_SUPER_MAGIC)
 }
 
-/// Whether a procfs shows the PID namespace that the scanner is in: in its own PID namespace's procfs
-/// a process has one PID; in an ancestor's it has several; in a stranger's there is no `self`.
+/// Whether a procfs shows the PID namespace that the scanner is in: in its own PID namespace's
+/// procfs a process has one PID; in an ancestor's it has several; in a stranger's there is no
+/// `self`.
 pub(crate) fn shows_own_pid_namespace(proc: BorrowedFd<'_>) -> bool {
     let mut buffer = [0; 4096];
     let read = read_whole(proc, c"self/status", &mut buffer);
@@ -284,8 +285,8 @@ fn read_once<'b>(file: &OwnedFd, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno
     Ok(buffer.get(..length).unwrap_or_default())
 }
 
-/// Reads a file below `directory` that the kernel writes down in one piece, and that is small as a rule:
-/// then one read of the buffer will do.
+/// Reads a file below `directory` that the kernel writes down in one piece, and that is small as a
+/// rule: then one read of the buffer will do.
 pub(crate) fn read_whole<'b>(
     directory: BorrowedFd<'_>,
     path: impl Arg + Copy,

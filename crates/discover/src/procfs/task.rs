@@ -144,8 +144,8 @@ impl TaskDir {
         Ok(Uid(stat.st_uid))
     }
 
-    /// A thread of this process that has not ended. Of a dead main thread hardly anything is left, while
-    /// others may go on.
+    /// A thread of this process that has not ended. Of a dead main thread hardly anything is left,
+    /// while others may go on.
     pub(crate) fn living_thread(&self) -> Option<TaskDir> {
         let tasks = self.directory(c"task").ok()?;
         let mut living = None;

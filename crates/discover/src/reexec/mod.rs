@@ -2,8 +2,8 @@
 //! program.
 //!
 //! A closure on a throw-away thread ([`lxkns_ops::enter::run`]) is cheaper, by a factor of a
-//! hundred, but cannot be in another PID, time or user namespace. A copy of the program can: it
-//! is started afresh, has a single thread, enters, runs one [`Action`], answers, and ends. An action
+//! hundred, but cannot be in another PID, time or user namespace. A copy of the program can: it is
+//! started afresh, has a single thread, enters, runs one [`Action`], answers, and ends. An action
 //! has a name, takes a request and gives an answer, both of which travel as JSON; the program
 //! registers its actions first of all in its `main`, which in a copy goes no further:
 //!
@@ -158,7 +158,8 @@ impl<Q: Serialize, A: DeserializeOwned> Call<'_, Q, A> {
     ///
     /// # Errors
     ///
-    /// See [`Error`]. [`Error::Enter`] if a namespace cannot be entered: the action has not run then.
+    /// See [`Error`]. [`Error::Enter`] if a namespace cannot be entered: the action has not run
+    /// then.
     pub fn run(self, request: &Q) -> Result<A, Error> {
         let name = self.action.name;
         let registered = REGISTERED.get().is_some_and(|actions| {

@@ -7,17 +7,17 @@
 //! - Each reading that counts comes after the namespace was opened. [`Resolver::now`] is the clock:
 //!   a source takes the time, reads, and [`Resolver::meet`] answers whether the namespace had been
 //!   met by then. If not, the source reads once more.
-//! - In the end the kernel opens each namespace by its unique ID (Linux 6.18). If that succeeds, the
-//!   namespace lived all the time, and so each reading was about it. Nothing is held meanwhile, but
-//!   for those that nothing but sockets keeps: from Linux 6.19 on, they are not found by ID.
+//! - In the end the kernel opens each namespace by its unique ID (Linux 6.18). If that succeeds,
+//!   the namespace lived all the time, and so each reading was about it. Nothing is held meanwhile,
+//!   but for those that nothing but sockets keeps: from Linux 6.19 on, they are not found by ID.
 //! - Mount namespaces have had such IDs earlier (Linux 6.12): then the kernel lists their mounts by
 //!   ID.
 //! - Where the kernel has no such IDs, or does not find namespaces by them for this scanner, the
 //!   resolver holds each namespace open while processes are read: a number in use is not reused.
 //!
-//! A namespace that did not live until the end is [`Resolver::doubtful`]: nothing that was read of its
-//! number counts. The processes concerned, as a rule few and soon read, are read again, and this
-//! time their namespaces are held open.
+//! A namespace that did not live until the end is [`Resolver::doubtful`]: nothing that was read of
+//! its number counts. The processes concerned, as a rule few and soon read, are read again, and
+//! this time their namespaces are held open.
 
 use std::collections::{BTreeSet, HashSet};
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -140,8 +140,8 @@ impl Resolver {
 
     /// From now on, holds what it meets, where nothing else proves that it is still the same later.
     ///
-    /// Not before the scanner's own files have been read: they are no sightings. What was met before
-    /// that is alive without being held: the scanner is in it.
+    /// Not before the scanner's own files have been read: they are no sightings. What was met
+    /// before that is alive without being held: the scanner is in it.
     pub(crate) fn begin_to_hold(&self) {
         self.holds.store(true, Ordering::Relaxed);
     }
@@ -159,8 +159,8 @@ impl Resolver {
         *self.watches.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// Whether all namespaces can be compared. If not, those that cannot are held, and all is proven
-    /// before they are let go.
+    /// Whether all namespaces can be compared. If not, those that cannot are held, and all is
+    /// proven before they are let go.
     pub(crate) fn compares_all(&self) -> bool {
         self.compares == NamespaceTypes::ALL
     }
@@ -184,8 +184,8 @@ impl Resolver {
         self.holds_all.store(true, Ordering::Relaxed);
         self.sets.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.known().retain(|id, _| !doubtful.contains(id));
-        // The owners and parents of the living live. If one is among these, its number means another
-        // namespace by now.
+        // The owners and parents of the living live. If one is among these, its number means
+        // another namespace by now.
         let above = |id: Option<NamespaceId>| id.is_some_and(|id| doubtful.contains(&id));
         let below: Vec<(NamespaceId, Option<u64>)> = (self.known().iter())
             .filter_map(|(id, entry)| match entry {

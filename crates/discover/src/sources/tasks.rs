@@ -6,10 +6,10 @@
 //! a process that is still there, with the same start time, has been the same one all along; of any
 //! other nothing is kept.
 //!
-//! The facts of one record are of one moment. The second record shows that they also go with what was
-//! asked in between: a process that is in other namespaces then, or in one with another unique ID than
-//! the number was met with, is left to be read from `/proc`. A process that is in the same user and
-//! PID namespace in both has not left them: it could not have returned.
+//! The facts of one record are of one moment. The second record shows that they also go with what
+//! was asked in between: a process that is in other namespaces then, or in one with another unique
+//! ID than the number was met with, is left to be read from `/proc`. A process that is in the same
+//! user and PID namespace in both has not left them: it could not have returned.
 //!
 //! Whatever is not quite clear from a record (a task that was just changing namespaces, a dead
 //! main thread, PIDs nested deeper than a record holds) is left to be read from `/proc`, and so is
@@ -109,8 +109,8 @@ impl Reading<'_> {
         Ok(reading.conclude(seen, &witnesses, (&threads, &last.tasks), listed))
     }
 
-    /// Keeps those who are still there: they have been the same process all along. Of those, whoever
-    /// may have got another's cgroup is to be read from `/proc`.
+    /// Keeps those who are still there: they have been the same process all along. Of those,
+    /// whoever may have got another's cgroup is to be read from `/proc`.
     fn conclude(
         &self,
         mut seen: Sightings,
@@ -355,8 +355,8 @@ impl Reading<'_> {
         });
     }
 
-    /// A network namespace that nothing but sockets leads to. False if this socket turns out to be of
-    /// another one.
+    /// A network namespace that nothing but sockets leads to. False if this socket turns out to be
+    /// of another one.
     fn meet_by_socket(&self, file: &OpenFile, id: NamespaceId) -> bool {
         let mut met = Err(Reason::Gone);
         self.with_table(file, |table| {

@@ -432,10 +432,10 @@ impl<'s> Mounts<'s> {
     }
 }
 
-/// The mounts that hold any of these, and that nothing but the end of their mount namespace unmounts:
-/// another mount covers the root directory of the one that they are on, or of
-/// one above. No path leads below it, and the cover itself, once entered, is the root directory of
-/// whoever would unmount it (umount2(2) makes that one read-only instead).
+/// The mounts that hold any of these, and that nothing but the end of their mount namespace
+/// unmounts: another mount covers the root directory of the one that they are on, or of one above.
+/// No path leads below it, and the cover itself, once entered, is the root directory of whoever
+/// would unmount it (umount2(2) makes that one read-only instead).
 pub(super) fn out_of_reach(snapshot: &Snapshot, held: &[Namespace<'_>]) -> Vec<MountPoint> {
     let mounts = snapshot.mounts();
     let is_cover = |it: &&MountFacts| it.path.as_bytes() == b"/" && it.parent != it.id;

@@ -7,9 +7,9 @@
 //!
 //! Whatever follows from other parts of the document (process counts, leaders, whether a namespace
 //! is hidden) is written for the reader's convenience and ignored when read. Unknown keys are
-//! ignored, too. A namespace, process or mount listed twice is an error, and so is a relation between
-//! types that cannot have it; one to a namespace or process that is not listed is not, and parents
-//! that go round in a circle are unknown, as in [`Snapshot::assemble`].
+//! ignored, too. A namespace, process or mount listed twice is an error, and so is a relation
+//! between types that cannot have it; one to a namespace or process that is not listed is not, and
+//! parents that go round in a circle are unknown, as in [`Snapshot::assemble`].
 
 mod diff;
 mod head;

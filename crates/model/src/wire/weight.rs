@@ -279,7 +279,8 @@ mod tests {
 
     const LITTLE: usize = 600_000;
 
-    /// Whether a document with a list of such elements is refused, if it is not too little to matter.
+    /// Whether a document with a list of such elements is refused, if it is not too little to
+    /// matter.
     #[track_caller]
     fn check_list(before: &str, element: &str, after: &str, is_refused: bool) {
         let count = LITTLE / MAX_EXPANSION / (element.len() + 1) + 1;

@@ -1,4 +1,5 @@
-//! Programs of others: a process that runs one elsewhere, and keeps it off what is the caller's own.
+//! Programs of others: a process that runs one elsewhere, and keeps it off what is the caller's
+//! own.
 
 use std::os::fd::OwnedFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,8 +54,8 @@ pub struct Confinement {
 /// - has no other open files at exec, and an empty session keyring;
 /// - cannot be traced until it executes something; and ends if this process does.
 ///
-/// This process, outside, ends as the program does, and stops when it stops. Environment and standard
-/// files that are no terminals are left as they are.
+/// This process, outside, ends as the program does, and stops when it stops. Environment and
+/// standard files that are no terminals are left as they are.
 ///
 /// ```no_run
 /// use std::os::unix::process::CommandExt;

@@ -17,12 +17,13 @@ use crate::{Error, Namespace};
 /// other thread, and ends the process with what the closure returns as exit status.
 ///
 /// The closure is told whether all have been entered. If a PID namespace is among them, a child
-/// process runs the closure, and this one does nothing but end as the child does; the child is killed
-/// if this one is. After entering a user namespace the process is root in there, if there is a root; if
-/// not, programs that it executes have all capabilities nevertheless (from Linux 4.3 on).
+/// process runs the closure, and this one does nothing but end as the child does; the child is
+/// killed if this one is. After entering a user namespace the process is root in there, if there is
+/// a root; if not, programs that it executes have all capabilities nevertheless (from Linux 4.3
+/// on).
 ///
-/// This is for programs, or copies of programs, whose whole purpose is to do something elsewhere. No
-/// destructors of the caller run. If the closure panics, the process ends with status 101.
+/// This is for programs, or copies of programs, whose whole purpose is to do something elsewhere.
+/// No destructors of the caller run. If the closure panics, the process ends with status 101.
 ///
 /// ```no_run
 /// use lxkns_ops::{Namespace, enter};

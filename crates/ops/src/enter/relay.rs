@@ -21,7 +21,8 @@ const CHUNK: usize = 256;
 /// kernel buffers.
 const REST: usize = 128 * 1024;
 
-/// Nobody tells a process that it is in the foreground now, so in the background this often it looks.
+/// Nobody tells a process that it is in the foreground now, so in the background this often it
+/// looks.
 const PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 250_000_000 };
 
 /// Ends as the child does, which leads a session and waits for the program.
@@ -183,8 +184,8 @@ impl Screen {
             && tcgetpgrp(stdin()).map_or(true, |front| signals::own_group() == Some(front))
     }
 
-    /// Has gone on after it was stopped: others may have changed the terminal meanwhile, and know better
-    /// how it is to be left.
+    /// Has gone on after it was stopped: others may have changed the terminal meanwhile, and know
+    /// better how it is to be left.
     fn is_back(&mut self) {
         if let Some(raw) = self.raw.take_if(|raw| !raw.is_in_force()) {
             raw.forget();

@@ -22,8 +22,8 @@ use crate::sys::process::execute;
 /// A program that is executed elsewhere can be a script with the interpreter `/proc/self/exe`: the
 /// kernel then runs the caller's program in there, and a process with the caller's UID can open
 /// `/proc/PID/exe` of it and write to the file (CVE-2019-5736). To a sealed copy nothing can be
-/// written, see F_ADD_SEALS in fcntl(2). Call it before [`confined`](super::confined), first of all,
-/// since the program starts from its beginning.
+/// written, see F_ADD_SEALS in fcntl(2). Call it before [`confined`](super::confined), first of
+/// all, since the program starts from its beginning.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! A pseudoterminal in place of the caller's terminal, for a program that must not get hold of that:
-//! who has a terminal open can have its other users read what they have not typed.
+//! A pseudoterminal in place of the caller's terminal, for a program that must not get hold of
+//! that: who has a terminal open can have its other users read what they have not typed.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -37,8 +37,8 @@ pub(super) struct Real {
 }
 
 impl Real {
-    /// Whether the program talks with the user: then all that is typed is for the program, keys with
-    /// a meaning for the terminal as well.
+    /// Whether the program talks with the user: then all that is typed is for the program, keys
+    /// with a meaning for the terminal as well.
     pub(super) fn is_interactive(self) -> bool {
         self.input && self.output
     }

@@ -153,8 +153,8 @@ pub(super) fn on_thread<T: Send>(f: impl FnOnce() -> Result<T, Error> + Send) ->
     })
 }
 
-/// How the threads are made. Their size is not up to the environment (`RUST_MIN_STACK`): a closure may
-/// count on what threads have by default.
+/// How the threads are made. Their size is not up to the environment (`RUST_MIN_STACK`): a closure
+/// may count on what threads have by default.
 fn builder() -> Builder {
     const STACK: usize = 2 * 1024 * 1024;
     Builder::new().name("visitor".into()).stack_size(STACK)

@@ -51,8 +51,8 @@ pub fn info(mount_namespace: &Namespace) -> Result<Info, Error> {
 /// it is held; `None` at the last one.
 ///
 /// Minimum kernel: 6.12. One may see those owned by a user namespace in which one has
-/// `CAP_SYS_ADMIN`; newer kernels want `CAP_SYS_ADMIN` in the initial user namespace, and the initial
-/// PID namespace, and else answer EPERM: see [`may_see_all`](crate::may_see_all).
+/// `CAP_SYS_ADMIN`; newer kernels want `CAP_SYS_ADMIN` in the initial user namespace, and the
+/// initial PID namespace, and else answer EPERM: see [`may_see_all`](crate::may_see_all).
 ///
 /// # Errors
 ///

@@ -60,10 +60,11 @@ pub(crate) fn die_with_parent() -> Result<()> {
 pub(super) struct OnChildsEnd(libc::sigaction);
 
 impl OnChildsEnd {
-    /// Has this process be told how its children end: whoever has started it may have had it ignore them
-    /// (SIGCHLD), and then nobody can wait for them.
+    /// Has this process be told how its children end: whoever has started it may have had it ignore
+    /// them (SIGCHLD), and then nobody can wait for them.
     pub(super) fn heed() -> OnChildsEnd {
-        // SAFETY: a plain struct of integers, for which zeros will do: SIG_DFL, no flags, no signals.
+        // SAFETY: a plain struct of integers, for which zeros will do: SIG_DFL, no flags, no
+        // signals.
         let default: libc::sigaction = unsafe { std::mem::zeroed() };
         let mut before = default;
         // SAFETY: reads one local and fills the other.

@@ -1,9 +1,9 @@
 //! A helper child: a process of its own for what may never come back.
 //!
 //! A thread that is stuck in the kernel keeps its whole process from ending. A child can be left
-//! behind. It has nothing but copies of the few files that it needs, makes raw system calls only (no
-//! allocation, no name service, no unwinding), and has no exit signal, so that it does not disturb the
-//! host program's handling of SIGCHLD.
+//! behind. It has nothing but copies of the few files that it needs, makes raw system calls only
+//! (no allocation, no name service, no unwinding), and has no exit signal, so that it does not
+//! disturb the host program's handling of SIGCHLD.
 #![expect(unsafe_code, reason = "clone(2), and what its children do before they exit")]
 
 use std::ffi::CStr;
@@ -33,8 +33,8 @@ pub(super) struct Helper {
 }
 
 impl Helper {
-    /// Starts a child that does `work`, which is handed its end of a socket, and ends. Besides that it
-    /// has at most this file.
+    /// Starts a child that does `work`, which is handed its end of a socket, and ends. Besides that
+    /// it has at most this file.
     pub(super) fn start(
         file: Option<BorrowedFd<'_>>,
         work: impl FnOnce(BorrowedFd<'_>),
@@ -54,7 +54,8 @@ impl Helper {
         // SAFETY: the child goes on with a copy of this very stack.
         let pid = unsafe { clone_on_same_stack(flags, &raw mut pidfd) };
         if pid == 0 {
-            // A copy of a process that may have had other threads: raw system calls only from here on.
+            // A copy of a process that may have had other threads: raw system calls only from here
+            // on.
             let _even_after_a_panic = Exit;
             drop(answers);
             keep_only(file.unwrap_or(theirs.as_fd()), theirs.as_fd());
@@ -113,8 +114,8 @@ impl Helper {
     }
 }
 
-/// An error of a call that is about the helper. It must not pass for the answer that what the helper is
-/// to look at is not there.
+/// An error of a call that is about the helper. It must not pass for the answer that what the
+/// helper is to look at is not there.
 fn of_helper(errno: Errno) -> Errno {
     match errno {
         Errno::NOENT | Errno::SRCH | Errno::STALE | Errno::BADF => Errno::IO,
@@ -136,8 +137,8 @@ fn exit() -> ! {
     unsafe { libc::_exit(0) }
 }
 
-/// clone(2) with these flags, of which none may need more arguments than the address for a pidfd. As
-/// after fork(2), the child goes on with a copy of the caller's stack.
+/// clone(2) with these flags, of which none may need more arguments than the address for a pidfd.
+/// As after fork(2), the child goes on with a copy of the caller's stack.
 ///
 /// # Safety
 ///
@@ -153,8 +154,8 @@ pub(super) unsafe fn clone_on_same_stack(flags: libc::c_long, pidfd: *mut RawFd)
     unsafe { libc::syscall(libc::SYS_clone, first, second, pidfd, 0usize, 0usize) }
 }
 
-/// Fails where clone(2) is answered by somebody else than the kernel: a sandbox that says 0, without
-/// doing anything, would have the caller take itself for the child.
+/// Fails where clone(2) is answered by somebody else than the kernel: a sandbox that says 0,
+/// without doing anything, would have the caller take itself for the child.
 pub(super) fn clone_is_carried_out() -> Result<()> {
     // No kernel makes a thread of the caller's that does not share its memory: this gives EINVAL.
     let impossible = libc::c_long::from(libc::CLONE_THREAD);
@@ -210,8 +211,8 @@ pub(super) fn receive<'b>(
     Ok((!message.is_empty()).then_some((message, fd)))
 }
 
-/// Closes all files of this child but two. In place of the standard files there is the socket, so that
-/// no other file gets their numbers.
+/// Closes all files of this child but two. In place of the standard files there is the socket, so
+/// that no other file gets their numbers.
 fn keep_only(file: BorrowedFd<'_>, socket: BorrowedFd<'_>) {
     let (file, socket) = (file.as_raw_fd(), socket.as_raw_fd());
     let (low, high) = (file.min(socket), file.max(socket));
@@ -253,8 +254,8 @@ fn close_listed(is_unwanted: impl Fn(RawFd) -> bool) {
 
 /// Waits for a child that has exited.
 pub(super) fn reap(pid: libc::pid_t) {
-    // SAFETY: waits for a child of ours, without asking for its status. __WALL, since it has no exit
-    // signal.
+    // SAFETY: waits for a child of ours, without asking for its status. __WALL, since it has no
+    // exit signal.
     let wait = || unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) };
     while checked(wait().into()) == Err(Errno::INTR) {}
 }
@@ -304,9 +305,9 @@ fn abandoned() -> MutexGuard<'static, Vec<libc::pid_t>> {
 pub(crate) fn reap_abandoned() {
     abandoned().retain(|pid| {
         let flags = libc::WNOHANG | libc::__WCLONE;
-        // SAFETY: waits for a child of ours, without asking for its status, and does not block. Until
-        // then its PID is nobody else's; and if somebody else has let go of it, there is none with
-        // that PID and no exit signal.
+        // SAFETY: waits for a child of ours, without asking for its status, and does not block.
+        // Until then its PID is nobody else's; and if somebody else has let go of it, there is none
+        // with that PID and no exit signal.
         let reaped = unsafe { libc::waitpid(*pid, std::ptr::null_mut(), flags) };
         reaped == 0
     });

@@ -42,7 +42,8 @@ pub(crate) struct Missed {
     pub(crate) queued: u32,
     /// The owner of the socket peeks itself: a look would move its offset.
     pub(crate) disturbing: u32,
-    /// Sockets and tun/tap device files whose network namespace the kernel does not tell this caller.
+    /// Sockets and tun/tap device files whose network namespace the kernel does not tell this
+    /// caller.
     pub(crate) denied: u32,
 }
 
@@ -62,9 +63,9 @@ impl Peeker {
         Ok(Peeker { helper: Some(helper) })
     }
 
-    /// Looks into the queue of a Unix socket of the process behind a pidfd, and hands over what holds
-    /// the namespaces there: EBADF if it is no such socket, ETIMEDOUT after the deadline, and `found`
-    /// may have been called by then.
+    /// Looks into the queue of a Unix socket of the process behind a pidfd, and hands over what
+    /// holds the namespaces there: EBADF if it is no such socket, ETIMEDOUT after the deadline, and
+    /// `found` may have been called by then.
     pub(crate) fn look(
         &mut self,
         pidfd: BorrowedFd<'_>,

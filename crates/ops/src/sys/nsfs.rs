@@ -65,8 +65,8 @@ pub(crate) fn namespace_type(fd: impl AsFd) -> Result<u32> {
     u32::try_from(flag).map_err(|_| Errno::INVAL)
 }
 
-/// An ioctl that writes a plain number to its argument. The argument begins with a number that is no
-/// answer.
+/// An ioctl that writes a plain number to its argument. The argument begins with a number that is
+/// no answer.
 struct Writing<const OPCODE: Opcode, Number>(Number);
 
 // SAFETY: the opcodes used with it write one such number, see `written`.

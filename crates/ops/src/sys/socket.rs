@@ -57,8 +57,8 @@ pub(crate) struct Told {
 
 /// A child that asks files of other processes.
 ///
-/// To ask a file one needs a copy of it, and by then it may be any other file, which the copy cannot be
-/// told in advance. Closing it may take as long as somebody's file server likes.
+/// To ask a file one needs a copy of it, and by then it may be any other file, which the copy
+/// cannot be told in advance. Closing it may take as long as somebody's file server likes.
 #[derive(Debug)]
 pub(crate) struct Asker {
     /// None once it is stuck.
@@ -92,8 +92,8 @@ impl Asker {
         Ok(Asker { helper: Some(helper) })
     }
 
-    /// Asks sockets and tun/tap device files of the process behind a pidfd, in the order of `fds`: EBADF
-    /// where there is neither, ETIMEDOUT where there was no answer until the deadline.
+    /// Asks sockets and tun/tap device files of the process behind a pidfd, in the order of `fds`:
+    /// EBADF where there is neither, ETIMEDOUT where there was no answer until the deadline.
     pub(crate) fn ask(
         &mut self,
         pidfd: BorrowedFd<'_>,
@@ -227,8 +227,8 @@ fn record(told: &Result<Told>) -> [u8; RECORD] {
 
 /// What the child does until nobody asks any more. It does not allocate.
 fn answer_all(socket: BorrowedFd<'_>) {
-    // The cookies of namespaces that have been handed over. Should there be more, those that have not been
-    // noted for longest are handed over once more.
+    // The cookies of namespaces that have been handed over. Should there be more, those that have
+    // not been noted for longest are handed over once more.
     let mut met = [0; MET];
     let mut count = 0;
     let mut question = [0; FILES * size_of::<u32>()];
@@ -300,8 +300,8 @@ fn identified(file: impl AsFd) -> Result<(bool, u64)> {
 /// `SIOCGSKNS`: opens the network namespace of a socket or tun/tap device file.
 pub(crate) fn network_namespace(socket: impl AsFd) -> Result<OwnedFd> {
     identified(&socket)?;
-    // SAFETY: SIOCGSKNS takes no argument. The file is a socket or a tun/tap device, so that no other
-    // driver gets to interpret the number.
+    // SAFETY: SIOCGSKNS takes no argument. The file is a socket or a tun/tap device, so that no
+    // other driver gets to interpret the number.
     let raw = unsafe { ioctl(socket, GetNamespace) }?;
     // SAFETY: on success it returns a new file descriptor (close-on-exec), a namespace.
     unsafe { opened(raw, NSFS_MAGIC) }

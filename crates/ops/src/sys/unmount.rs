@@ -59,8 +59,8 @@ pub(crate) enum Outcome {
 /// The first ID of statx(2)'s `STATX_MNT_ID_UNIQUE` (6.8); those in mountinfo are below it.
 pub(crate) const FIRST_UNIQUE_ID: u64 = 1 << 31;
 
-/// Unmounts in a child process. Each of its two stages, the look-up and the unmount itself, must end
-/// within `limit`; a child that does not end then is left behind.
+/// Unmounts in a child process. Each of its two stages, the look-up and the unmount itself, must
+/// end within `limit`; a child that does not end then is left behind.
 pub(crate) fn unmount_in(
     mount_namespace: BorrowedFd<'_>,
     task: Task<'_>,

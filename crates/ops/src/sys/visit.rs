@@ -1,10 +1,10 @@
 //! Helper children: those that look into a mount namespace, and one that opens a path there.
 //!
-//! Most looks take a child that shares memory and file table with the caller, which is cheap. It makes
-//! raw system calls only: no allocation, no name service, no unwinding. With exit signal 0 it does not
-//! disturb the host program's handling of SIGCHLD. It stays in the caller's user namespace. In
-//! another, its root could trace the child, or stop it; so a [`Helper`](super::helper::Helper), with
-//! a copy of the memory and a deadline, goes there.
+//! Most looks take a child that shares memory and file table with the caller, which is cheap. It
+//! makes raw system calls only: no allocation, no name service, no unwinding. With exit signal 0 it
+//! does not disturb the host program's handling of SIGCHLD. It stays in the caller's user
+//! namespace. In another, its root could trace the child, or stop it; so a
+//! [`Helper`](super::helper::Helper), with a copy of the memory and a deadline, goes there.
 #![expect(unsafe_code, reason = "clone(2), the stack of its child, and what that does")]
 
 use std::ffi::{CStr, c_int, c_void};

@@ -98,8 +98,8 @@ const INIT: u32 = 26;
 const OPEN: u32 = 14;
 const ACCESS: u32 = 34;
 
-/// A file server that lives just long enough for somebody to go there: it says hello, has no opinion on
-/// anything but opening, which it allows, and says no more after the last of these.
+/// A file server that lives just long enough for somebody to go there: it says hello, has no
+/// opinion on anything but opening, which it allows, and says no more after the last of these.
 fn answer_until(child: &Child, last: u32) -> JoinHandle<()> {
     const NOT_IMPLEMENTED: i32 = -38;
     let process = lxkns_ops::pidfd::of_process(child.pid()).unwrap();
@@ -147,8 +147,8 @@ fn a_process_in_a_dead_file_system_is_no_obstacle() {
     }
 }
 
-/// In the place of a socket there may be such a file by the time that it is asked. Merely letting go of
-/// a copy takes for ever then.
+/// In the place of a socket there may be such a file by the time that it is asked. Merely letting
+/// go of a copy takes for ever then.
 #[test]
 fn a_file_on_a_dead_file_system_in_the_place_of_a_socket() {
     need!(root, fuse);

@@ -1,5 +1,5 @@
-//! Sandboxes that refuse system calls, or say that they have carried them out: facts are unknown then,
-//! and what is missing is a gap.
+//! Sandboxes that refuse system calls, or say that they have carried them out: facts are unknown
+//! then, and what is missing is a gap.
 
 use std::process::Command;
 

@@ -87,8 +87,8 @@ fn a_tun_device_is_one_by_whatever_path() {
     });
 }
 
-/// Who has only opened the name of a socket holds nothing by it; and there is nothing that could not be
-/// seen.
+/// Who has only opened the name of a socket holds nothing by it; and there is nothing that could
+/// not be seen.
 #[test]
 fn names_of_sockets_are_no_sockets() {
     need!(userns);

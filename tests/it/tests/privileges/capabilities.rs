@@ -115,9 +115,10 @@ fn of_the_unit() -> Vec<String> {
     names.map(|name| name.trim_start_matches("CAP_").to_ascii_lowercase()).collect()
 }
 
-/// As the service manager does it, with what the unit asks for: namespaces of its own of four types,
-/// a /proc that hides others' processes, another user, ambient capabilities, no new privileges; and
-/// that openat2(2) is refused, as a filter of files with the set-user-ID bit does it.
+/// As the service manager does it, with what the unit asks for: namespaces of its own of four
+/// types, a /proc that hides others' processes, another user, ambient capabilities, no new
+/// privileges; and that openat2(2) is refused, as a filter of files with the set-user-ID bit does
+/// it.
 #[test]
 fn the_sandbox_of_the_unit_hides_nothing() {
     need!(root, setpriv, mntns_walk);

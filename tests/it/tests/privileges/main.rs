@@ -1,5 +1,5 @@
-//! What the tools do for ordinary users, and with more rights than the users who run them: set-user-ID
-//! copies, and copies with file capabilities.
+//! What the tools do for ordinary users, and with more rights than the users who run them:
+//! set-user-ID copies, and copies with file capabilities.
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 

@@ -1,5 +1,5 @@
-//! `lxkns why --mount` for somebody who may not read the mount namespaces of others: their tables of
-//! mounts can be read, and tell who is in the same one.
+//! `lxkns why --mount` for somebody who may not read the mount namespaces of others: their tables
+//! of mounts can be read, and tell who is in the same one.
 
 use std::path::Path;
 use std::process::Command;

@@ -1,5 +1,5 @@
-//! Nothing that the user of a privileged tool hands over (environment, files, arguments) makes it do
-//! more than it does for everybody, or tell more.
+//! Nothing that the user of a privileged tool hands over (environment, files, arguments) makes it
+//! do more than it does for everybody, or tell more.
 
 use std::fs::File;
 use std::io::Write as _;

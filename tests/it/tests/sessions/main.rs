@@ -6,10 +6,10 @@
 //! numbers are others each time: they are learnt from the output, and put into the commands that
 //! follow ([`matching`]).
 //!
-//! Each shell has a PID namespace and a mount namespace of its own, so that a session reaches nothing
-//! but what it has made. Sections with `sudo` in them are run by root, all others by anybody, root included. Commands of
-//! git are left out, as whoever runs this has used it, and those of cargo, which `cargo xtask first-steps`
-//! carries out.
+//! Each shell has a PID namespace and a mount namespace of its own, so that a session reaches
+//! nothing but what it has made. Sections with `sudo` in them are run by root, all others by
+//! anybody, root included. Commands of git are left out, as whoever runs this has used it, and
+//! those of cargo, which `cargo xtask first-steps` carries out.
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 

@@ -1,8 +1,8 @@
 //! The sessions of a page: its `console` blocks, by section.
 //!
-//! In a block, a line that starts with `$ ` is a command, which goes on in the next line after a `\`;
-//! the lines up to the next command are what it prints. If there are none, it does not matter what
-//! it prints.
+//! In a block, a line that starts with `$ ` is a command, which goes on in the next line after a
+//! `\`; the lines up to the next command are what it prints. If there are none, it does not matter
+//! what it prints.
 
 /// The blocks below one heading.
 #[derive(Debug, PartialEq, Eq)]

@@ -24,8 +24,8 @@ pub(crate) struct Shell {
 }
 
 impl Shell {
-    /// It is the first process of a PID namespace and has a mount namespace of its own: its commands
-    /// reach no process and no mount of anybody else, whatever they take for theirs.
+    /// It is the first process of a PID namespace and has a mount namespace of its own: its
+    /// commands reach no process and no mount of anybody else, whatever they take for theirs.
     pub(crate) fn start(folder: &Path, root: bool) -> Shell {
         let mut command = Command::new("unshare");
         if !rustix::process::geteuid().is_root() {
@@ -48,8 +48,8 @@ impl Shell {
         let input = child.stdin.take().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let mut shell = Shell { child, input, output };
-        // However this test ends, the shell then reads the end of its input and exits, and the kernel
-        // ends all that it has started.
+        // However this test ends, the shell then reads the end of its input and exits, and the
+        // kernel ends all that it has started.
         shell.enter("exec 2>&1");
         let (pid, _) = shell.enter("echo $$");
         assert_eq!(pid.trim(), "1", "the session would reach the processes of others");

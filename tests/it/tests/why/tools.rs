@@ -79,7 +79,8 @@ fn tempfile(document: &[u8]) -> Dir {
     dir
 }
 
-/// What is said of a path in the mount namespace of a process: outside it may not be mounted at all.
+/// What is said of a path in the mount namespace of a process: outside it may not be mounted at
+/// all.
 fn mounted_inside(of: Pid, path: &Path, format: &[&str]) -> String {
     let mut exec = tool("lxkns");
     exec.args(["exec", "--keep-privileges", &format!("mnt@{of}"), "--"])
@@ -306,8 +307,8 @@ fn what_it_says_to_type_runs_no_program_of_the_mount_namespace() {
     assert!(!trace.exists());
 }
 
-/// What is mounted below a folder that another file system has been mounted on cannot be reached any
-/// more by its path.
+/// What is mounted below a folder that another file system has been mounted on cannot be reached
+/// any more by its path.
 #[test]
 fn what_is_covered_is_not_what_is_mounted_there() {
     need!(root);

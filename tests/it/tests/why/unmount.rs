@@ -259,7 +259,8 @@ fn a_child_that_cannot_end_is_left_behind_and_named() {
         loop {
             let mut request = vec![0; 1 << 17];
             let length = server.read(&mut request).unwrap();
-            // struct fuse_in_header: length, opcode, unique …; then the version, in struct fuse_init_in.
+            // struct fuse_in_header: length, opcode, unique …; then the version, in struct
+            // fuse_init_in.
             assert!(length >= 40);
             let request: &[u8; 48] = request.first_chunk().unwrap();
             if u32::from_ne_bytes(request[4..8].try_into().unwrap()) != INIT {

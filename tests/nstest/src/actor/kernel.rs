@@ -68,8 +68,8 @@ pub(crate) fn exit_thread() -> ! {
     }
 }
 
-/// Marks the open file behind `fd` as owned by the calling thread. Whoever shares that open file can
-/// ask for the owner, and gets the TID as of its own PID namespace.
+/// Marks the open file behind `fd` as owned by the calling thread. Whoever shares that open file
+/// can ask for the owner, and gets the TID as of its own PID namespace.
 pub(crate) fn own(fd: RawFd) -> Result {
     let tid = call!(libc::SYS_gettid).map(number)?;
     let owner = f_owner_ex { type_: F_OWNER_TID.cast_signed(), pid: tid };
@@ -126,8 +126,8 @@ pub(super) fn limit(resource: Resource, most: u64) -> Result {
     rustix::process::setrlimit(resource, limit).map_err(|error| Errno(error.raw_os_error()))
 }
 
-/// Has a system call of this number fail with this error from here on, or with 0 succeed without doing
-/// anything, see seccomp(2).
+/// Has a system call of this number fail with this error from here on, or with 0 succeed without
+/// doing anything, see seccomp(2).
 pub(crate) fn answer(number: c_long, errno: i32) -> Result {
     // Offset 0 of struct seccomp_data is the number.
     let load = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;

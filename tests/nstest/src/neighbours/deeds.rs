@@ -1,7 +1,7 @@
 //! What neighbours do: one thing after the other, as chance has it.
 //!
-//! Whatever fails (for lack of rights, or because somebody else was faster) simply has not happened;
-//! what has, is looked up afterwards.
+//! Whatever fails (for lack of rights, or because somebody else was faster) simply has not
+//! happened; what has, is looked up afterwards.
 
 use lxkns_species::NamespaceType::{self, Cgroup, Ipc, Mnt, Net, User, Uts};
 use rustix::process::DumpableBehavior;

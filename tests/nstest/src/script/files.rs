@@ -89,8 +89,8 @@ impl Script {
         })
     }
 
-    /// Makes a directory a mount point that neither sends nor receives mounts, as it must be to hold
-    /// bind mounts of mount namespaces.
+    /// Makes a directory a mount point that neither sends nor receives mounts, as it must be to
+    /// hold bind mounts of mount namespaces.
     pub fn private_mount_point(self, path: impl AsRef<Path>) -> Script {
         self.bind(&path, &path).change_propagation(path, libc::MS_PRIVATE)
     }

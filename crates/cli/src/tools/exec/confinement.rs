@@ -1,15 +1,16 @@
 //! What is done about a command that is not the caller's own.
 //!
 //! A mount namespace other than one's own is a stranger's: who made it, or fills it, chooses the
-//! program that a name or path stands for in there, its loader and its libraries. In a user namespace
-//! other than one's own, strangers may look into any program. So the program gets nothing that they
-//! do not have: no rights outside of the user namespace that owns the mount namespace, not the
-//! caller's terminal, open files, environment and keys. In none but namespaces of other types it is
-//! the caller's own program, and nothing is done.
+//! program that a name or path stands for in there, its loader and its libraries. In a user
+//! namespace other than one's own, strangers may look into any program. So the program gets nothing
+//! that they do not have: no rights outside of the user namespace that owns the mount namespace,
+//! not the caller's terminal, open files, environment and keys. In none but namespaces of other
+//! types it is the caller's own program, and nothing is done.
 //!
 //! | the mount namespace is owned by | the program is | and may do |
 //! |---|---|---|
-//! | a user namespace below | root in that | what root may there; with `--of` no more than the process |
+//! | a user namespace below | root in that | what root may there |
+//! | …, `--of` | root in that | what root may there, but no more than the process |
 //! | the own one, `--of` | the user of the process | what the process may |
 //! | the own one | UID and GID 65534 | nothing |
 
@@ -32,8 +33,8 @@ const HARMLESS: [&str; 3] = ["TERM", "LANG", "PATH"];
 /// Where confining the program has failed.
 pub(super) const HINT: &str = "; --keep-privileges does without, see 'lxkns exec --help'";
 
-/// How to confine the command; `None` if it is the caller's own. Adds the user namespace that owns the
-/// mount namespace to what is entered.
+/// How to confine the command; `None` if it is the caller's own. Adds the user namespace that owns
+/// the mount namespace to what is entered.
 pub(super) fn of(exec: &Exec, targets: &mut Vec<Target>) -> anyhow::Result<Option<Confinement>> {
     let mount = targets.iter().find(|it| it.is(Mnt));
     if mount.is_none() && !targets.iter().any(|it| it.is(User)) {
@@ -112,8 +113,8 @@ fn rights(pid: Pid) -> anyhow::Result<(Identity, Limits)> {
     rights_of(pid).with_context(|| format!("cannot tell what process {pid} may do"))
 }
 
-/// Leaves the command nothing of the environment but what says how to write to the terminal, and where
-/// programs are.
+/// Leaves the command nothing of the environment but what says how to write to the terminal, and
+/// where programs are.
 pub(super) fn leave_environment(command: &mut Command) {
     command.env_clear();
     for name in HARMLESS {
@@ -123,8 +124,8 @@ pub(super) fn leave_environment(command: &mut Command) {
     }
 }
 
-/// Nsenter confines nothing. It enters the user namespace, though, if there is one: then the program
-/// has no capabilities outside.
+/// Nsenter confines nothing. It enters the user namespace, though, if there is one: then the
+/// program has no capabilities outside.
 pub(super) fn warn_of_nsenter(targets: &[Target], keep_privileges: bool) -> anyhow::Result<()> {
     if !keep_privileges && !targets.iter().any(|it| it.is(User)) {
         let mount = targets.iter().find(|it| it.is(Mnt));

@@ -1,10 +1,10 @@
 //! PID namespaces and processes as one tree.
 //!
-//! A process stands below its parent. Where a child is in another PID namespace than its parent, that
-//! namespace stands between them, with all processes at its top; there may be more of these than
-//! children of that one parent (nsenter(1) brings others in), so where the same namespace comes up
-//! again, only a reference is left. A PID namespace that no process leads into stands below its
-//! parent namespace, or at the root.
+//! A process stands below its parent. Where a child is in another PID namespace than its parent,
+//! that namespace stands between them, with all processes at its top; there may be more of these
+//! than children of that one parent (nsenter(1) brings others in), so where the same namespace
+//! comes up again, only a reference is left. A PID namespace that no process leads into stands
+//! below its parent namespace, or at the root.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

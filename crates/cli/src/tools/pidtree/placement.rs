@@ -2,8 +2,8 @@
 //!
 //! Not everybody may read `/proc/PID/ns`, but everybody may read the PIDs that a process has
 //! (`NSpid`, proc_pid_status(5)). A process that has but one PID is in the PID namespace of the
-//! procfs, whoever else may not be told. Where even that does not help, a process is shown where its
-//! parent is, and marked.
+//! procfs, whoever else may not be told. Where even that does not help, a process is shown where
+//! its parent is, and marked.
 
 use std::collections::HashMap;
 

@@ -253,8 +253,8 @@ fn how_to_unmount(
     command(screen, mark, &format!("lxkns umount {option}mnt:{} {word}", id.inode()))
 }
 
-/// Whether a mount may be a copy of one in a mount namespace of another user's: the kernel keeps those
-/// that came with the mount namespace in their places, see mount_namespaces(7).
+/// Whether a mount may be a copy of one in a mount namespace of another user's: the kernel keeps
+/// those that came with the mount namespace in their places, see mount_namespaces(7).
 fn may_be_locked(snapshot: &Snapshot, mount_namespace: NamespaceId) -> bool {
     let owner = snapshot.namespace(mount_namespace);
     let owner = owner.and_then(|it| it.owner());

@@ -94,8 +94,9 @@ fn details(program: &mut Program<'_>, structure: &'static str, index: i16) -> Re
 
 /// The PID namespace that the task lives in, and its PIDs there and above.
 ///
-/// `struct pid` ends with an array of numbers and namespaces, one for each level from the initial PID
-/// namespace down to the task's own. The verifier lets us at the first only; the others are copied.
+/// `struct pid` ends with an array of numbers and namespaces, one for each level from the initial
+/// PID namespace down to the task's own. The verifier lets us at the first only; the others are
+/// copied.
 pub(super) fn pids(program: &mut Program<'_>) -> Result<()> {
     if program.btf.size("upid")? != UPID_SIZE as u32 {
         return Err(BtfError::NoMember("upid", "ns"));

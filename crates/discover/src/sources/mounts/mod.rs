@@ -1,9 +1,9 @@
 //! Bind-mounted namespaces and procfs mounts, in every mount namespace.
 //!
-//! The table of mounts of a mount namespace ([`Place`]) says which namespaces are mounted there: the
-//! root of a mount on nsfs reads `net:[4026532281]`. What is new is opened through the mount point,
-//! and believed only if it is the inode that the table names: another mount may lie over it, or
-//! anything else that the owner of the place likes.
+//! The table of mounts of a mount namespace ([`Place`]) says which namespaces are mounted there:
+//! the root of a mount on nsfs reads `net:[4026532281]`. What is new is opened through the mount
+//! point, and believed only if it is the inode that the table names: another mount may lie over it,
+//! or anything else that the owner of the place likes.
 //!
 //! A mount namespace that is itself only bind-mounted is looked into when it is met, and so on
 //! until nothing new turns up. Where the kernel can enumerate all mount namespaces (Linux 6.12),
@@ -131,8 +131,8 @@ impl Walk<'_> {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where a part of a procfs is mounted, PID 1 is not to be found; but maybe the whole was somewhere
-    /// else.
+    /// Where a part of a procfs is mounted, PID 1 is not to be found; but maybe the whole was
+    /// somewhere else.
     fn parts_of_proc(&self, found: &mut Found) {
         let parts = mem::take(&mut self.shared().proc_parts);
         for mount in parts {
@@ -198,8 +198,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Reports the bind mounts that could not be opened. A namespace that another way has led to is no
-    /// gap: which of the ways comes first is chance.
+    /// Reports the bind mounts that could not be opened. A namespace that another way has led to is
+    /// no gap: which of the ways comes first is chance.
     fn give_up_unopened(&self) {
         let unopened = mem::take(&mut self.shared().unopened);
         for (id, why, mount) in unopened {
@@ -212,8 +212,8 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether a mount that could not be opened will be tried again, because no handle has led to its
-    /// mount namespace.
+    /// Whether a mount that could not be opened will be tried again, because no handle has led to
+    /// its mount namespace.
     fn is_put_off(
         &self,
         place: &Place<'_>,

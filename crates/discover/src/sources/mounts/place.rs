@@ -183,8 +183,8 @@ impl<'t> Place<'t> {
         Ok(Place::from_table(scan, id, root, (&table, cut), time))
     }
 
-    /// Forgets all mounts but those of these namespaces and at these paths: the others have been taken
-    /// note of.
+    /// Forgets all mounts but those of these namespaces and at these paths: the others have been
+    /// taken note of.
     pub(super) fn keep_only(&mut self, namespaces: &HashSet<NamespaceId>, paths: &HashSet<&[u8]>) {
         let wanted = |entry: &Entry| match entry.what {
             Mounted::Namespace(id) if namespaces.contains(&id) => true,

@@ -1,9 +1,9 @@
 //! The table of mounts of one mount namespace, and which of its mounts matter.
 //!
 //! A mount that holds a namespace goes when it is unmounted, or along with another one: then it
-//! matters what it is mounted on and who shares that. It cannot be unmounted while another mount lies
-//! over its path, or stands on it. All of that follows from the numbers and the places of the mounts;
-//! the texts of a table that the kernel lists are only asked for where they are needed.
+//! matters what it is mounted on and who shares that. It cannot be unmounted while another mount
+//! lies over its path, or stands on it. All of that follows from the numbers and the places of the
+//! mounts; the texts of a table that the kernel lists are only asked for where they are needed.
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};

@@ -73,8 +73,8 @@ impl List {
     }
 }
 
-/// The inodes in a table of bound sockets. It has no foreign text, unlike that of Unix sockets, where
-/// the name of a socket can look like further lines.
+/// The inodes in a table of bound sockets. It has no foreign text, unlike that of Unix sockets,
+/// where the name of a socket can look like further lines.
 fn table(scan: &Scan<'_>, path: &str) -> Vec<u64> {
     const LIMIT: usize = 64 * 1024 * 1024;
     let text = scan.proc.open_file(path).and_then(|file| read_open(&file, LIMIT));

@@ -216,7 +216,8 @@ impl<'s> Of<'s> {
         }
     }
 
-    /// Asks all of them. What is there by now may be another one than was listed: it is what counts.
+    /// Asks all of them. What is there by now may be another one than was listed: it is what
+    /// counts.
     pub(crate) fn ask(&self, found: &mut Found) {
         // Each with a time of its own, so that a large table may take its time.
         for open in self.open.chunks(AT_A_TIME) {

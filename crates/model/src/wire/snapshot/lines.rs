@@ -1,6 +1,7 @@
 //! The native format as lines, for pipelines: one object per line, each with its `kind`.
 //!
-//! The first line is of kind `snapshot` and has all that is neither namespace, process, mount nor gap.
+//! The first line is of kind `snapshot` and has all that is neither namespace, process, mount nor
+//! gap.
 
 use std::io;
 

@@ -13,8 +13,7 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use super::tasks::Tasks;
 use super::*;
-
-const PF_KTHREAD: u32 = 0x0020_0000;
+use crate::procfs::stat::PF_KTHREAD;
 
 /// The iterators, unless they cannot be had here.
 fn load(threads: Threads) -> Option<(TaskIterator, FileIterator)> {

@@ -5,10 +5,10 @@ use lxkns_species::Pid;
 use super::number;
 
 /// `PF_KTHREAD` of the kernel's linux/sched.h, among the flags of `stat`.
-const PF_KTHREAD: u32 = 0x0020_0000;
+pub(crate) const PF_KTHREAD: u32 = 0x0020_0000;
 
 /// `PF_EXITING`, in the same place.
-const PF_EXITING: u32 = 0x4;
+pub(crate) const PF_EXITING: u32 = 0x4;
 
 /// What lxkns needs of `/proc/PID/stat`.
 #[derive(Debug, PartialEq, Eq)]

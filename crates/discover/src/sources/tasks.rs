@@ -11,9 +11,9 @@
 //! ID than the number was met with, is left to be read from `/proc`. A process that is in the same
 //! user and PID namespace in both has not left them: it could not have returned.
 //!
-//! Whatever is not quite clear from a record (a task that was just changing namespaces, a dead
-//! main thread, PIDs nested deeper than a record holds) is left to be read from `/proc`, and so is
-//! a process that BPF did not show at all: some hardened kernels hide a few.
+//! Whatever is not quite clear from a record (a task that was just changing namespaces, one that
+//! is ending, a dead main thread, PIDs nested deeper than a record holds) is left to be read from
+//! `/proc`, and so is a process that BPF did not show at all: some hardened kernels hide a few.
 
 mod details;
 
@@ -33,6 +33,7 @@ use super::processes::Found;
 use super::sockets::{self, OpenSocket};
 use crate::bpf::{self, FileIterator, OpenFile, OpenFileKind, Task, TaskIterator, Threads};
 use crate::options::{Bpf, Tier};
+use crate::procfs::stat::{PF_EXITING, PF_KTHREAD};
 use crate::resolve::Time;
 use crate::scan::{Scan, Sightings};
 use crate::workers::share_out;
@@ -83,8 +84,12 @@ impl Reading<'_> {
         let iterator = TaskIterator::new(&btf, Threads::Deviating)?;
         let first = iterator.read()?;
 
-        let is_clear =
-            |task: &Task| task.settled && task.exit_state == 0 && task.nested_pids().is_some();
+        let is_clear = |task: &Task| {
+            task.settled
+                && task.exit_state == 0
+                && task.flags & PF_EXITING == 0
+                && task.nested_pids().is_some()
+        };
         let tasks: Vec<Task> =
             first.tasks.into_iter().filter(|task| Some(task.pid) != scan.own_pid).collect();
         let unclear: HashSet<Pid> =
@@ -230,8 +235,6 @@ impl Reading<'_> {
     }
 
     fn process(&self, task: &Task) -> ProcessFacts {
-        /// `PF_KTHREAD` of the kernel's linux/sched.h.
-        const PF_KTHREAD: u32 = 0x0020_0000;
         let scan = self.scan;
         let mut process = ProcessFacts::new(task.pid);
         process.ppid = Some(task.parent);

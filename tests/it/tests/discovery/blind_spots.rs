@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lxkns_it::scan;
 use lxkns_model::{Holder, blind_spots};
 use lxkns_nstest::{Dir, Script, need};
-use lxkns_species::NamespaceType::{self, Mnt, Net};
+use lxkns_species::NamespaceType::{self, Cgroup, Mnt, Net, User};
 use lxkns_species::NamespaceTypes;
 
 /// The rows of the table in `docs/discovery.md`: the kinds, and what they keep alive.
@@ -48,6 +48,11 @@ fn holders_are_found_or_blind_spots() {
         net.note("it", Net).bind_namespace(Net, &place).open_tree(&dir, 3).unmount(&place)
     });
     let socket = start().in_new(Net, |net| net.note("it", Net).tcp_socket(3));
+    let cgroups = dir.join("cgroup");
+    let of_cgroup = start()
+        .mkdir(&cgroups)
+        .mount("cgroup2", &cgroups, "")
+        .in_new(Cgroup, |it| it.note("it", Cgroup).open(cgroups.join("cgroup.procs"), 3));
     let scene = [
         ("fd", Net, open(Net)),
         ("fd", Mnt, open(Mnt)),
@@ -56,6 +61,8 @@ fn holders_are_found_or_blind_spots() {
         ("detached-mount", Net, detached),
         ("proc-net-file", Net, reads(Net, "/proc/thread-self/net/dev")),
         ("mount-file", Mnt, reads(Mnt, "/proc/thread-self/mountinfo")),
+        ("cgroup-file", Cgroup, of_cgroup),
+        ("file-credentials", User, reads(User, "/dev/null")),
     ];
     for (kind, ns_type, script) in scene {
         let child = script.spawn().unwrap();

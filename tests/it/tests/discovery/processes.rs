@@ -1,10 +1,12 @@
 //! Namespaces of processes: the own ones, nested ones, their leaders; odd names, and the dead.
 
-use lxkns_it::{assert_held, assert_owner, everywhere};
+use lxkns_discover::{Bpf, Options, Tier};
+use lxkns_it::{assert_held, assert_owner, everywhere, scan_with};
 use lxkns_model::{IdMapping, Relation, Snapshot};
 use lxkns_nstest::{Child, IdMap, Script, namespace_of, need, own_namespace};
 use lxkns_species::NamespaceType::{self, Ipc, Net, Pid, User, Uts};
 use lxkns_species::{NamespaceId, Pid as ProcessId, Uid};
+use rustix::process::{Signal, kill_process};
 
 fn own_pid() -> ProcessId {
     ProcessId(std::process::id())
@@ -231,6 +233,33 @@ fn names_of_any_kind_are_kept() {
             assert_eq!(process.ppid(), Some(child.pid()));
             assert_eq!(process.state(), Some('S'));
         });
+    }
+}
+
+/// The PID 1 of a PID namespace cannot end before its processes have been waited for.
+#[test]
+fn a_first_process_that_waits_for_the_dead_is_ending() {
+    need!(userns);
+    let child = Script::new()
+        .user_namespace()
+        .unshare([Pid])
+        .fork("init", Script::new())
+        .fork("dead", Script::new().exit())
+        .spawn()
+        .unwrap();
+    let init = child.pid_of("init");
+    kill_process(rustix::process::Pid::from_raw(init.0.cast_signed()).unwrap(), Signal::KILL)
+        .unwrap();
+    // It has let go of this before it waits.
+    while std::fs::read_link(format!("/proc/{init}/ns/net")).is_ok() {
+        std::thread::yield_now();
+    }
+    for bpf in [Bpf::On, Bpf::Off] {
+        for tier in Tier::ALL {
+            let snapshot = scan_with(&Options::everything().tier(tier).bpf(bpf));
+            let process = snapshot.process(init).unwrap();
+            assert!(process.is_exiting(), "{tier:?}, BPF {bpf:?}: {process:?}");
+        }
     }
 }
 

@@ -211,8 +211,8 @@ impl KernelTypes {
     }
 
     fn try_open() -> std::io::Result<KernelTypes> {
-        /// The address space that must be left over.
-        const SPARE: usize = 8 * 1024 * 1024;
+        /// The address space that must be left over, for a scan of thousands of processes.
+        const SPARE: usize = 32 * 1024 * 1024;
         let mut file = open_types()?;
         let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
         // Where memory is so short, others need the rest of it more.

@@ -183,7 +183,7 @@ Example: my container speaks of its process 7; which one is that outside?
 
 const LSALLNS: &str = "\
 The process is the most senior leader of the namespace: of the processes at the top of the process \
-tree among those in the namespace, the one that started first. A \"?\" after it means that somebody \
+tree among those in the namespace, the one that started first. A \"?\" after it means that a process \
 above it may be the true leader, but could not be read. HOLDERS counts the processes and everything \
 else that keeps the namespace alive; \"≥\" before it means that more may be hidden behind gaps. \
 Elsewhere, \"?\" is what is not known and \"-\" what there is not.
@@ -193,7 +193,7 @@ inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/net
 
 const LABELS: &str = "\
 The process is the most senior leader of the namespace: of the processes at the top of the process \
-tree among those in the namespace, the one that started first. A \"?\" after it means that somebody \
+tree among those in the namespace, the one that started first. A \"?\" after it means that a process \
 above it may be the true leader, but could not be read. A namespace without any process has the \
 reason why it exists instead; (hidden) means that it is known only from the namespaces below it. \
 There are several trees where what is above could not be read.";
@@ -256,7 +256,7 @@ scan can make use of, see --tier; it says nothing about privileges.";
 
 const EXEC: &str = "\
 A namespace that no process is in is opened through whatever holds it: a file descriptor or a socket \
-of somebody's, a bind mount in any mount namespace, a namespace below it, or by its 64-bit id (Linux \
+of a process, a bind mount in any mount namespace, a namespace below it, or by its 64-bit id (Linux \
 6.18).
 
 In a user namespace the command runs as its root, if it has one, without supplementary groups. In a \
@@ -297,8 +297,8 @@ inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/net
 
 const UMOUNT: &str = "\
 lxkns enters the mount namespace and unmounts by itself. It runs no program and loads no file of \
-the mount namespace, so it also works where there is no umount, and where somebody else has chosen \
-which one there is. It follows no symbolic link: PATH is the mount point as in \
+the mount namespace, so it also works where there is no umount, and where the one there is not to \
+be trusted. It follows no symbolic link: PATH is the mount point as in \
 /proc/PID/mountinfo. Where several mounts lie at the same place, it takes the one on top, and \
 --mount-id keeps it from taking another one than you mean.
 

@@ -115,7 +115,7 @@ fn reap(namer: &Namer<'_>, pid: Pid, parent: Option<Pid>) -> Line {
             line
         }
         None => {
-            let mut line = said("somebody waits for the dead process ");
+            let mut line = said("its parent, out of sight, waits for the dead process ");
             line.append(dead);
             line
         }

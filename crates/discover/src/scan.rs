@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Mutex;
+use std::time::Duration;
 
 use lxkns_model::{Counts, Holder, MountFacts, Part, ProcessFacts};
 use lxkns_ops::{Feature, Support, may_see_all};
@@ -9,6 +10,7 @@ use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid};
 
 use rustix::fs::fstat;
 
+use crate::file::TOTAL_PATIENCE;
 use crate::gaps::Gaps;
 use crate::options::{Options, Tier};
 use crate::procfs::{Procfs, number};
@@ -22,6 +24,8 @@ pub(crate) struct Scan<'o> {
     pub(crate) gaps: Gaps,
     pub(crate) resolver: Resolver,
     pub(crate) sockets: Mutex<SocketTable>,
+    /// The time left for visits to mount namespaces that do not come back.
+    pub(crate) visits: Mutex<Duration>,
     /// The scanner, if the procfs shows it.
     pub(crate) own_pid: Option<Pid>,
     pub(crate) own_pid_namespace: Option<NamespaceId>,
@@ -123,6 +127,7 @@ impl<'o> Scan<'o> {
             gaps: Gaps::default(),
             resolver: Resolver::new(options, &proc, uids.clone()),
             sockets: Mutex::default(),
+            visits: Mutex::new(TOTAL_PATIENCE),
             own_pid,
             own_pid_namespace,
             sought,

@@ -156,7 +156,7 @@ fn the_table_names_every_kind_of_holder() {
 /// Whose PID 1 has ended has no process any more, and gets none.
 #[test]
 fn a_dead_pid_namespace_is_called_dead() {
-    need!(userns);
+    need!(root);
     let mut child = Script::new()
         .user_namespace()
         .unshare([Pid])

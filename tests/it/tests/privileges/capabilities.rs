@@ -57,7 +57,7 @@ fn rows() -> Vec<(Capabilities, Vec<bool>)> {
         let seen = cells.map(|cell| match cell {
             "yes" => true,
             "" => false,
-            "from 6.18" => Feature::Handles.supported() == Support::Supported,
+            "from 6.12" => Feature::MountsById.supported() == Support::Supported,
             other => panic!("{other:?} in the table"),
         });
         (capabilities.map(named).collect(), seen.collect())

@@ -12,6 +12,8 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::mem;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::PoisonError;
+use std::time::Instant;
 
 use lxkns_model::{Missing, MountFacts, Reason, Text};
 use lxkns_ops::mounts::{self, MountId, NSFS_MAGIC, Of, PROC_MAGIC};
@@ -358,7 +360,7 @@ fn root_directory(
     member: Option<Pid>,
 ) -> Result<OwnedFd, Reason> {
     let visited = match scan.proc.is_ours() {
-        true => root_of(namespace).map_err(|error| error.errno().map_or(Reason::Failed, reason)),
+        true => visit(scan, || root_of(namespace)),
         false => Err(Reason::ForeignProc),
     };
     visited.or_else(|why| {
@@ -385,6 +387,23 @@ fn view(scan: &Scan<'_>, namespace: &Namespace) -> Result<MountView, Reason> {
     if !scan.proc.is_ours() {
         return Err(Reason::ForeignProc);
     }
-    MountView::of(namespace, &scan.proc)
-        .map_err(|error| error.errno().map_or(Reason::Failed, reason))
+    visit(scan, || MountView::of(namespace, &scan.proc))
+}
+
+/// Visits a mount namespace. A child in a user namespace of others can be stopped there: once that
+/// has used up the time for all visits together, there are no more.
+fn visit<T>(scan: &Scan<'_>, visit: impl FnOnce() -> Result<T, Error>) -> Result<T, Reason> {
+    let left = || scan.visits.lock().unwrap_or_else(PoisonError::into_inner);
+    if left().is_zero() {
+        return Err(Reason::TimedOut);
+    }
+    let start = Instant::now();
+    visit().map_err(|error| {
+        let why = error.errno().map_or(Reason::Failed, reason);
+        if why == Reason::TimedOut {
+            let mut left = left();
+            *left = left.saturating_sub(start.elapsed());
+        }
+        why
+    })
 }

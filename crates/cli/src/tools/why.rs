@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use lxkns_discover::{Options, mounted};
 use lxkns_model::wire::snapshot::WhyDoc;
-use lxkns_model::{Process, Snapshot, Text, Why as Answer, blind_spots};
+use lxkns_model::{Holder, Process, Snapshot, Text, Why as Answer, blind_spots};
 use lxkns_species::{NamespaceType, NamespaceTypes, Pid};
 
 use super::Run;
@@ -191,6 +191,16 @@ impl Namer<'_> {
         match tid {
             Some(tid) => self.labels.thread(self.snapshot, pid, tid),
             None => self.process(pid),
+        }
+    }
+
+    /// Whether it is a mount that the scanner does not see.
+    fn is_elsewhere(&self, holder: &Holder) -> bool {
+        let own = self.snapshot.host().scanner_namespaces.get(NamespaceType::Mnt);
+        match holder {
+            Holder::BindMount { mount_namespace, .. }
+            | Holder::ProcMount { mount_namespace, .. } => *mount_namespace != own,
+            _ => false,
         }
     }
 

@@ -158,7 +158,9 @@ impl<'s> Mounts<'s> {
     pub(super) fn plan(&mut self) -> Vec<Unmount<'s>> {
         let mut steps = Vec::new();
         let mut wanted: Vec<usize> = self.wanted.keys().copied().collect();
-        wanted.sort_unstable();
+        let own = self.snapshot.host().scanner_namespaces.get(NamespaceType::Mnt);
+        let elsewhere = |at: usize| self.mount(at).map(|it| Some(it.mount_namespace) != own);
+        wanted.sort_unstable_by_key(|at| (elsewhere(*at), *at));
         let mut met = HashSet::new();
         for first in wanted {
             let mut waiting = vec![first];

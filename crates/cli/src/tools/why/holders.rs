@@ -26,7 +26,10 @@ pub(super) fn write(
     writeln!(screen.out)?;
     members(namer, why, screen)?;
     for holders in namespace.holders().chunk_by(|a, b| a.kind() == b.kind()) {
-        group(namer, namespace, holders, screen)?;
+        let mut holders = holders.to_vec();
+        // The numbers of mount namespaces are given out anew: they do not make an order.
+        holders.sort_by_key(|holder| namer.is_elsewhere(holder));
+        group(namer, namespace, &holders, screen)?;
     }
     let children = namespace.children();
     section(screen, &count(children.len(), "child namespace"), children.len())?;

@@ -39,6 +39,9 @@ pub(super) fn of(namespace: Namespace<'_>) -> (Release, NamespaceTypes) {
     (release, types)
 }
 
+/// Mounts of mount namespaces in mount namespaces are followed so far; only a document has more.
+const MAX_DEPTH: usize = 32;
+
 /// The namespace and all that have to go before it, which come first: those below, and the mount
 /// namespaces of mounts that cannot be unmounted. Returns these mounts, too.
 fn with_all_that_go(namespace: Namespace<'_>) -> (Vec<Namespace<'_>>, Vec<MountPoint>) {
@@ -46,7 +49,10 @@ fn with_all_that_go(namespace: Namespace<'_>) -> (Vec<Namespace<'_>>, Vec<MountP
     let mut gone = with_all_below(namespace, &mut met);
     let mut last = gone.clone();
     let mut out_of_reach = Vec::new();
-    while !last.is_empty() {
+    for _ in 0..MAX_DEPTH {
+        if last.is_empty() {
+            break;
+        }
         let mounts = unmount::out_of_reach(namespace.snapshot, &last);
         last = Vec::new();
         for mount in mounts {
@@ -260,8 +266,6 @@ impl<'s, 'g> Planner<'s, 'g> {
     /// Whether a mount namespace goes away, and everything that is mounted in it: `below` is what
     /// is mounted there, and where that is mounted, and so on.
     fn goes(&mut self, id: NamespaceId, below: &mut Vec<NamespaceId>) -> bool {
-        /// Mounts of mount namespaces in mount namespaces are followed so far; nobody has them.
-        const MAX_DEPTH: usize = 32;
         if let Some(goes) = self.goes.get(&id) {
             return *goes;
         }

@@ -1,7 +1,5 @@
 //! The details of a process: credentials and PIDs, command line, cgroup.
 
-use std::os::fd::{AsFd as _, BorrowedFd};
-
 use lxkns_model::{Cmdline, Missing, Part, ProcessFacts, Reason, Text};
 use lxkns_ops::pidfd;
 use lxkns_species::{Capabilities, NamespaceType, Pid, Uid};
@@ -10,7 +8,7 @@ use rustix::path::Arg;
 
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
-use crate::procfs::{cgroup, read_all, read_into, read_whole, status};
+use crate::procfs::{Folder, cgroup, read_all, read_into, read_whole, status};
 use crate::scan::Scan;
 
 /// So much of a command line is kept.
@@ -30,13 +28,34 @@ pub(crate) fn capabilities(scan: &Scan<'_>, pid: Pid) -> Option<Capabilities> {
     Some(Capabilities::from_bits(effective.bits()))
 }
 
+/// Effective UID and capabilities.
+type Credentials = (Uid, Capabilities);
+
 /// Reads effective UID and capabilities, and the PIDs in the inner PID namespaces.
 ///
 /// Capabilities are valid in the user namespace that the process is in, and a process gets all of
-/// them with a new one. So they must be what they were `before` the namespaces were read; where
-/// that was not asked, the user namespace must still be the same. And they go with the UID: root
-/// has some, other users have none. Whatever is unusual must read the same several times. False if
-/// the process has changed.
+/// them with a new one. So they must be what they were `before` the namespaces were read. And they
+/// go with the UID: root has some, other users have none. False if it is not so: then they may be
+/// of several moments, unless the process has not run meanwhile.
+///
+/// # Errors
+///
+/// Only if the process is gone.
+pub(crate) fn credentials_once(
+    scan: &Scan<'_>,
+    dir: &TaskDir,
+    before: Option<Capabilities>,
+    process: &mut ProcessFacts,
+) -> Result<bool, Errno> {
+    let Some(credentials) = read_credentials(scan, dir, process)? else {
+        return Ok(true);
+    };
+    keep(scan, process, credentials);
+    Ok(before == Some(credentials.1) && are_usual(credentials))
+}
+
+/// As [`credentials_once`], and what is unusual must read the same several times. Where nothing was
+/// asked before, the user namespace must still be the same. False if the process has changed.
 ///
 /// # Errors
 ///
@@ -47,32 +66,7 @@ pub(crate) fn credentials(
     before: Option<Capabilities>,
     process: &mut ProcessFacts,
 ) -> Result<bool, Errno> {
-    let pid_namespace = process.namespaces.get(NamespaceType::Pid);
-    let at_home = pid_namespace.is_some() && pid_namespace == scan.own_pid_namespace;
-    if at_home {
-        process.pids = Some(vec![process.pid]);
-    }
-    let wants_pids = !at_home && scan.wants_type(NamespaceType::Pid);
-    if !scan.wants(Part::Credentials) && !wants_pids {
-        return Ok(true);
-    }
-    let pid = process.pid;
-    let asked = || Some((dir.effective_uid().ok()?, capabilities(scan, pid)?));
-    let credentials = match before.filter(|_| at_home).and_then(|_| asked()) {
-        Some(asked) => Some(asked),
-        None => {
-            let mut buffer = [0; 4096];
-            let text = match dir.read_whole(c"status", &mut buffer) {
-                Ok(text) => text,
-                Err(errno) => return unread(scan, pid, errno).map(|()| true),
-            };
-            let status = status::parse(&text);
-            let pids: Vec<_> = status.pids.collect();
-            process.pids = Some(pids).filter(|pids| !pids.is_empty());
-            status.euid.zip(status.effective)
-        }
-    };
-    let Some((euid, effective)) = credentials.filter(|_| scan.wants(Part::Credentials)) else {
+    let Some((euid, effective)) = read_credentials(scan, dir, process)? else {
         return Ok(true);
     };
     let is_same = match before {
@@ -82,9 +76,8 @@ pub(crate) fn credentials(
             user.is_none() || dir.namespace(NamespaceType::User).ok() == user
         }
     };
-    let is_usual = (euid == Uid(0)) != effective.is_empty();
     let again = || match before {
-        Some(_) => asked(),
+        Some(_) => ask_for_credentials(scan, dir, process.pid),
         None => {
             let mut buffer = [0; 4096];
             let text = dir.read_whole(c"status", &mut buffer).ok()?;
@@ -92,13 +85,56 @@ pub(crate) fn credentials(
             status.euid.zip(status.effective)
         }
     };
-    let is_steady =
-        is_usual || (1..READINGS).all(|_| again().is_none_or(|now| now == (euid, effective)));
+    let is_steady = are_usual((euid, effective))
+        || (1..READINGS).all(|_| again().is_none_or(|now| now == (euid, effective)));
     if is_same && is_steady {
-        process.euid = scan.uids.known(euid);
-        process.effective_capabilities = Some(effective);
+        keep(scan, process, (euid, effective));
     }
     Ok(is_same && is_steady)
+}
+
+/// Reads effective UID and capabilities, if they are wanted, and keeps the PIDs.
+fn read_credentials(
+    scan: &Scan<'_>,
+    dir: &TaskDir,
+    process: &mut ProcessFacts,
+) -> Result<Option<Credentials>, Errno> {
+    let pid_namespace = process.namespaces.get(NamespaceType::Pid);
+    let at_home = pid_namespace.is_some() && pid_namespace == scan.own_pid_namespace;
+    if at_home {
+        process.pids = Some(vec![process.pid]);
+    }
+    let wants_pids = !at_home && scan.wants_type(NamespaceType::Pid);
+    if !scan.wants(Part::Credentials) && !wants_pids {
+        return Ok(None);
+    }
+    if at_home && let Some(asked) = ask_for_credentials(scan, dir, process.pid) {
+        return Ok(Some(asked));
+    }
+    let mut buffer = [0; 4096];
+    let text = match dir.read_whole(c"status", &mut buffer) {
+        Ok(text) => text,
+        Err(errno) => return unread(scan, process.pid, errno).map(|()| None),
+    };
+    let status = status::parse(&text);
+    let pids: Vec<_> = status.pids.collect();
+    process.pids = Some(pids).filter(|pids| !pids.is_empty());
+    Ok(status.euid.zip(status.effective).filter(|_| scan.wants(Part::Credentials)))
+}
+
+/// Asks for effective UID and capabilities, which is less work than reading them.
+fn ask_for_credentials(scan: &Scan<'_>, dir: &TaskDir, pid: Pid) -> Option<Credentials> {
+    let effective = capabilities(scan, pid)?;
+    Some((dir.effective_uid().ok()?, effective))
+}
+
+fn are_usual((euid, effective): Credentials) -> bool {
+    (euid == Uid(0)) != effective.is_empty()
+}
+
+fn keep(scan: &Scan<'_>, process: &mut ProcessFacts, (euid, effective): Credentials) {
+    process.euid = scan.uids.known(euid);
+    process.effective_capabilities = Some(effective);
 }
 
 /// Reads command line and cgroup, as far as they are wanted.
@@ -119,11 +155,11 @@ pub(crate) fn command_and_cgroup(
         process.cmdline = if process.kernel_thread {
             Some(Cmdline::default())
         } else {
-            told(scan, process.pid, cmdline_in(dir.as_fd(), c"cmdline"))?
+            told(scan, process.pid, cmdline_in(dir.folder(), c"cmdline"))?
         };
     }
     if scan.wants(Part::Cgroup) {
-        process.cgroup = told(scan, process.pid, cgroup_in(dir.as_fd(), c"cgroup"))?.flatten();
+        process.cgroup = told(scan, process.pid, cgroup_in(dir.folder(), c"cgroup"))?.flatten();
     }
     Ok(())
 }
@@ -154,20 +190,20 @@ pub(crate) fn has_command_and_cgroup(scan: &Scan<'_>, process: &ProcessFacts) ->
 }
 
 /// The command line in a file.
-pub(crate) fn cmdline_in(dir: BorrowedFd<'_>, file: impl Arg + Copy) -> Result<Cmdline, Errno> {
+pub(crate) fn cmdline_in(folder: Folder<'_>, file: impl Arg + Copy) -> Result<Cmdline, Errno> {
     // Mostly one read of a small buffer will do.
     let mut buffer = [0; 2048];
-    let text = read_into(dir, file, &mut buffer)?;
+    let text = read_into(folder, file, &mut buffer)?;
     if text.len() < 2048 {
         return Ok(cmdline(text, false));
     }
-    read_all(dir, file, CMDLINE_LIMIT).map(|(text, cut)| cmdline(&text, cut))
+    read_all(folder, file, CMDLINE_LIMIT).map(|(text, cut)| cmdline(&text, cut))
 }
 
 /// The cgroup in a file.
-pub(crate) fn cgroup_in(dir: BorrowedFd<'_>, file: impl Arg + Copy) -> Result<Option<Text>, Errno> {
+pub(crate) fn cgroup_in(folder: Folder<'_>, file: impl Arg + Copy) -> Result<Option<Text>, Errno> {
     let mut buffer = [0; 8192];
-    read_whole(dir, file, &mut buffer).map(|text| cgroup::parse(&text).map(Text::from))
+    read_whole(folder, file, &mut buffer).map(|text| cgroup::parse(&text).map(Text::from))
 }
 
 /// Notes that details of a process could not be had, which was looked up by its number, unless the
@@ -230,12 +266,10 @@ mod tests {
         };
         let options = Options::everything();
         let scan = Scan::new(&options, Procfs::open(Path::new("/proc")).unwrap());
-        let asked =
-            |dir: &TaskDir, pid: Pid| Some((dir.effective_uid().ok()?, capabilities(&scan, pid)?));
         let mut compared = Vec::new();
         for pid in proc.pids().unwrap() {
             let Ok(dir) = proc.process(pid) else { continue };
-            let (before, asked) = (in_status(&dir), asked(&dir, pid));
+            let (before, asked) = (in_status(&dir), ask_for_credentials(&scan, &dir, pid));
             // Others may end, or change, at any time, or be out of bounds.
             if before == in_status(&dir) && (asked.is_some() || pid == own) {
                 assert_eq!(asked, before, "pid {pid}");

@@ -8,7 +8,6 @@ use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsStr;
-use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::{fs, io};
@@ -94,7 +93,7 @@ pub fn mounted(snapshot: &Snapshot, path: impl AsRef<Path>) -> Result<Mounted, E
     let proc = Procfs::open(Path::new("/proc"))
         .map_err(|source| Error::NoProc { path: "/proc".into(), source })?;
     let own = proc.own_process().map_err(no_proc)?;
-    let (own, _) = read_all(own.as_fd(), c"mountinfo", TABLE_LIMIT).map_err(no_proc)?;
+    let (own, _) = read_all(own.folder(), c"mountinfo", TABLE_LIMIT).map_err(no_proc)?;
     // With the rights of the user, who must not learn more about a path than they may.
     let what = with_own_privileges(|| What::at(path, &own));
     let what = what.map_err(io::Error::other).and_then(|found| found).map_err(no_path)?;
@@ -293,7 +292,7 @@ fn table(proc: &Procfs, snapshot: &Snapshot, namespace: Namespace<'_>) -> Option
         let Ok(task) = proc.process(member.pid()) else {
             continue;
         };
-        let Ok((table, _)) = read_all(task.as_fd(), c"mountinfo", TABLE_LIMIT) else {
+        let Ok((table, _)) = read_all(task.folder(), c"mountinfo", TABLE_LIMIT) else {
             continue;
         };
         if task.namespace(NamespaceType::Mnt) != Ok(namespace.id()) {
@@ -321,7 +320,7 @@ fn in_unknown_namespaces(proc: &Procfs, snapshot: &Snapshot, what: &What, places
         snapshot.processes().filter(|process| process.joined().get(NamespaceType::Mnt).is_none());
     for process in unknown {
         let table = proc.process(process.pid());
-        let table = table.and_then(|task| read_all(task.as_fd(), c"mountinfo", TABLE_LIMIT));
+        let table = table.and_then(|task| read_all(task.folder(), c"mountinfo", TABLE_LIMIT));
         if let Ok((table, _)) = table
             && !table.is_empty()
         {

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::AsFd as _;
 use std::sync::PoisonError;
 use std::time::SystemTime;
 
@@ -198,7 +197,7 @@ fn uid_maps(scan: &Scan<'_>, processes: &[ProcessFacts]) -> IdMaps {
             continue;
         };
         // The kernel writes down a page at a time.
-        let read = |file: &CStr| match read_all(dir.as_fd(), file, 64 * 1024) {
+        let read = |file: &CStr| match read_all(dir.folder(), file, 64 * 1024) {
             Ok((text, false)) => Some(id_map(&text)),
             _ => None,
         };

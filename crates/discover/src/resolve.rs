@@ -154,8 +154,12 @@ impl Resolver {
         sets.get(set).is_some_and(|met| *met <= by.0)
     }
 
-    /// Takes note that a process was in just these namespaces at one moment.
+    /// Takes note that a process was in just these namespaces at one moment, if they have all been
+    /// met.
     pub(crate) fn learn_set(&self, set: &Joined) {
+        if !set.iter().all(|id| self.has(id)) {
+            return;
+        }
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
         sets.entry(*set).or_insert_with(|| self.tick());
     }
@@ -177,6 +181,18 @@ impl Resolver {
     /// Whether a namespace has been asked already.
     pub(crate) fn has(&self, id: NamespaceId) -> bool {
         matches!(self.known().get(&id), Some(Entry::Resolved(_)))
+    }
+
+    /// Whether the number that was met means one namespace: it was asked, or cannot be.
+    ///
+    /// Not so if another namespace, or none, was found in its place: the next to open one of this
+    /// number may open another one.
+    pub(crate) fn is_settled(&self, id: NamespaceId) -> bool {
+        match self.known().get(&id) {
+            Some(Entry::Resolved(_)) => true,
+            Some(Entry::Failed(why)) => *why != Reason::Gone,
+            Some(Entry::Asking) | None => false,
+        }
     }
 
     /// Whether a namespace had been asked by then.
@@ -258,8 +274,8 @@ impl Resolver {
     /// Takes note of a namespace that a source has read the number of, at this time or later. If it
     /// is new, or could not be opened before, opens it and asks.
     ///
-    /// False if the reading may have been about another namespace, which had the number before:
-    /// what was read is to be read once more.
+    /// False if the reading may have been about another namespace, which had the number before or
+    /// has gone since: what was read is to be read once more.
     pub(crate) fn meet(
         &self,
         id: NamespaceId,
@@ -279,9 +295,27 @@ impl Resolver {
         match namespace {
             Ok(namespace) if self.confirms(&namespace) => {}
             Ok(namespace) => self.ask(namespace, Use::Active),
-            Err(why) => self.fail(id, why),
+            Err(why) => {
+                let is_gone = why == Reason::Gone;
+                self.fail(id, why);
+                return !is_gone;
+            }
         }
         true
+    }
+
+    /// As [`Resolver::meet`], of an open file. False if it is closed by now, or another one.
+    pub(crate) fn meet_file(
+        &self,
+        id: NamespaceId,
+        read: Time,
+        open: impl Fn() -> Result<OwnedFd, Errno>,
+    ) -> bool {
+        if self.meet(id, read, &open) {
+            return true;
+        }
+        let again = open().ok().and_then(|fd| Namespace::expecting(fd, id).ok());
+        again.inspect(|namespace| self.meet_open(namespace)).is_some()
     }
 
     /// Takes note of a namespace that is open.
@@ -479,4 +513,37 @@ impl Resolver {
 fn failure(error: &Error) -> Reason {
     // Another namespace, or none: what was there has gone, and something else has come.
     error.errno().map_or(Reason::Gone, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_number_that_leads_elsewhere_is_not_settled() {
+        let options = Options::everything();
+        let proc = Procfs::open(Path::new("/proc")).unwrap();
+        let resolver = Resolver::new(&options, &proc, UidView::of_scanner(&proc));
+        let own = proc.own_process().unwrap();
+        let id = own.namespace(NamespaceType::Uts).unwrap();
+        let (now, other) = (resolver.now(), || own.open_namespace(NamespaceType::Ipc));
+        assert!(!resolver.meet(id, now, other));
+        assert!(!resolver.is_settled(id));
+        assert!(!resolver.meet_file(id, now, other));
+        assert!(!resolver.is_settled(id));
+        assert!(resolver.meet_file(id, now, || own.open_namespace(NamespaceType::Uts)));
+        assert!(resolver.is_settled(id));
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_settled() {
+        let options = Options::everything();
+        let proc = Procfs::open(Path::new("/proc")).unwrap();
+        let resolver = Resolver::new(&options, &proc, UidView::of_scanner(&proc));
+        let id = NamespaceId::new(NamespaceType::Uts, 4_026_000_000).unwrap();
+        assert!(resolver.meet(id, resolver.now(), || Err(Errno::ACCESS)));
+        assert!(resolver.is_settled(id) && !resolver.has(id));
+    }
 }

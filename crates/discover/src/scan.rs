@@ -10,7 +10,7 @@ use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid};
 
 use rustix::fs::fstat;
 
-use crate::file::TOTAL_PATIENCE;
+use crate::file::{TOTAL_PATIENCE, identity};
 use crate::gaps::Gaps;
 use crate::options::{Options, Tier};
 use crate::procfs::{Procfs, number};
@@ -29,6 +29,8 @@ pub(crate) struct Scan<'o> {
     /// The scanner, if the procfs shows it.
     pub(crate) own_pid: Option<Pid>,
     pub(crate) own_pid_namespace: Option<NamespaceId>,
+    /// The device of the procfs of the initial PID namespace, if it is the scanner's own.
+    pub(crate) initial_procfs: Option<u64>,
     sought: NamespaceTypes,
     /// The types of namespace links to read: those sought, and those needed on the way.
     pub(crate) link_types: NamespaceTypes,
@@ -99,6 +101,8 @@ impl<'o> Scan<'o> {
         let own = if proc.is_ours() { proc.own_process().ok() } else { None };
         let own_pid_namespace = own.as_ref().and_then(|own| own.namespace(NamespaceType::Pid).ok());
         let own_pid = own.as_ref().map(|_| Pid(std::process::id()));
+        let is_initial = |id: &NamespaceId| id.inode() == NamespaceType::Pid.initial_inode();
+        let initial_procfs = own_pid_namespace.filter(is_initial).and(identity(&proc).ok());
         let sought = sought(options);
         let mut link_types = sought;
         if options.wants(Part::Mounts) {
@@ -130,6 +134,7 @@ impl<'o> Scan<'o> {
             visits: Mutex::new(TOTAL_PATIENCE),
             own_pid,
             own_pid_namespace,
+            initial_procfs: initial_procfs.map(|(device, _)| device),
             sought,
             link_types,
             uids,

@@ -1,5 +1,7 @@
 //! Opening namespaces by the kernel's 64-bit ids, which needs no path and no holder.
 
+use std::os::fd::OwnedFd;
+
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
 
@@ -10,20 +12,30 @@ use crate::{Error, Namespace, Reference};
 pub(crate) fn open(unique_id: u64, id: Option<NamespaceId>) -> Result<Namespace, Error> {
     let reference = || Reference::UniqueId(unique_id, id);
     let failed = |source| Error::Open { reference: reference(), source };
-    // Also where there are no handles at all, nsfs may have inodes beyond 32 bits some day.
-    let inode =
-        u32::try_from(id.map_or(0, NamespaceId::inode)).map_err(|_| failed(Errno::STALE))?;
-    let flag = id.map_or(0, |id| id.namespace_type().clone_flag());
-    let fd = handle::open(unique_id, flag, inode).map_err(|errno| match errno {
-        // Before 6.18 nobody knows what the negative descriptor is to mean.
-        Errno::BADF | Errno::INVAL => failed(Errno::OPNOTSUPP),
-        // On 6.18 any id on its own is stale.
-        Errno::STALE if id.is_none() && !opens_by_id_only() => failed(Errno::OPNOTSUPP),
-        errno => failed(errno),
-    })?;
+    let fd = open_file(unique_id, id).map_err(failed)?;
     let namespace = Namespace::checked(fd, reference)?;
     let is_it = namespace.unique_id()? == unique_id && id.is_none_or(|id| id == namespace.id());
     if is_it { Ok(namespace) } else { Err(failed(Errno::STALE)) }
+}
+
+/// Whether the kernel finds the namespace that has both this 64-bit id and this number.
+pub(crate) fn probe(unique_id: u64, id: NamespaceId) -> Result<(), Error> {
+    let failed =
+        |source| Error::Open { reference: Reference::UniqueId(unique_id, Some(id)), source };
+    open_file(unique_id, Some(id)).map(drop).map_err(failed)
+}
+
+fn open_file(unique_id: u64, id: Option<NamespaceId>) -> Result<OwnedFd, Errno> {
+    // Also where there are no handles at all, nsfs may have inodes beyond 32 bits some day.
+    let inode = u32::try_from(id.map_or(0, NamespaceId::inode)).map_err(|_| Errno::STALE)?;
+    let flag = id.map_or(0, |id| id.namespace_type().clone_flag());
+    handle::open(unique_id, flag, inode).map_err(|errno| match errno {
+        // Before 6.18 nobody knows what the negative descriptor is to mean.
+        Errno::BADF | Errno::INVAL => Errno::OPNOTSUPP,
+        // On 6.18 any id on its own is stale.
+        Errno::STALE if id.is_none() && !opens_by_id_only() => Errno::OPNOTSUPP,
+        errno => errno,
+    })
 }
 
 /// Whether the kernel needs no more than the 64-bit id, tried with one that certainly exists.

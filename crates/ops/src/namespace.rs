@@ -136,6 +136,30 @@ impl Namespace {
         Reference::UniqueId(unique_id, id).open()
     }
 
+    /// Whether there is still a namespace with this 64-bit id and this inode: cheaper than
+    /// [`Namespace::by_unique_id`].
+    ///
+    /// Minimum kernel: 6.18.
+    ///
+    /// # Errors
+    ///
+    /// As [`Namespace::by_unique_id`]: [`Error::is_gone`] if it has ended.
+    ///
+    /// ```
+    /// use lxkns_ops::Namespace;
+    /// use lxkns_species::NamespaceType;
+    ///
+    /// let own = Namespace::of_self(NamespaceType::Uts)?;
+    /// if let Ok(unique_id) = own.unique_id() {
+    ///     let found = Namespace::probe(unique_id, own.id());
+    ///     assert!(found.is_ok() || !found.unwrap_err().is_gone());
+    /// }
+    /// # Ok::<(), lxkns_ops::Error>(())
+    /// ```
+    pub fn probe(unique_id: u64, id: NamespaceId) -> Result<(), Error> {
+        crate::handle::probe(unique_id, id)
+    }
+
     /// Takes over an open file.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 //! was opened before.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use lxkns_species::{NamespaceType, Pid};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -144,6 +145,31 @@ pub fn get_fd(pidfd: impl AsFd, fd: u32) -> Result<OwnedFd, Error> {
     let failed = |source| Error::Call { what: "get a file descriptor of a process", source };
     let fd = i32::try_from(fd).map_err(|_| failed(Errno::BADF))?;
     rustix::process::pidfd_getfd(pidfd, fd, PidfdGetfdFlags::empty()).map_err(failed)
+}
+
+/// The time for which all threads of a process have been on a CPU, see clock_getcpuclockid(3).
+///
+/// It is brought up to date when a thread leaves its CPU, and at every tick of the clock. So if it
+/// is the same twice, and no thread was on a CPU either time, none has run in between.
+///
+/// Minimum kernel: 2.6.12. No privilege is needed.
+///
+/// # Errors
+///
+/// [`Error::Call`]; EINVAL if there is no such process.
+///
+/// ```
+/// use lxkns_ops::pidfd::cpu_time;
+/// use lxkns_species::Pid;
+///
+/// assert!(!cpu_time(Pid(std::process::id()))?.is_zero());
+/// # Ok::<(), lxkns_ops::Error>(())
+/// ```
+#[doc(alias = "clock_gettime")]
+pub fn cpu_time(pid: Pid) -> Result<Duration, Error> {
+    let failed = |source| Error::Call { what: "ask for the CPU time of a process", source };
+    let raw = i32::try_from(pid.0).ok().and_then(rustix::process::Pid::from_raw);
+    process::cpu_time(raw.ok_or_else(|| failed(Errno::INVAL))?).map_err(failed)
 }
 
 /// Whether two tasks, threads or processes, share their file table.

@@ -54,6 +54,14 @@ pub(crate) enum Kind {
     Tree,
 }
 
+/// A directory in a [`Procfs`].
+#[derive(Clone, Copy)]
+pub(crate) struct Folder<'f> {
+    pub(crate) directory: BorrowedFd<'f>,
+    /// In a tree of files, any file may stand for that of a procfs.
+    pub(crate) is_tree: bool,
+}
+
 impl Procfs {
     /// Opens the procfs mounted at `path`.
     pub(crate) fn open(path: &Path) -> io::Result<Procfs> {
@@ -64,6 +72,10 @@ impl Procfs {
             proc.kind = if ours { Kind::Ours } else { Kind::Foreign };
         }
         Ok(proc)
+    }
+
+    pub(crate) fn folder(&self) -> Folder<'_> {
+        Folder { directory: self.root.as_fd(), is_tree: self.kind == Kind::Tree }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -88,12 +100,12 @@ impl Procfs {
 
     /// Opens the directory of a process.
     pub(crate) fn process(&self, pid: Pid) -> Result<TaskDir, Errno> {
-        TaskDir::open(self.root.as_fd(), DecInt::new(pid.0).as_c_str())
+        TaskDir::open(self.folder(), DecInt::new(pid.0).as_c_str())
     }
 
     /// Opens the directory of the scanner's own process.
     pub(crate) fn own_process(&self) -> Result<TaskDir, Errno> {
-        TaskDir::open(self.root.as_fd(), c"self")
+        TaskDir::open(self.folder(), c"self")
     }
 
     /// Reads a small file; what does not fit is cut off.
@@ -103,7 +115,7 @@ impl Procfs {
         buffer: &'b mut [u8],
     ) -> Result<&'b [u8], Errno> {
         // Containers mount a copy of what is not about a process over itself, for reading only.
-        match open_to_read(self.as_fd(), path) {
+        match open_to_read(self.folder(), path) {
             Err(Errno::XDEV) if self.kind != Kind::Tree => self.read_covered(path, buffer),
             file => read_once(&file?, buffer),
         }
@@ -116,7 +128,8 @@ impl Procfs {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
             let sys = openat(&self.root, c"sys", flags, Mode::empty())?;
             if identity(&sys)?.0 == identity(&self.root)?.0
-                && let Ok(file) = open_to_read(sys.as_fd(), rest)
+                && let Ok(file) =
+                    open_to_read(Folder { directory: sys.as_fd(), is_tree: true }, rest)
             {
                 return read_once(&file, buffer);
             }
@@ -225,10 +238,13 @@ pub(crate) fn open_uncovered(
 }
 
 /// Opens a regular file as [`open_uncovered`] does. In a tree of files, it may be a FIFO.
-fn open_to_read(directory: BorrowedFd<'_>, path: impl Arg) -> Result<OwnedFd, Errno> {
+fn open_to_read(folder: Folder<'_>, path: impl Arg) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = open_uncovered(directory, path, flags | OFlags::CLOEXEC)?;
-    if file_type(&file)? == FileType::RegularFile { Ok(file) } else { Err(Errno::NXIO) }
+    let file = open_uncovered(folder.directory, path, flags | OFlags::CLOEXEC)?;
+    if folder.is_tree && file_type(&file)? != FileType::RegularFile {
+        return Err(Errno::NXIO);
+    }
+    Ok(file)
 }
 
 fn open_and_compare(
@@ -250,7 +266,8 @@ fn is_procfs(file: impl AsFd) -> bool {
 /// `self`.
 pub(crate) fn shows_own_pid_namespace(proc: BorrowedFd<'_>) -> bool {
     let mut buffer = [0; 4096];
-    let read = read_whole(proc, c"self/status", &mut buffer);
+    let folder = Folder { directory: proc, is_tree: false };
+    let read = read_whole(folder, c"self/status", &mut buffer);
     read.is_ok_and(|text| status::parse(&text).pids.count() == 1)
 }
 
@@ -271,13 +288,13 @@ pub(crate) fn numbers_in(
     Ok(())
 }
 
-/// Reads a small file below `directory` with one read; what does not fit is cut off.
+/// Reads a small file in a folder with one read; what does not fit is cut off.
 pub(crate) fn read_into<'b>(
-    directory: BorrowedFd<'_>,
+    folder: Folder<'_>,
     path: impl Arg,
     buffer: &'b mut [u8],
 ) -> Result<&'b [u8], Errno> {
-    read_once(&open_to_read(directory, path)?, buffer)
+    read_once(&open_to_read(folder, path)?, buffer)
 }
 
 fn read_once<'b>(file: &OwnedFd, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
@@ -285,33 +302,39 @@ fn read_once<'b>(file: &OwnedFd, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno
     Ok(buffer.get(..length).unwrap_or_default())
 }
 
-/// Reads a file below `directory` that the kernel writes down in one piece, and that is small as a
+/// Reads a small file from its start, however often it was read before.
+pub(crate) fn read_from_start<'b>(file: &OwnedFd, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+    let length = retry_on_intr(|| rustix::io::pread(file, &mut *buffer, 0))?;
+    Ok(buffer.get(..length).unwrap_or_default())
+}
+
+/// Reads a file in a folder that the kernel writes down in one piece, and that is small as a
 /// rule: then one read of the buffer will do.
 pub(crate) fn read_whole<'b>(
-    directory: BorrowedFd<'_>,
+    folder: Folder<'_>,
     path: impl Arg + Copy,
     buffer: &'b mut [u8],
 ) -> Result<Cow<'b, [u8]>, Errno> {
     /// A task may have 65,536 supplementary groups.
     const LIMIT: usize = 4 * 1024 * 1024;
-    let length = read_into(directory, path, buffer)?.len();
+    let length = read_into(folder, path, buffer)?.len();
     if length < buffer.len() {
         return Ok(Cow::Borrowed(buffer.get(..length).unwrap_or_default()));
     }
-    match read_all(directory, path, LIMIT)? {
+    match read_all(folder, path, LIMIT)? {
         (text, false) => Ok(Cow::Owned(text)),
         (_, true) => Err(Errno::NOMEM),
     }
 }
 
-/// Reads a file below `directory` to its end, but not more than `limit` bytes. Says whether there
+/// Reads a file in a folder to its end, but not more than `limit` bytes. Says whether there
 /// is more.
 pub(crate) fn read_all(
-    directory: BorrowedFd<'_>,
+    folder: Folder<'_>,
     path: impl Arg,
     limit: usize,
 ) -> Result<(Vec<u8>, bool), Errno> {
-    read_open(&open_to_read(directory, path)?, limit)
+    read_open(&open_to_read(folder, path)?, limit)
 }
 
 /// As [`read_all`], from an open file.

@@ -16,11 +16,14 @@ use rustix::path::DecInt;
 
 use crate::gaps::reason;
 
-use super::{numbers_in, open_uncovered, read_into, read_whole, stat};
+use super::{Folder, numbers_in, open_to_read, open_uncovered, read_into, read_whole, stat};
 
 /// `/proc/PID` or `/proc/PID/task/TID`, open.
 #[derive(Debug)]
-pub(crate) struct TaskDir(OwnedFd);
+pub(crate) struct TaskDir {
+    directory: OwnedFd,
+    is_tree: bool,
+}
 
 /// A namespace link: its name below a [`TaskDir`].
 fn link_name(namespace_type: NamespaceType) -> &'static CStr {
@@ -55,26 +58,41 @@ pub(crate) struct Links {
 }
 
 impl TaskDir {
-    pub(crate) fn open(parent: BorrowedFd<'_>, name: &CStr) -> Result<TaskDir, Errno> {
+    pub(crate) fn open(parent: Folder<'_>, name: &CStr) -> Result<TaskDir, Errno> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        open_uncovered(parent, name, flags).map(TaskDir)
+        let directory = open_uncovered(parent.directory, name, flags)?;
+        Ok(TaskDir { directory, is_tree: parent.is_tree })
+    }
+
+    pub(crate) fn folder(&self) -> Folder<'_> {
+        Folder { directory: self.directory.as_fd(), is_tree: self.is_tree }
     }
 
     /// Opens the directory of a thread of this process.
     pub(crate) fn thread(&self, tid: Pid) -> Result<TaskDir, Errno> {
         let tasks = self.directory(c"task")?;
-        TaskDir::open(tasks.as_fd(), DecInt::new(tid.0).as_c_str())
+        self.thread_in(&tasks, DecInt::new(tid.0).as_c_str())
+    }
+
+    /// Opens the directory of a thread in its directory `task`.
+    pub(crate) fn thread_in(&self, tasks: &OwnedFd, name: &CStr) -> Result<TaskDir, Errno> {
+        TaskDir::open(Folder { directory: tasks.as_fd(), is_tree: self.is_tree }, name)
     }
 
     /// Opens a directory below it for listing.
     pub(crate) fn directory(&self, name: &CStr) -> Result<OwnedFd, Errno> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        open_uncovered(self.0.as_fd(), name, flags)
+        open_uncovered(self.directory.as_fd(), name, flags)
+    }
+
+    /// Opens a file for reading.
+    pub(crate) fn open_to_read(&self, name: &CStr) -> Result<OwnedFd, Errno> {
+        open_to_read(self.folder(), name)
     }
 
     /// Reads a small file.
     pub(crate) fn read<'b>(&self, name: &CStr, buffer: &'b mut [u8]) -> Result<&'b [u8], Errno> {
-        read_into(self.0.as_fd(), name, buffer)
+        read_into(self.folder(), name, buffer)
     }
 
     /// Reads a file that is small as a rule.
@@ -83,7 +101,7 @@ impl TaskDir {
         name: &CStr,
         buffer: &'b mut [u8],
     ) -> Result<Cow<'b, [u8]>, Errno> {
-        read_whole(self.0.as_fd(), name, buffer)
+        read_whole(self.folder(), name, buffer)
     }
 
     /// The namespace of this type that the task is joined to.
@@ -127,12 +145,17 @@ impl TaskDir {
 
     /// Opens a file below it.
     pub(crate) fn open_file(&self, name: &CStr) -> Result<OwnedFd, Errno> {
-        openat(&self.0, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        openat(&self.directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
     }
 
     /// Opens its root directory, in its mount namespace.
     pub(crate) fn root(&self) -> Result<OwnedFd, Errno> {
-        openat(&self.0, c"root", OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+        openat(
+            &self.directory,
+            c"root",
+            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
+            Mode::empty(),
+        )
     }
 
     /// The effective UID of a process, as seen from the scanner's user namespace.
@@ -140,7 +163,7 @@ impl TaskDir {
     /// It owns those directories of the process that everybody may look into, whether or not the
     /// process is dumpable, see proc_pid(5).
     pub(crate) fn effective_uid(&self) -> Result<Uid, Errno> {
-        let stat = statat(&self.0, c"task", AtFlags::empty())?;
+        let stat = statat(&self.directory, c"task", AtFlags::empty())?;
         Ok(Uid(stat.st_uid))
     }
 
@@ -151,7 +174,7 @@ impl TaskDir {
         let mut living = None;
         let listed = numbers_in(&tasks, |_, name| {
             if living.is_none() {
-                living = TaskDir::open(tasks.as_fd(), name).ok().filter(|thread| {
+                living = self.thread_in(&tasks, name).ok().filter(|thread| {
                     let mut buffer = [0; 1024];
                     let stat = thread.read(c"stat", &mut buffer).ok().and_then(stat::parse);
                     stat.is_some_and(|stat| !matches!(stat.state, 'Z' | 'X'))
@@ -163,7 +186,7 @@ impl TaskDir {
 
     /// Whether the task is still there, possibly as a zombie.
     pub(crate) fn is_alive(&self) -> Result<bool, Errno> {
-        match statat(&self.0, c"stat", AtFlags::empty()) {
+        match statat(&self.directory, c"stat", AtFlags::empty()) {
             Ok(_) => Ok(true),
             Err(Errno::NOENT | Errno::SRCH) => Ok(false),
             Err(errno) => Err(errno),
@@ -189,13 +212,13 @@ impl TaskDir {
 
     fn link(&self, name: &CStr) -> Result<NamespaceId, Errno> {
         let mut buffer = [0u8; 64];
-        let length = readlinkat_raw(&self.0, name, &mut buffer)?;
+        let length = readlinkat_raw(&self.directory, name, &mut buffer)?;
         NamespaceId::from_link(buffer.get(..length).unwrap_or_default()).ok_or(Errno::INVAL)
     }
 }
 
 impl AsFd for TaskDir {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.directory.as_fd()
     }
 }

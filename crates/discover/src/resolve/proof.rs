@@ -250,7 +250,7 @@ pub(super) fn comparable(tier: Tier) -> NamespaceTypes {
 fn find(unique_id: u64, id: NamespaceId) -> Result<(), Error> {
     match id.namespace_type() {
         NamespaceType::Mnt => mounts::probe(Of::Id(unique_id)),
-        _ => Namespace::by_unique_id(unique_id, Some(id)).map(drop),
+        _ => Namespace::probe(unique_id, id),
     }
 }
 

@@ -102,9 +102,7 @@ fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
             match file_at(scan, &directory, name) {
                 File::Namespace(id) if scan.wants(Part::Fds) => {
                     let open = || scan.proc.open_if_namespace(directory.as_fd(), name);
-                    if !scan.resolver.meet(id, time, open)
-                        && !matches!(file_at(scan, &directory, name), File::Namespace(now) if now == id)
-                    {
+                    if !scan.resolver.meet_file(id, time, open) {
                         // Closed meanwhile, and the number may have meant another namespace.
                         return;
                     }

@@ -6,7 +6,6 @@
 //! ([`Peeker`]). What the child must not or cannot see is a gap.
 
 use std::collections::BTreeMap;
-use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 use lxkns_model::{Holder, Missing, Reason};
@@ -76,7 +75,7 @@ fn files_in(scan: &Scan<'_>, socket: &OpenSocket) -> Result<Option<u32>, Errno> 
         None => format!("{pid}/fdinfo/{fd}"),
     };
     let mut buffer = [0; 512];
-    Ok(waiting(read_into(scan.proc.as_fd(), path, &mut buffer)?))
+    Ok(waiting(read_into(scan.proc.folder(), path, &mut buffer)?))
 }
 
 fn name(socket: &OpenSocket) -> String {

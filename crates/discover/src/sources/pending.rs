@@ -48,7 +48,9 @@ fn look_at(
                 if own.is_some_and(|own| own != id) {
                     let open = || task.open_namespace_for_children(namespace_type);
                     scan.resolver.meet(id, scan.resolver.now(), open);
-                    if task.namespace_for_children(namespace_type) != Ok(id) {
+                    if !scan.resolver.is_settled(id)
+                        || task.namespace_for_children(namespace_type) != Ok(id)
+                    {
                         // It has changed meanwhile, and the number may have meant another one.
                         continue;
                     }

@@ -7,7 +7,6 @@
 //! the scan does not see itself.
 
 use std::collections::HashSet;
-use std::os::fd::AsFd;
 
 use lxkns_model::{
     Details, Holder, Joined, Missing, Part, ProcessFacts, Reason, Text, ThreadFacts,
@@ -20,10 +19,10 @@ use super::{OF_PROCESS, OF_THREAD, sockets, tasks};
 use crate::describe;
 use crate::gaps::{reason, reason_though_there};
 use crate::procfs::numbers_in;
-use crate::procfs::stat::{self, Stat};
-use crate::procfs::task::TaskDir;
+use crate::procfs::stat::Stat;
+use crate::procfs::task::{Links, TaskDir};
 use crate::scan::{Scan, Sightings};
-use crate::settle;
+use crate::settle::{self, Rest, Sure};
 use crate::workers::share_out;
 
 /// The parts for which threads are looked at one by one.
@@ -234,29 +233,14 @@ fn read(
     seen: &mut Sightings,
 ) -> Result<ProcessFacts, Errno> {
     let mut buffer = [0; 1024];
-    let text = dir.read(c"stat", &mut buffer)?;
-    let stat = stat::parse(text).ok_or(Errno::INVAL)?;
+    let rest = Rest::begin(scan, pid, dir)?;
+    let stat = rest.stat(&mut buffer)?;
     let mut process = ProcessFacts::new(pid);
-    /// How often a process whose credentials change all the time is read.
-    const TRIES: usize = 6;
-    let mut tries = TRIES;
-    let (links, changing) = loop {
-        let before = describe::capabilities(scan, pid);
-        let (links, changing) = settle::namespaces(scan, dir, scan.link_types);
-        process.namespaces = links.joined;
-        if describe::credentials(scan, dir, before, &mut process)? {
-            break (links, changing);
-        }
-        tries -= 1;
-        if tries == 0 {
-            (process.euid, process.effective_capabilities) = (None, None);
-            scan.gaps.add(Missing::ProcessDetails, Reason::Changing, format!("pid {pid}"));
-            break (links, changing);
-        }
+    let links = match once(scan, dir, &rest, &stat, &mut process)? {
+        Some(links) => links,
+        None => while_it_runs(scan, dir, &mut process)?,
     };
-    if !changing.is_empty() {
-        scan.gaps.add(Missing::ProcessNamespaces, Reason::Changing, format!("pid {pid}"));
-    }
+    drop(rest);
     let zombie = matches!(stat.state, 'Z' | 'X');
     if !links.absent.is_empty() && !zombie && !dir.is_alive()? {
         return Err(Errno::SRCH);
@@ -292,6 +276,61 @@ fn read(
     Ok(process)
 }
 
+/// Reads namespaces and credentials of a process once. `None` if that will not do, as they may be
+/// of several moments.
+fn once(
+    scan: &Scan<'_>,
+    dir: &TaskDir,
+    rest: &Rest,
+    stat: &Stat<'_>,
+    process: &mut ProcessFacts,
+) -> Result<Option<Links>, Errno> {
+    if !scan.proc.is_ours() {
+        return Ok(None);
+    }
+    let before = describe::capabilities(scan, process.pid);
+    let (links, sure) = settle::namespaces_once(scan, dir, scan.link_types);
+    process.namespaces = links.joined;
+    let are_usual = describe::credentials_once(scan, dir, before, process)?;
+    match sure {
+        Sure::Yes if are_usual => {}
+        Sure::Yes | Sure::IfAtRest if rest.lasts(stat) => scan.resolver.learn_set(&links.joined),
+        _ => return Ok(None),
+    }
+    Ok(Some(links))
+}
+
+/// Reads namespaces and credentials of a process that may run meanwhile.
+fn while_it_runs(
+    scan: &Scan<'_>,
+    dir: &TaskDir,
+    process: &mut ProcessFacts,
+) -> Result<Links, Errno> {
+    /// How often a process whose credentials change all the time is read.
+    const TRIES: usize = 6;
+    let pid = process.pid;
+    (process.euid, process.effective_capabilities) = (None, None);
+    let mut tries = TRIES;
+    let (links, changing) = loop {
+        let before = describe::capabilities(scan, pid);
+        let (links, changing) = settle::namespaces(scan, dir, scan.link_types);
+        process.namespaces = links.joined;
+        if describe::credentials(scan, dir, before, process)? {
+            break (links, changing);
+        }
+        tries -= 1;
+        if tries == 0 {
+            (process.euid, process.effective_capabilities) = (None, None);
+            scan.gaps.add(Missing::ProcessDetails, Reason::Changing, format!("pid {pid}"));
+            break (links, changing);
+        }
+    };
+    if !changing.is_empty() {
+        scan.gaps.add(Missing::ProcessNamespaces, Reason::Changing, format!("pid {pid}"));
+    }
+    Ok(links)
+}
+
 /// Looks at all living threads of a process but the main one.
 fn threads(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
     let looked = process.dir.directory(c"task").and_then(|tasks| {
@@ -299,7 +338,7 @@ fn threads(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
             if Pid(tid) == process.pid {
                 return;
             }
-            match TaskDir::open(tasks.as_fd(), name) {
+            match process.dir.thread_in(&tasks, name) {
                 Ok(dir) => {
                     let thread = OpenThread { tid: Pid(tid), dir };
                     OF_THREAD.iter().for_each(|source| source(scan, process, &thread, found));

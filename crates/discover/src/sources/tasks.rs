@@ -22,7 +22,6 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
 use lxkns_model::{Holder, Joined, Part, ProcessFacts, Reason, Text, ThreadFacts};
-use lxkns_ops::Namespace;
 use lxkns_ops::bpf::KernelTypes;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
@@ -170,6 +169,11 @@ impl Reading<'_> {
         self.leaders.contains_key(&pid) && !self.unclear.contains(&pid)
     }
 
+    /// Whether the procfs shows a process: it may hide some, or all of others.
+    fn is_shown(&self, pid: Pid) -> bool {
+        self.scan.proc.process(pid).and_then(|dir| dir.is_alive()) == Ok(true)
+    }
+
     /// The namespaces of a task, as far as they are to be read.
     fn joined(&self, task: &Task) -> Joined {
         Joined::of(self.scan.link_types.iter().filter_map(|ns_type| task.namespace(ns_type)))
@@ -207,7 +211,9 @@ impl Reading<'_> {
         if let Some(told) = task.told(namespace_type).filter(|_| !for_children) {
             self.scan.resolver.meet_unproven(id, told);
         }
-        if self.scan.resolver.agrees(id, unique_id) == Some(false) {
+        let resolver = &self.scan.resolver;
+        let is_elsewhere = !for_children && !resolver.is_settled(id) && self.is_shown(task.pid);
+        if is_elsewhere || resolver.agrees(id, unique_id) == Some(false) {
             let contradicted = self.contradicted.lock();
             contradicted.unwrap_or_else(PoisonError::into_inner).insert(task.pid);
         }
@@ -322,8 +328,7 @@ impl Reading<'_> {
                         let proc = &self.scan.proc;
                         proc.open_if_namespace(proc.as_fd(), &path)
                     };
-                    let is_it = |fd| Namespace::expecting(fd, id).is_ok();
-                    if !self.scan.resolver.meet(id, time, open) && !open().is_ok_and(is_it) {
+                    if !self.scan.resolver.meet_file(id, time, open) && self.is_shown(pid) {
                         continue;
                     }
                     seen.holders.push((id, Holder::Fd { pid, tid, fd }));

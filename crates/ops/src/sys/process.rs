@@ -1,8 +1,9 @@
-//! Looking into processes: pidfds, kcmp(2), and how the own one was started.
+//! Looking into processes: pidfds, kcmp(2), CPU time, and how the own one was started.
 #![expect(unsafe_code, reason = "system calls and ioctls that rustix lacks")]
 
 use std::ffi::{CString, c_void};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use lxkns_species::NamespaceType;
 use rustix::fs::fstatfs;
@@ -145,4 +146,19 @@ fn set_fs(call: i64, id: u32) -> Result<()> {
     // SAFETY: as before.
     let now = unsafe { libc::syscall(call, u32::MAX) };
     if now == i64::from(id) { Ok(()) } else { Err(Errno::PERM) }
+}
+
+/// The time for which the threads of a process have been on a CPU: clock_gettime(2), with the clock
+/// of clock_getcpuclockid(3).
+pub(crate) fn cpu_time(pid: Pid) -> Result<Duration> {
+    /// `CPUCLOCK_SCHED` of the kernel's linux/posix-timers_types.h.
+    const SCHED: libc::clockid_t = 2;
+    let clock = (!pid.as_raw_nonzero().get() << 3) | SCHED;
+    let mut time = libc::timespec { tv_sec: -1, tv_nsec: 0 };
+    // SAFETY: fills a local of its type.
+    checked(unsafe { libc::syscall(libc::SYS_clock_gettime, clock, &raw mut time) })?;
+    match (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec)) {
+        (Ok(seconds), Ok(nanoseconds @ ..1_000_000_000)) => Ok(Duration::new(seconds, nanoseconds)),
+        _ => Err(UNANSWERED),
+    }
 }

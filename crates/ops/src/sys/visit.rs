@@ -7,6 +7,7 @@
 //! [`Helper`](super::helper::Helper), with a copy of the memory and a deadline, goes there.
 #![expect(unsafe_code, reason = "clone(2), the stack of its child, and what that does")]
 
+use std::cell::Cell;
 use std::ffi::{CStr, c_int, c_void};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
@@ -41,7 +42,7 @@ pub(crate) fn look_into(
     proc: Option<BorrowedFd<'_>>,
 ) -> Result<Answer> {
     const FLAGS: c_int = libc::CLONE_VM | libc::CLONE_FILES | libc::CLONE_VFORK;
-    let stack = Stack::new()?;
+    let stack = SPARE.take().map_or_else(Stack::new, Ok)?;
     let mut look = Look { mount_namespace, proc, answer: Err(Errno::CHILD) };
     // A signal handler must not run in the child: it would think that it is the parent.
     let signals = BlockedSignals::all()?;
@@ -53,8 +54,11 @@ pub(crate) fn look_into(
         unsafe { libc::clone(look_in_child, stack.top(), FLAGS, (&raw mut look).cast::<c_void>()) };
     let pid = checked(pid.into());
     drop(signals);
-    reap(pid? as libc::pid_t);
-    look.answer
+    if let Ok(pid) = pid {
+        reap(pid as libc::pid_t);
+    }
+    SPARE.set(Some(stack));
+    pid.and(look.answer)
 }
 
 extern "C" fn look_in_child(argument: *mut c_void) -> c_int {
@@ -71,6 +75,11 @@ fn look_around(mount_namespace: BorrowedFd<'_>, proc: Option<BorrowedFd<'_>>) ->
     let flags = OFlags::RDONLY | OFlags::CLOEXEC;
     let open = |proc| openat(proc, c"self/mountinfo", flags, Mode::empty());
     Ok((root, proc.map(open).transpose()?))
+}
+
+thread_local! {
+    /// The stack of the last child, for the next one.
+    static SPARE: Cell<Option<Stack>> = const { Cell::new(None) };
 }
 
 /// The stack of a child, above memory that may not be touched.

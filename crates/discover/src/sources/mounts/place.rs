@@ -11,7 +11,7 @@
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::mem;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::PoisonError;
 use std::time::Instant;
 
@@ -173,7 +173,7 @@ impl<'t> Place<'t> {
         let time = scan.resolver.now();
         let task = scan.proc.process(member)?;
         is_joined(&task, id)?;
-        let (table, cut) = read_all(task.as_fd(), c"mountinfo", TABLE_LIMIT)?;
+        let (table, cut) = read_all(task.folder(), c"mountinfo", TABLE_LIMIT)?;
         let is_tree = scan.proc.kind() == Kind::Tree;
         let root = if is_tree { None } else { task.root().ok() };
         is_joined(&task, id)?;
@@ -250,7 +250,7 @@ impl<'t> Place<'t> {
             Row { mount: facts, what, is_described: true }
         };
         let rows = mountinfo::parse(table).map(row).collect();
-        let mounts = Table::new(rows, |_| None).into_relevant();
+        let mounts = Table::new(rows, |_| None).into_relevant(scan.initial_procfs);
         Place::new(id, root, mounts, time)
     }
 }
@@ -312,7 +312,7 @@ fn listed(
         let described = mounts::describe(of, MountId(mount.unique_id?)).ok()?;
         Some(texts(described))
     };
-    Ok(Some(Table::new(rows, describe).into_relevant()))
+    Ok(Some(Table::new(rows, describe).into_relevant(scan.initial_procfs)))
 }
 
 /// The path and the root of a mount.

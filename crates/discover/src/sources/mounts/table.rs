@@ -41,9 +41,18 @@ impl<D: FnMut(&MountFacts) -> Option<(Text, Text)>> Table<D> {
     }
 
     /// The mounts with something of interest, and the others that matter for unmounting these.
-    pub(super) fn into_relevant(mut self) -> (Vec<(MountFacts, Mounted)>, Vec<MountFacts>) {
-        let of_interest = |(at, row): (usize, &Row)| row.what.map(|_| at);
-        let holding: Vec<usize> = self.rows.iter().enumerate().filter_map(of_interest).collect();
+    ///
+    /// To unmount the procfs with this device would end nothing.
+    pub(super) fn into_relevant(
+        mut self,
+        initial_procfs: Option<u64>,
+    ) -> (Vec<(MountFacts, Mounted)>, Vec<MountFacts>) {
+        let is_of_use = |row: &Row| match row.what {
+            Some(Mounted::Proc) => Some(row.mount.device) != initial_procfs,
+            what => what.is_some(),
+        };
+        let of_use = |(at, row): (usize, &Row)| is_of_use(row).then_some(at);
+        let holding: Vec<usize> = self.rows.iter().enumerate().filter_map(of_use).collect();
         let relevant = self.relevant(&holding);
         let (mut of_interest, mut others) = (Vec::new(), Vec::new());
         for (at, Row { mount, what, is_described }) in self.rows.into_iter().enumerate() {

@@ -9,7 +9,6 @@
 //! [`Witnesses::contradicted`].
 
 use std::collections::HashMap;
-use std::os::fd::AsFd as _;
 use std::sync::{Mutex, PoisonError};
 
 use lxkns_model::{Cmdline, Details, Part, ProcessFacts, Text};
@@ -115,7 +114,7 @@ impl Reader<'_> {
         let mut cmdline = Ok(());
         if process.kernel_thread {
             let mut buffer = [0; 64];
-            let comm = read_into(scan.proc.as_fd(), format!("{pid}/comm"), &mut buffer);
+            let comm = read_into(scan.proc.folder(), format!("{pid}/comm"), &mut buffer);
             found.comm = comm.ok().map(|comm| Text::from(comm.strip_suffix(b"\n").unwrap_or(comm)));
         }
         if described && scan.wants(Part::Cmdline) {
@@ -123,7 +122,7 @@ impl Reader<'_> {
                 Some(Cmdline::default())
             } else {
                 let file = format!("{pid}/cmdline");
-                let read = cmdline_in(scan.proc.as_fd(), &file);
+                let read = cmdline_in(scan.proc.folder(), &file);
                 read.map_err(|errno| cmdline = Err(errno)).ok()
             };
         }
@@ -139,7 +138,7 @@ impl Reader<'_> {
             return Ok(text.clone());
         }
         let pid = task.pid;
-        let text = cgroup_in(self.scan.proc.as_fd(), format!("{pid}/cgroup").as_str())?;
+        let text = cgroup_in(self.scan.proc.folder(), format!("{pid}/cgroup").as_str())?;
         if task.cgroups != 0 {
             let witness = || (pid, text.clone());
             witnesses().entry(task.cgroups).or_insert_with(witness);

@@ -76,6 +76,7 @@ impl Neighbours {
         let stacks: Vec<Stack> = (0..THREADS).map(|_| Stack::new()).collect();
         let (life, keep) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         let life = rustix::io::fcntl_dupfd_cloexec(life, LIFE)?;
+        shared.lives_with(life.as_raw_fd());
         let mut neighbours =
             Neighbours { shared, life: Some(keep), mains: Vec::new(), paths, closed: false };
         let privileged = rustix::process::geteuid().is_root();
@@ -115,7 +116,7 @@ impl Neighbours {
     ///
     /// # Panics
     ///
-    /// If they do not come to rest within a minute, or if one of them failed.
+    /// If they do not come to rest within five minutes, or if one of them failed.
     #[track_caller]
     pub fn pause(&mut self) -> Vec<Entry> {
         self.shared.close();

@@ -4,8 +4,9 @@
 //! die with.
 
 use std::io;
+use std::os::fd::RawFd;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use lxkns_species::Pid;
@@ -14,6 +15,7 @@ use rustix::mm::{MapFlags, ProtFlags};
 use rustix::thread::futex;
 
 use super::entry::{Entry, WORDS};
+use crate::actor::{files, kernel};
 
 /// As many mount points there are.
 pub(super) const PATHS: usize = 16;
@@ -31,7 +33,7 @@ const CRADLES: usize = 512;
 pub(super) const MAINS: usize = 64;
 
 /// How long neighbours may take to come to rest.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 #[repr(C)]
 struct Memory {
@@ -42,6 +44,8 @@ struct Memory {
     busy: AtomicU32,
     /// 1: end yourselves.
     stop: AtomicU32,
+    /// The pipe whose end means the same.
+    life: AtomicI32,
     /// The numbers given to processes and threads so far.
     born: AtomicU32,
     next_cradle: AtomicU32,
@@ -98,15 +102,24 @@ impl Shared {
         loop {
             while memory.written.load(SeqCst) as usize > ENTRIES - SPARE {
                 wait_at(&memory.stop, 0, 1_000_000);
+                self.end_if_over();
             }
             while memory.gate.load(SeqCst) != 0 {
                 wait_at(&memory.gate, 1, 10_000_000);
+                self.end_if_over();
             }
             memory.busy.fetch_add(1, SeqCst);
             if memory.gate.load(SeqCst) == 0 {
                 return self.tick();
             }
             self.end();
+        }
+    }
+
+    /// Ends the process if the test is gone: nobody else would open the gate.
+    fn end_if_over(&self) {
+        if files::has_hung_up(self.memory().life.load(SeqCst)) {
+            kernel::exit_process(0);
         }
     }
 
@@ -134,13 +147,16 @@ impl Shared {
         self.memory().born.fetch_add(1, SeqCst) + 1
     }
 
-    /// A place to wait for a birth.
+    /// A place to wait for a birth, which nobody else waits at.
     pub(super) fn cradle(&self) -> Cradle<'_> {
         let memory = self.memory();
-        let number = memory.next_cradle.fetch_add(1, SeqCst) as usize % CRADLES;
-        let cradle = memory.cradles.get(number).unwrap_or(&memory.stop);
-        cradle.store(0, SeqCst);
-        Cradle(cradle)
+        loop {
+            let number = memory.next_cradle.fetch_add(1, SeqCst) as usize % CRADLES;
+            let cradle = memory.cradles.get(number).unwrap_or(&memory.stop);
+            if cradle.compare_exchange(Cradle::FREE, Cradle::EMPTY, SeqCst, SeqCst).is_ok() {
+                return Cradle(cradle);
+            }
+        }
     }
 
     pub(super) fn main_is(&self, number: usize, pid: Pid) {
@@ -181,11 +197,13 @@ impl Shared {
     }
 }
 
-/// Where one waits for a birth.
+/// Where one waits for a birth. It holds the number of the newborn, or one of these.
 #[derive(Clone, Copy)]
 pub(super) struct Cradle<'a>(&'a AtomicU32);
 
 impl Cradle<'_> {
+    const FREE: u32 = 0;
+    const EMPTY: u32 = u32::MAX - 1;
     const STILLBORN: u32 = u32::MAX;
 
     pub(super) fn born(self, who: u32) {
@@ -199,15 +217,25 @@ impl Cradle<'_> {
 
     /// Waits; `None` if it failed.
     pub(super) fn wait(self) -> Option<u32> {
-        while self.0.load(SeqCst) == 0 {
-            wait_at(self.0, 0, 100_000_000);
+        while self.0.load(SeqCst) == Cradle::EMPTY {
+            wait_at(self.0, Cradle::EMPTY, 100_000_000);
         }
-        Some(self.0.load(SeqCst)).filter(|who| *who != Cradle::STILLBORN)
+        Some(self.0.swap(Cradle::FREE, SeqCst)).filter(|who| *who != Cradle::STILLBORN)
+    }
+
+    /// Nobody is to be born here after all.
+    pub(super) fn leave(self) {
+        self.0.store(Cradle::FREE, SeqCst);
     }
 }
 
 /// For the test.
 impl Shared {
+    /// Before there are any neighbours.
+    pub(super) fn lives_with(&self, life: RawFd) {
+        self.memory().life.store(life, SeqCst);
+    }
+
     pub(super) fn close(&self) {
         self.memory().gate.store(1, SeqCst);
     }
@@ -257,6 +285,18 @@ fn wait_at(place: &AtomicU32, value: u32, nanoseconds: i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nobody_waits_for_two_births_at_one_place() {
+        let shared = Shared::new().unwrap();
+        let cradles: Vec<Cradle<'_>> = (1..CRADLES).map(|_| shared.cradle()).collect();
+        // The last one is left, however often the others are passed.
+        shared.cradle().leave();
+        let last = shared.cradle();
+        last.born(7);
+        assert_eq!(last.wait(), Some(7));
+        assert!(cradles.iter().all(|cradle| cradle.0.load(SeqCst) == Cradle::EMPTY));
+    }
 
     #[test]
     fn nobody_begins_while_the_gate_is_closed() {

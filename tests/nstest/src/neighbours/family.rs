@@ -72,7 +72,10 @@ impl Task<'_> {
         if forked == Ok(0) {
             self.newborn(chance).begin(role, cradle, before);
         }
-        let pid = forked.ok()?;
+        let Ok(pid) = forked else {
+            cradle.leave();
+            return None;
+        };
         let Some(who) = cradle.wait() else {
             _ = kernel::reap(pid);
             return None;
@@ -211,7 +214,13 @@ impl Task<'_> {
         // SAFETY: nobody else uses that stack; `birth` lives until the thread has taken all out of
         // it, and the world as long as the process. Thread-local memory holds nothing of worth.
         let started = unsafe { kernel::start_thread(stack.top(), thread_body, argument) };
-        let born = started.ok().and_then(|()| cradle.wait());
+        let born = match started {
+            Ok(()) => cradle.wait(),
+            Err(_) => {
+                cradle.leave();
+                None
+            }
+        };
         self.world.shared.end();
         let who = born?;
         let thread = Thread { tid: Pid(birth.tid.load(Ordering::SeqCst)), who, stack: free };

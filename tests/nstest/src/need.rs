@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 type Probe = fn() -> bool;
 
 /// What can be needed, and how to find out. Each stands in the documentation of `need!`.
-static NEEDS: [(&str, Probe); 33] = [
+static NEEDS: [(&str, Probe); 36] = [
     ("root", probe::root),
     ("userns", probe::user_namespaces),
     ("timens", probe::time_namespaces),
@@ -44,6 +44,9 @@ static NEEDS: [(&str, Probe); 33] = [
     ("nsenter", || probe::program("nsenter")),
     ("umount", || probe::program("umount")),
     ("setpriv", || probe::program("setpriv")),
+    ("ip", || probe::program("ip")),
+    ("losetup", || probe::program("losetup")),
+    ("mkfs", || probe::program("mkfs.ext4")),
     ("setuid", probe::set_user_id),
     ("filecaps", probe::file_capabilities),
     ("alone", || std::env::var_os("LXKNS_ALONE").is_some()),
@@ -72,7 +75,8 @@ static NEEDS: [(&str, Probe); 33] = [
 /// | `nsid` | `NS_GET_ID` (6.18) |
 /// | `nshandles` | file handles of namespaces (6.18) |
 /// | `listns` | listns(2) (6.19) |
-/// | `lsns`, `sh`, `dash`, `bash`, `zsh`, `ksh`, `fish`, `unshare`, `nsenter`, `umount`, `setpriv` | this program in PATH |
+/// | `lsns`, `sh`, `dash`, `bash`, `zsh`, `ksh`, `fish`, `unshare`, `nsenter`, `umount`, `setpriv`, `ip`, `losetup` | this program in PATH |
+/// | `mkfs` | mkfs.ext4 in PATH |
 /// | `setuid` | set-user-ID programs below the directory for temporary files, of root |
 /// | `filecaps` | programs with file capabilities there, of root |
 /// | `alone` | a machine on which nothing else runs: `LXKNS_ALONE` is set |

@@ -6,6 +6,7 @@ mod blind_spots;
 mod fake;
 mod fds;
 mod foreign;
+mod harmless;
 mod hostile;
 mod in_flight;
 mod moments;

@@ -2,9 +2,6 @@
 //!
 //! The parsers are nobody's business outside of their crate, so their source is compiled in here.
 
-#[path = "../src/file.rs"]
-#[expect(dead_code, reason = "only what is used there is needed")]
-mod file;
 #[path = "../src/gaps.rs"]
 #[expect(dead_code, reason = "only what is used there is needed")]
 mod gaps;
@@ -15,6 +12,9 @@ mod gaps;
     reason = "of the whole module only the parsers are measured, and its tests are left out"
 )]
 mod procfs;
+#[path = "../src/timeouts.rs"]
+#[expect(dead_code, reason = "only what is used there is needed")]
+mod timeouts;
 
 use std::hint::black_box;
 

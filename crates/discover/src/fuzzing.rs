@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::procfs::{cgroup, mountinfo, stat, status};
 use crate::reexec::wire::{Reply, request, split};
-use crate::{bpf, describe, pipeline, users};
+use crate::{bpf, describe, passwd, pipeline};
 
 pub fn btf(bytes: &[u8]) {
     bpf::fuzzing::type_information(bytes);
@@ -120,9 +120,9 @@ pub fn cmdline(bytes: &[u8]) {
 }
 
 pub fn passwd(bytes: &[u8]) {
-    for (uid, name) in users::parse(bytes) {
+    for (uid, name) in passwd::parse(bytes) {
         let line = [name.as_bytes(), format!(":x:{uid}").as_bytes()].concat();
-        assert_eq!(users::parse(&line).get(&uid), Some(&name));
+        assert_eq!(passwd::parse(&line).get(&uid), Some(&name));
     }
 }
 

@@ -29,21 +29,24 @@ mod bpf;
 mod describe;
 mod error;
 pub mod features;
-mod file;
 mod file_tables;
 mod gaps;
 mod leak_check;
 mod mounted;
 mod open;
 mod options;
+mod passwd;
 mod pipeline;
 mod procfs;
 mod resolve;
 mod scan;
 mod settle;
+mod sightings;
+mod socket_table;
 mod sources;
 mod thread_credentials;
-mod users;
+mod timeouts;
+mod uids;
 mod workers;
 
 #[cfg(feature = "fuzzing")]

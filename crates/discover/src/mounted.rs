@@ -21,10 +21,11 @@ use rustix::fs::{FileType, makedev};
 use rustix::io::Errno;
 
 use crate::Error;
-use crate::file::{PATIENCE, mount_id};
 use crate::open::open;
 use crate::procfs::mountinfo::{self, Mount};
 use crate::procfs::{Procfs, read_all, read_open};
+use crate::timeouts::PATIENCE;
+use lxkns_ops::foreign::mount_id;
 
 /// A table of mounts may be this long: more than 100,000 mounts.
 const TABLE_LIMIT: usize = 64 * 1024 * 1024;

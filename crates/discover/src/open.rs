@@ -19,7 +19,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
 use crate::Error;
-use crate::file::PATIENCE;
+use crate::timeouts::PATIENCE;
 
 /// So many processes are asked for a namespace that they are joined to.
 const MEMBERS: usize = 3;

@@ -18,10 +18,11 @@ use crate::describe;
 use crate::error::Error;
 use crate::file_tables;
 use crate::options::Options;
+use crate::passwd;
 use crate::procfs::{Kind, Procfs, number, read_all, stat};
-use crate::scan::{Scan, Sightings};
+use crate::scan::Scan;
+use crate::sightings::Sightings;
 use crate::sources::{OF_MACHINE, processes};
-use crate::users;
 use crate::workers::share_out;
 
 /// Looks for the namespaces of this machine.
@@ -88,7 +89,7 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     let mut names = None;
     for namespace in &mut namespaces {
         if let Some(creator) = namespace.creator {
-            let names = names.get_or_insert_with(users::names);
+            let names = names.get_or_insert_with(passwd::names);
             namespace.creator_name = names.get(&creator).cloned();
         }
         if let Some((uids, gids)) = uid_maps.get(&namespace.id) {

@@ -26,7 +26,7 @@ use self::proof::{Held, room};
 use crate::gaps::{Gaps, reason, reason_though_there};
 use crate::options::{Options, Tier};
 use crate::procfs::{Kind, Procfs};
-use crate::scan::UidView;
+use crate::uids::UidView;
 
 /// What the kernel has told about namespaces so far.
 #[derive(Debug)]

@@ -1,21 +1,22 @@
 //! What one discovery works with, and what its sources report.
 
-use std::collections::HashSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use lxkns_model::{Counts, Holder, MountFacts, Part, ProcessFacts};
+use lxkns_model::Part;
 use lxkns_ops::{Feature, Support, may_see_all};
-use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid};
+use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid};
 
 use rustix::fs::fstat;
 
-use crate::file::{TOTAL_PATIENCE, identity};
 use crate::gaps::Gaps;
 use crate::options::{Options, Tier};
-use crate::procfs::{Procfs, number};
+use crate::procfs::Procfs;
 use crate::resolve::Resolver;
-use crate::sources::sockets::{OpenSocket, SocketTable};
+use crate::socket_table::SocketTable;
+use crate::timeouts::TOTAL_PATIENCE;
+use crate::uids::UidView;
+use lxkns_ops::foreign::identity;
 
 /// One discovery on its way: what was asked for, and what all sources share.
 pub(crate) struct Scan<'o> {
@@ -43,56 +44,6 @@ pub(crate) struct Scan<'o> {
     pub(crate) walks_mount_namespaces: bool,
     /// Whether the kernel lists all namespaces.
     pub(crate) has_kernel_list: bool,
-}
-
-/// What the sources have seen so far. Each worker fills its own; they are appended in the end.
-#[derive(Debug, Default)]
-pub(crate) struct Sightings {
-    pub(crate) processes: Vec<ProcessFacts>,
-    /// "This namespace is held by that", besides what the processes' own facts say.
-    pub(crate) holders: Vec<(NamespaceId, Holder)>,
-    /// The mounts that hold namespaces, and those that matter for unmounting them.
-    pub(crate) mounts: Vec<MountFacts>,
-    /// Sockets whose network namespaces are still to be found.
-    pub(crate) sockets: Vec<OpenSocket>,
-    /// Unix sockets that BPF says have files queued in them, or cannot tell.
-    pub(crate) queues: Vec<OpenSocket>,
-    pub(crate) counts: Counts,
-    /// Whether BPF iterators described the processes.
-    pub(crate) by_bpf: bool,
-    /// The 64-bit ids that the kernel listed before anybody looked.
-    pub(crate) listed_before: HashSet<u64>,
-}
-
-impl Sightings {
-    pub(crate) fn append(&mut self, mut other: Sightings) {
-        self.processes.append(&mut other.processes);
-        self.holders.append(&mut other.holders);
-        self.sockets.append(&mut other.sockets);
-        self.queues.append(&mut other.queues);
-        self.counts.listed += other.counts.listed;
-        self.counts.read += other.counts.read;
-        self.counts.unreadable += other.counts.unreadable;
-        self.counts.vanished += other.counts.vanished;
-    }
-}
-
-impl Sightings {
-    /// The namespaces of which it is known why they are alive.
-    pub(crate) fn explained(&self, resolver: &Resolver) -> HashSet<NamespaceId> {
-        let mut sighted: HashSet<NamespaceId> = self.holders.iter().map(|(id, _)| *id).collect();
-        let mut last = None;
-        for process in &self.processes {
-            // Neighbours mostly are in the same ones.
-            if last.replace(process.namespaces) != Some(process.namespaces) {
-                sighted.extend(process.namespaces.iter());
-            }
-            for thread in &process.threads {
-                sighted.extend(thread.namespaces.iter());
-            }
-        }
-        resolver.with_relations(sighted)
-    }
 }
 
 impl<'o> Scan<'o> {
@@ -177,34 +128,5 @@ fn sought(options: &Options) -> NamespaceTypes {
     match options.wants(Part::Ownership) && wanted.contains(NamespaceType::User) {
         true => NamespaceTypes::ALL,
         false => wanted,
-    }
-}
-
-/// How UIDs look from the scanner's user namespace.
-///
-/// The kernel shows a UID that has no mapping there as the overflow UID. Where every UID is mapped,
-/// that UID is a user like any other; elsewhere it stands for "nobody you know".
-#[derive(Clone, Debug)]
-pub(crate) struct UidView {
-    overflow: Option<Uid>,
-}
-
-impl UidView {
-    pub(crate) fn of_scanner(proc: &Procfs) -> UidView {
-        let mut buffer = [0; 4096];
-        let map = proc.read_into(c"self/uid_map", &mut buffer).unwrap_or_default();
-        let numbers = map.split(u8::is_ascii_whitespace).filter(|number| !number.is_empty());
-        if numbers.eq([&b"0"[..], b"0", b"4294967295"]) {
-            return UidView { overflow: None };
-        }
-        let text = proc.read_into(c"sys/kernel/overflowuid", &mut buffer);
-        let overflow = text.ok().and_then(|text| number(text.trim_ascii()));
-        // 65534 is what it is where nobody has changed it.
-        UidView { overflow: Some(Uid(overflow.unwrap_or(65534))) }
-    }
-
-    /// The UID, if it means a certain user.
-    pub(crate) fn known(&self, uid: Uid) -> Option<Uid> {
-        if self.overflow == Some(uid) { None } else { Some(uid) }
     }
 }

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use crate::Error;
 use crate::procfs::task::TaskDir;
 use crate::procfs::{Procfs, numbers_in, stat, status};
-use crate::scan::UidView;
+use crate::uids::UidView;
 
 /// What a thread may do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -28,7 +28,8 @@ use rustix::path::{Arg, DecInt};
 
 use task::TaskDir;
 
-use crate::file::{PATIENCE, identity, mount_id};
+use crate::timeouts::PATIENCE;
+use lxkns_ops::foreign::{identity, mount_id};
 
 /// `PROC_SUPER_MAGIC` of linux/magic.h.
 const PROC_SUPER_MAGIC: u64 = 0x9fa0;

@@ -12,35 +12,17 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use lxkns_model::{Holder, Missing, Part, Reason};
 use lxkns_ops::{Namespace, pidfd, socket};
-use lxkns_species::{NamespaceId, Pid};
+use lxkns_species::NamespaceId;
 use rustix::fs::{AtFlags, FileType, StatxFlags, makedev, readlinkat_raw, statx};
 use rustix::io::Errno;
 
-use super::processes::{Found, OpenProcess, OpenThread};
-use super::sockets::{self, OpenSocket};
+use super::process::{Found, OpenProcess, OpenThread, Table};
+use super::sockets;
 use crate::gaps::reason;
-use crate::procfs::task::TaskDir;
 use crate::procfs::{Kind, numbers_in};
 use crate::resolve;
 use crate::scan::Scan;
-
-/// A file table and whose it is.
-#[derive(Clone, Copy)]
-pub(crate) struct Table<'p> {
-    pub(crate) pid: Pid,
-    /// The thread, if the table is not the process's.
-    pub(crate) tid: Option<Pid>,
-    pub(crate) task: &'p TaskDir,
-}
-
-impl Table<'_> {
-    pub(crate) fn name(&self) -> String {
-        match self.tid {
-            Some(tid) => format!("thread {tid} of pid {}", self.pid),
-            None => format!("pid {}", self.pid),
-        }
-    }
-}
+use crate::sightings::OpenSocket;
 
 fn is_wanted(scan: &Scan<'_>) -> bool {
     scan.wants(Part::Fds) || scan.wants(Part::Sockets)

@@ -14,11 +14,12 @@ use lxkns_ops::{Error, pidfd};
 use lxkns_species::NamespaceId;
 use rustix::io::Errno;
 
-use super::sockets::{OpenSocket, inode_at, task_of};
-use crate::file::{PATIENCE, TOTAL_PATIENCE};
+use super::sockets::{inode_at, task_of};
 use crate::gaps::reason;
 use crate::procfs::read_into;
-use crate::scan::{Scan, Sightings};
+use crate::scan::Scan;
+use crate::sightings::{OpenSocket, Sightings};
+use crate::timeouts::{PATIENCE, TOTAL_PATIENCE};
 use crate::workers::share_out;
 
 /// Looks into the sockets that may have files in their queues. Not all of them are known to be Unix

@@ -13,7 +13,8 @@ use lxkns_ops::{Namespace, listns, may_see_all, mounts};
 use lxkns_species::NamespaceId;
 
 use crate::gaps::reason;
-use crate::scan::{Scan, Sightings};
+use crate::scan::Scan;
+use crate::sightings::Sightings;
 
 /// Notes what there is before anybody looks.
 pub(crate) fn before(scan: &Scan<'_>, sightings: &mut Sightings) {

@@ -9,13 +9,15 @@ pub(crate) mod in_flight;
 pub(crate) mod kernel;
 pub(crate) mod mounts;
 pub(crate) mod pending;
+mod process;
 pub(crate) mod processes;
 pub(crate) mod sockets;
 mod tasks;
 pub(crate) mod threads;
 
-use crate::scan::{Scan, Sightings};
-use processes::{Found, OpenProcess, OpenThread};
+use self::process::{Found, OpenProcess, OpenThread};
+use crate::scan::Scan;
+use crate::sightings::Sightings;
 
 /// A source that looks at the machine as a whole.
 type OfMachine = fn(&Scan<'_>, &mut Sightings);

@@ -8,7 +8,7 @@ use lxkns_model::{Holder, Missing, Part, Reason};
 use lxkns_species::{NamespaceType, Pid};
 use rustix::io::Errno;
 
-use super::processes::{Found, OpenProcess, OpenThread};
+use super::process::{Found, OpenProcess, OpenThread};
 use crate::procfs::task::TaskDir;
 use crate::scan::Scan;
 

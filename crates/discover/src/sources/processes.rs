@@ -8,58 +8,24 @@
 
 use std::collections::HashSet;
 
-use lxkns_model::{
-    Details, Holder, Joined, Missing, Part, ProcessFacts, Reason, Text, ThreadFacts,
-};
+use lxkns_model::{Details, Holder, Missing, Part, ProcessFacts, Reason, Text};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
 
-use super::sockets::OpenSocket;
+use super::process::{Found, OpenProcess, OpenThread};
 use super::{OF_PROCESS, OF_THREAD, sockets, tasks};
 use crate::describe;
 use crate::gaps::{reason, reason_though_there};
 use crate::procfs::numbers_in;
 use crate::procfs::stat::Stat;
 use crate::procfs::task::{Links, TaskDir};
-use crate::scan::{Scan, Sightings};
+use crate::scan::Scan;
 use crate::settle::{self, Rest, Sure};
+use crate::sightings::Sightings;
 use crate::workers::share_out;
 
 /// The parts for which threads are looked at one by one.
 const THREAD_PARTS: [Part; 3] = [Part::Threads, Part::Fds, Part::Sockets];
-
-/// A process whose directory is open: whatever is read through it concerns this process.
-pub(crate) struct OpenProcess<'s> {
-    pub(crate) pid: Pid,
-    pub(crate) dir: &'s TaskDir,
-    pub(crate) stat: Stat<'s>,
-    /// The namespaces that could be read.
-    pub(crate) namespaces: Joined,
-}
-
-/// A further thread of a process, whose directory is open.
-pub(crate) struct OpenThread {
-    pub(crate) tid: Pid,
-    pub(crate) dir: TaskDir,
-}
-
-/// What the sources have seen of one process.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub(crate) threads: Vec<ThreadFacts>,
-    pub(crate) holders: Vec<(NamespaceId, Holder)>,
-    /// Sockets whose network namespaces are still to be found.
-    pub(crate) sockets: Vec<OpenSocket>,
-    /// The threads whose file tables have been looked at, one for each table.
-    pub(crate) file_tables: Vec<Pid>,
-}
-
-impl OpenProcess<'_> {
-    /// Whether its main thread has ended. If there are others, they go on.
-    pub(crate) fn is_zombie(&self) -> bool {
-        matches!(self.stat.state, 'Z' | 'X')
-    }
-}
 
 pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
     let mut needed = [Part::Processes].into_iter().chain(THREAD_PARTS);

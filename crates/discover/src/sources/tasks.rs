@@ -27,14 +27,15 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
 
 use self::details::Witnesses;
-use super::fds::Table;
-use super::processes::Found;
-use super::sockets::{self, OpenSocket};
+use super::process::Found;
+use super::process::Table;
+use super::sockets;
 use crate::bpf::{self, FileIterator, OpenFile, OpenFileKind, Task, TaskIterator, Threads};
 use crate::options::{Bpf, Tier};
 use crate::procfs::stat::{PF_EXITING, PF_KTHREAD};
 use crate::resolve::Time;
-use crate::scan::{Scan, Sightings};
+use crate::scan::Scan;
+use crate::sightings::{OpenSocket, Sightings};
 use crate::workers::share_out;
 
 /// From so many processes on setting up the iterators costs less than they save.

@@ -8,7 +8,7 @@
 use lxkns_model::{Missing, Part, Reason, Text, ThreadFacts};
 use lxkns_species::{NamespaceType, NamespaceTypes};
 
-use super::processes::{Found, OpenProcess, OpenThread};
+use super::process::{Found, OpenProcess, OpenThread};
 use crate::procfs::{Kind, stat};
 use crate::scan::Scan;
 use crate::settle;

@@ -29,11 +29,13 @@ use rustix::io::Errno;
 
 use self::place::{Entry, Mounted, Place};
 use self::target::{Target, targets};
-use crate::file::{PATIENCE, TOTAL_PATIENCE, identity};
 use crate::gaps::reason;
 use crate::procfs::ROOT_INODE;
-use crate::scan::{Scan, Sightings};
+use crate::scan::Scan;
+use crate::sightings::Sightings;
+use crate::timeouts::{PATIENCE, TOTAL_PATIENCE};
 use crate::workers::share_out;
+use lxkns_ops::foreign::identity;
 
 pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
     if !scan.wants(Part::Mounts) {

@@ -24,12 +24,12 @@ use rustix::io::Errno;
 
 use super::table::{Row, Table};
 use super::target::Target;
-use crate::file::mount_id;
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
 use crate::procfs::{Kind, mountinfo, read_all, read_open};
 use crate::resolve::Time;
 use crate::scan::Scan;
+use lxkns_ops::foreign::mount_id;
 
 /// A table of mounts may be this long: more than 100,000 mounts.
 const TABLE_LIMIT: usize = 64 * 1024 * 1024;

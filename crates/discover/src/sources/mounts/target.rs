@@ -8,7 +8,8 @@ use lxkns_ops::Namespace;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use crate::gaps::reason;
-use crate::scan::{Scan, Sightings};
+use crate::scan::Scan;
+use crate::sightings::Sightings;
 
 /// A mount namespace, and who can help to look into it.
 pub(super) struct Target {

@@ -10,9 +10,10 @@ use lxkns_model::ProcessFacts;
 use lxkns_ops::{Error, Namespace, enter, sock_diag};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
-use super::OpenSocket;
 use crate::procfs::{number, read_open};
 use crate::scan::Scan;
+use crate::sightings::OpenSocket;
+use crate::socket_table::Listed;
 
 /// Limit of network namespaces in which sockets of other namespaces' processes are looked for.
 const ELSEWHERE: usize = 64;
@@ -20,15 +21,6 @@ const ELSEWHERE: usize = 64;
 /// Number of unlisted sockets of a network namespace's processes above which the connections there
 /// are listed: that makes the kernel go through the connections of all network namespaces.
 const MANY: usize = 200;
-
-/// The facts about a socket in a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Listed {
-    pub(super) id: NamespaceId,
-    pub(super) is_unix: bool,
-    /// Whether nothing is queued in it.
-    pub(super) is_idle: bool,
-}
 
 /// A list of sockets in a network namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

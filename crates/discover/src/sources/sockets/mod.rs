@@ -15,7 +15,7 @@ mod listed;
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
 use std::sync::{MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lxkns_model::{Holder, Missing, Part, Reason};
 use lxkns_ops::socket::{Asker, Told};
@@ -25,14 +25,15 @@ use rustix::fs::{AtFlags, StatxFlags, statx};
 use rustix::io::Errno;
 use rustix::path::DecInt;
 
-use self::listed::Listed;
-use super::fds::Table;
 use super::in_flight;
-use super::processes::Found;
-use crate::file::{PATIENCE, TOTAL_PATIENCE};
+use super::process::Found;
+use super::process::Table;
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
-use crate::scan::{Scan, Sightings};
+use crate::scan::Scan;
+use crate::sightings::{OpenSocket, Sightings};
+use crate::socket_table::{Listed, SocketTable};
+use crate::timeouts::PATIENCE;
 use crate::workers::share_out;
 
 /// Major and minor number of `/dev/net/tun`.
@@ -40,46 +41,6 @@ pub(crate) const TUN_DEVICE: (u32, u32) = (10, 200);
 
 /// Files per query; each may bring an open namespace with it.
 const AT_A_TIME: usize = 64;
-
-/// Which network namespace goes with which socket.
-#[derive(Debug)]
-pub(crate) struct SocketTable {
-    by_inode: HashMap<u64, Listed>,
-    by_cookie: HashMap<u64, NamespaceId>,
-    /// Children that ask, one for each worker at most.
-    askers: Vec<Asker>,
-    /// The time left for waiting for file servers: they have files that have come in the place of
-    /// sockets meanwhile.
-    patience: Duration,
-}
-
-impl SocketTable {
-    /// Ends the children that ask, which nobody needs any more.
-    pub(crate) fn close(&mut self) {
-        self.askers.clear();
-    }
-}
-
-impl Default for SocketTable {
-    fn default() -> SocketTable {
-        SocketTable {
-            by_inode: HashMap::new(),
-            by_cookie: HashMap::new(),
-            askers: Vec::new(),
-            patience: TOTAL_PATIENCE,
-        }
-    }
-}
-
-/// A socket that a process has, whose network namespace is not known yet.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OpenSocket {
-    pub(crate) pid: Pid,
-    /// The thread, if the file table is not the process's.
-    pub(crate) tid: Option<Pid>,
-    pub(crate) fd: u32,
-    pub(crate) inode: u64,
-}
 
 /// Finds the network namespaces of all sockets that were noted, and looks into those that files are
 /// queued in.

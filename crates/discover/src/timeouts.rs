@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-pub(crate) use lxkns_ops::foreign::{identity, mount_id};
-
 /// Timeout for one path, or for the files of one process.
 pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
 

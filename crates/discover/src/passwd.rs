@@ -9,8 +9,8 @@ use lxkns_model::Text;
 use lxkns_ops::foreign;
 use lxkns_species::Uid;
 
-use crate::file::PATIENCE;
 use crate::procfs::number;
+use crate::timeouts::PATIENCE;
 
 /// Whoever has more users than fit has them in a directory service.
 const LIMIT: usize = 16 * 1024 * 1024;

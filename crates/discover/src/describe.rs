@@ -1,15 +1,20 @@
-//! The details of a process: credentials and PIDs, command line, cgroup.
+//! The details of a process: credentials and PIDs, command line, cgroup; and the maps of user
+//! namespaces, which a member tells.
 
-use lxkns_model::{Cmdline, Missing, Part, ProcessFacts, Reason, Text};
+use std::collections::HashMap;
+use std::ffi::CStr;
+
+use lxkns_model::{Cmdline, IdMapping, Missing, Part, ProcessFacts, Reason, Text};
 use lxkns_ops::pidfd;
-use lxkns_species::{Capabilities, NamespaceType, Pid, Uid};
+use lxkns_species::{Capabilities, NamespaceId, NamespaceType, Pid, Uid};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
-use crate::procfs::{Folder, cgroup, read_all, read_into, read_whole, status};
+use crate::procfs::{Folder, cgroup, id_map, read_all, read_into, read_whole, stat, status};
 use crate::scan::Scan;
+use crate::workers::share_out;
 
 /// So much of a command line is kept.
 const CMDLINE_LIMIT: usize = 128 * 1024;
@@ -244,6 +249,79 @@ pub(crate) fn cmdline(text: &[u8], cut: bool) -> Cmdline {
         text.split(|&byte| byte == 0).map(Text::from).collect()
     };
     Cmdline { arguments, cut }
+}
+
+/// Reads the details of those who lead some namespace: whose parent is not in all the same ones.
+/// They are sorted by PID.
+pub(crate) fn leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
+    if !scan.wants(Part::Cmdline) && !scan.wants(Part::Cgroup) {
+        return;
+    }
+    let by_pid: HashMap<Pid, &ProcessFacts> =
+        processes.iter().map(|process| (process.pid, process)).collect();
+    let leaders: Vec<&ProcessFacts> = processes
+        .iter()
+        .filter(|process| {
+            let parent = process.ppid.and_then(|ppid| by_pid.get(&ppid));
+            leads(scan, process, parent.copied())
+        })
+        .filter(|process| !has_command_and_cgroup(scan, process))
+        .collect();
+    let describe = |leader: &&ProcessFacts, described: &mut Vec<ProcessFacts>| {
+        // The PID may have been reused since; then the details are somebody else's.
+        let mut buffer = [0; 1024];
+        let dir = scan.proc.process(leader.pid);
+        let (dir, now) = match dir.and_then(|dir| Ok((dir.read(c"stat", &mut buffer)?, dir))) {
+            Ok((stat, dir)) => (dir, stat::parse(stat)),
+            Err(errno) => return undescribed(scan, leader.pid, errno),
+        };
+        if now.is_some_and(|now| Some(now.start_time) == leader.start_time) {
+            let mut leader = (*leader).clone();
+            let _ = command_and_cgroup(scan, &dir, &mut leader);
+            described.push(leader);
+        }
+    };
+    let workers = scan.options.worker_count();
+    let described = share_out(&leaders, workers, describe).concat();
+    for leader in described {
+        let place = processes.binary_search_by_key(&leader.pid, |process| process.pid);
+        if let Some(process) = place.ok().and_then(|place| processes.get_mut(place)) {
+            *process = leader;
+        }
+    }
+}
+
+/// UID map and GID map of each user namespace.
+type IdMaps = HashMap<NamespaceId, (Vec<IdMapping>, Vec<IdMapping>)>;
+
+/// The UID and GID maps of user namespaces, from somebody who is joined to them.
+pub(crate) fn id_maps(scan: &Scan<'_>, processes: &[ProcessFacts]) -> IdMaps {
+    let mut maps = IdMaps::new();
+    if !scan.wants(Part::Credentials) || !scan.wants_type(NamespaceType::User) {
+        return maps;
+    }
+    for process in processes {
+        let Some(id) = process.namespaces.get(NamespaceType::User) else {
+            continue;
+        };
+        if maps.contains_key(&id) {
+            continue;
+        }
+        let Ok(dir) = scan.proc.process(process.pid) else {
+            continue;
+        };
+        // The kernel writes down a page at a time.
+        let read = |file: &CStr| match read_all(dir.folder(), file, 64 * 1024) {
+            Ok((text, false)) => Some(id_map::parse(&text)),
+            _ => None,
+        };
+        let (uids, gids) = (read(c"uid_map"), read(c"gid_map"));
+        let is_same = dir.namespace(NamespaceType::User) == Ok(id);
+        if let (Some(uids), Some(gids), true) = (uids, gids, is_same) {
+            maps.insert(id, (uids, gids));
+        }
+    }
+    maps
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use lxkns_model::IdMapping;
 use rustix::fs::{major, minor};
 use serde_json::Value;
 
-use crate::procfs::{cgroup, mountinfo, stat, status};
+use crate::procfs::{cgroup, id_map as id_maps, mountinfo, stat, status};
 use crate::reexec::wire::{Reply, request, split};
-use crate::{bpf, describe, passwd, pipeline};
+use crate::{bpf, describe, passwd};
 
 pub fn btf(bytes: &[u8]) {
     bpf::fuzzing::type_information(bytes);
@@ -98,11 +98,11 @@ fn escaped(plain: &[u8]) -> Vec<u8> {
 }
 
 pub fn id_map(bytes: &[u8]) {
-    let read = pipeline::id_map(bytes);
+    let read = id_maps::parse(bytes);
     let line =
         |map: &IdMapping| format!("{:>10} {:>10} {:>10}\n", map.inside, map.outside, map.count);
     let text: String = read.iter().map(line).collect();
-    assert_eq!(pipeline::id_map(text.as_bytes()), read);
+    assert_eq!(id_maps::parse(text.as_bytes()), read);
 }
 
 pub fn cmdline(bytes: &[u8]) {

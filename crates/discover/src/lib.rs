@@ -31,6 +31,7 @@ mod error;
 pub mod features;
 mod file_tables;
 mod gaps;
+mod host;
 mod leak_check;
 mod mounted;
 mod open;

@@ -1,29 +1,26 @@
 //! From options to a snapshot: the stages of a discovery, one after the other.
 
-use std::collections::{HashMap, HashSet};
-use std::ffi::CStr;
+use std::collections::HashSet;
 use std::io;
 use std::sync::PoisonError;
 use std::time::SystemTime;
 
 use lxkns_model::{
-    Details, Facts, Holder, Host, IdMapping, Missing, NamespaceFacts, Part, ProcessFacts, Reason,
-    Snapshot,
+    Details, Facts, Holder, Missing, NamespaceFacts, Part, ProcessFacts, Reason, Snapshot,
 };
-use lxkns_ops::uname;
 use lxkns_ops::visit::reap_abandoned;
-use lxkns_species::{Capabilities, Capability, NamespaceId, NamespaceType, NamespaceTypes, Pid};
+use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid};
 
 use crate::describe;
 use crate::error::Error;
 use crate::file_tables;
+use crate::host;
 use crate::options::Options;
 use crate::passwd;
-use crate::procfs::{Kind, Procfs, number, read_all, stat};
+use crate::procfs::{Kind, Procfs};
 use crate::scan::Scan;
 use crate::sightings::Sightings;
 use crate::sources::{OF_MACHINE, processes};
-use crate::workers::share_out;
 
 /// Looks for the namespaces of this machine.
 ///
@@ -66,10 +63,10 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     let Sightings { mut processes, holders, mounts, counts, by_bpf, .. } = sightings;
     processes.sort_by_key(|process| process.pid);
     if options.scope().details == Details::Leaders {
-        describe_leaders(&scan, &mut processes);
+        describe::leaders(&scan, &mut processes);
     }
-    let uid_maps = uid_maps(&scan, &processes);
-    let host = host(&scan, taken_at, by_bpf);
+    let id_maps = describe::id_maps(&scan, &processes);
+    let host = host::host(&scan, taken_at, by_bpf);
     if scan.proc.kind() != Kind::Tree && host.boot_id.is_none() && host.last_capability.is_none() {
         // `subset=pid`: a procfs without all that is not about processes.
         let example = "boot id, last capability";
@@ -92,7 +89,7 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
             let names = names.get_or_insert_with(passwd::names);
             namespace.creator_name = names.get(&creator).cloned();
         }
-        if let Some((uids, gids)) = uid_maps.get(&namespace.id) {
+        if let Some((uids, gids)) = id_maps.get(&namespace.id) {
             namespace.uid_map = Some(uids.clone());
             namespace.gid_map = Some(gids.clone());
         }
@@ -136,117 +133,6 @@ fn ask_again(scan: &Scan<'_>, processes: &[ProcessFacts]) {
                 scan.proc.process(process.pid)?.open_namespace(id.namespace_type())
             });
         }
-    }
-}
-
-/// Reads the details of those who lead some namespace: whose parent is not in all the same ones.
-/// They are sorted by PID.
-fn describe_leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
-    if !scan.wants(Part::Cmdline) && !scan.wants(Part::Cgroup) {
-        return;
-    }
-    let by_pid: HashMap<Pid, &ProcessFacts> =
-        processes.iter().map(|process| (process.pid, process)).collect();
-    let leaders: Vec<&ProcessFacts> = processes
-        .iter()
-        .filter(|process| {
-            let parent = process.ppid.and_then(|ppid| by_pid.get(&ppid));
-            describe::leads(scan, process, parent.copied())
-        })
-        .filter(|process| !describe::has_command_and_cgroup(scan, process))
-        .collect();
-    let describe = |leader: &&ProcessFacts, described: &mut Vec<ProcessFacts>| {
-        // The PID may have been reused since; then the details are somebody else's.
-        let mut buffer = [0; 1024];
-        let dir = scan.proc.process(leader.pid);
-        let (dir, now) = match dir.and_then(|dir| Ok((dir.read(c"stat", &mut buffer)?, dir))) {
-            Ok((stat, dir)) => (dir, stat::parse(stat)),
-            Err(errno) => return describe::undescribed(scan, leader.pid, errno),
-        };
-        if now.is_some_and(|now| Some(now.start_time) == leader.start_time) {
-            let mut leader = (*leader).clone();
-            let _ = describe::command_and_cgroup(scan, &dir, &mut leader);
-            described.push(leader);
-        }
-    };
-    let workers = scan.options.worker_count();
-    let described = share_out(&leaders, workers, describe).concat();
-    for leader in described {
-        let place = processes.binary_search_by_key(&leader.pid, |process| process.pid);
-        if let Some(process) = place.ok().and_then(|place| processes.get_mut(place)) {
-            *process = leader;
-        }
-    }
-}
-
-type IdMaps = HashMap<NamespaceId, (Vec<IdMapping>, Vec<IdMapping>)>;
-
-/// The UID and GID maps of user namespaces, from somebody who is joined to them.
-fn uid_maps(scan: &Scan<'_>, processes: &[ProcessFacts]) -> IdMaps {
-    let mut maps = IdMaps::new();
-    if !scan.wants(Part::Credentials) || !scan.wants_type(NamespaceType::User) {
-        return maps;
-    }
-    for process in processes {
-        let Some(id) = process.namespaces.get(NamespaceType::User) else {
-            continue;
-        };
-        if maps.contains_key(&id) {
-            continue;
-        }
-        let Ok(dir) = scan.proc.process(process.pid) else {
-            continue;
-        };
-        // The kernel writes down a page at a time.
-        let read = |file: &CStr| match read_all(dir.folder(), file, 64 * 1024) {
-            Ok((text, false)) => Some(id_map(&text)),
-            _ => None,
-        };
-        let (uids, gids) = (read(c"uid_map"), read(c"gid_map"));
-        let is_same = dir.namespace(NamespaceType::User) == Ok(id);
-        if let (Some(uids), Some(gids), true) = (uids, gids, is_same) {
-            maps.insert(id, (uids, gids));
-        }
-    }
-    maps
-}
-
-pub(crate) fn id_map(text: &[u8]) -> Vec<IdMapping> {
-    let lines = text.split(|&byte| byte == b'\n');
-    lines
-        .filter_map(|line| {
-            let mut numbers =
-                line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).map(number);
-            let mut next = || numbers.next().flatten();
-            Some(IdMapping { inside: next()?, outside: next()?, count: next()? })
-        })
-        .collect()
-}
-
-fn host(scan: &Scan<'_>, taken_at: SystemTime, by_bpf: bool) -> Host {
-    let (name, kernel) = uname().map_or((None, None), |names| (names.node, names.release));
-    let mut buffer = [0; 64];
-    let boot_id = scan.proc.read_into(c"sys/kernel/random/boot_id", &mut buffer).ok();
-    let boot_id = boot_id.map(|id| String::from_utf8_lossy(id.trim_ascii()).into_owned());
-    let mut buffer = [0; 64];
-    let last = scan.proc.read_into(c"sys/kernel/cap_last_cap", &mut buffer).ok();
-    let capabilities = rustix::thread::capabilities(None).ok();
-    let own = scan.proc.own_process().ok();
-    Host {
-        name: name.map(|name| name.to_bytes().into()),
-        boot_id,
-        kernel: kernel.map(|kernel| kernel.to_bytes().into()),
-        taken_at: Some(taken_at),
-        tool: Some(concat!("lxkns ", env!("CARGO_PKG_VERSION")).into()),
-        tier: Some(format!("{}{}", scan.tier().name(), if by_bpf { "+bpf" } else { "" })),
-        scanner_pid: scan.own_pid,
-        scanner_capabilities: capabilities
-            .map(|sets| Capabilities::from_bits(sets.effective.bits())),
-        scanner_namespaces: own
-            .map(|own| own.namespaces(NamespaceTypes::ALL).joined)
-            .unwrap_or_default(),
-        last_capability: last.and_then(|last| number(last.trim_ascii())).and_then(Capability::new),
-        nsfs_device: scan.proc.nsfs_device(),
     }
 }
 

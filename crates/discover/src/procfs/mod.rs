@@ -5,6 +5,7 @@
 //! their input, take nothing for granted and never panic.
 
 pub(crate) mod cgroup;
+pub(crate) mod id_map;
 pub(crate) mod mountinfo;
 pub(crate) mod stat;
 pub(crate) mod status;

@@ -27,8 +27,7 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
 
 use self::details::Witnesses;
-use super::process::Found;
-use super::process::Table;
+use super::process::{Found, Table};
 use super::sockets;
 use crate::bpf::{self, FileIterator, OpenFile, OpenFileKind, Task, TaskIterator, Threads};
 use crate::options::{Bpf, Tier};

@@ -26,8 +26,7 @@ use rustix::io::Errno;
 use rustix::path::DecInt;
 
 use super::in_flight;
-use super::process::Found;
-use super::process::Table;
+use super::process::{Found, Table};
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
 use crate::scan::Scan;

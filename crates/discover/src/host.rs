@@ -2,11 +2,11 @@
 
 use std::time::SystemTime;
 
-use lxkns_model::Host;
+use lxkns_model::{Host, Missing, Reason};
 use lxkns_ops::uname;
 use lxkns_species::{Capabilities, Capability, NamespaceTypes};
 
-use crate::procfs::number;
+use crate::procfs::{Kind, number};
 use crate::scan::Scan;
 
 /// The facts about the machine, and about the scanner.
@@ -19,6 +19,12 @@ pub(crate) fn host(scan: &Scan<'_>, taken_at: SystemTime, by_bpf: bool) -> Host 
     let last = scan.proc.read_into(c"sys/kernel/cap_last_cap", &mut buffer).ok();
     let capabilities = rustix::thread::capabilities(None).ok();
     let own = scan.proc.own_process().ok();
+    let last_capability = last.and_then(|last| number(last.trim_ascii())).and_then(Capability::new);
+    if scan.proc.kind() != Kind::Tree && boot_id.is_none() && last_capability.is_none() {
+        // `subset=pid`: a procfs without all that is not about processes.
+        let example = "boot id, last capability";
+        scan.gaps.add_uncounted(Missing::LiveFacts, Reason::Restricted, example);
+    }
     Host {
         name: name.map(|name| name.to_bytes().into()),
         boot_id,
@@ -32,7 +38,7 @@ pub(crate) fn host(scan: &Scan<'_>, taken_at: SystemTime, by_bpf: bool) -> Host 
         scanner_namespaces: own
             .map(|own| own.namespaces(NamespaceTypes::ALL).joined)
             .unwrap_or_default(),
-        last_capability: last.and_then(|last| number(last.trim_ascii())).and_then(Capability::new),
+        last_capability,
         nsfs_device: scan.proc.nsfs_device(),
     }
 }

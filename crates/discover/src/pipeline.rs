@@ -2,12 +2,10 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::sync::PoisonError;
+use std::path::Path;
 use std::time::SystemTime;
 
-use lxkns_model::{
-    Details, Facts, Holder, Missing, NamespaceFacts, Part, ProcessFacts, Reason, Snapshot,
-};
+use lxkns_model::{Details, Facts, Holder, Host, NamespaceFacts, Part, ProcessFacts, Snapshot};
 use lxkns_ops::visit::reap_abandoned;
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid};
 
@@ -17,10 +15,10 @@ use crate::file_tables;
 use crate::host;
 use crate::options::Options;
 use crate::passwd;
-use crate::procfs::{Kind, Procfs};
+use crate::procfs::Procfs;
 use crate::scan::Scan;
 use crate::sightings::Sightings;
-use crate::sources::{OF_MACHINE, processes};
+use crate::sources::{kernel, mounts, processes, sockets};
 
 /// Looks for the namespaces of this machine.
 ///
@@ -32,51 +30,64 @@ use crate::sources::{OF_MACHINE, processes};
 /// [`Error::NoProc`] if there is no procfs to read.
 pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     let taken_at = SystemTime::now();
-    // Those that an earlier one had to leave behind, and which have come to their end since.
+    // Helpers that an earlier scan had to leave behind may have ended since.
     reap_abandoned();
-    let path = options.proc_path();
+    let scan = Scan::new(options, open_procfs(options.proc_path())?);
+    let mut seen = Sightings::default();
+
+    // A later source builds on the sightings of the earlier ones.
+    let listed = kernel::before(&scan);
+    let by_bpf = processes::scan(&scan, &mut seen);
+    log("processes", &seen);
+    sockets::scan(&scan, &mut seen);
+    log("sockets", &seen);
+    processes::settle_held(&scan, &mut seen);
+    mounts::scan(&scan, &listed, &mut seen);
+    log("mounts", &seen);
+    kernel::after(&scan, &listed, &mut seen);
+    log("kernel", &seen);
+    ask_again(&scan, &seen.processes);
+    processes::settle_compared(&scan, &mut seen);
+    sockets::end_helpers(&scan);
+
+    let host = host::host(&scan, taken_at, by_bpf);
+    let facts = into_facts(scan, host, seen);
+    reap_abandoned();
+    Ok(Snapshot::assemble(facts))
+}
+
+fn open_procfs(path: &Path) -> Result<Procfs, Error> {
     let no_proc = |source| Error::NoProc { path: path.into(), source };
     let proc = Procfs::open(path).map_err(no_proc)?;
-    if let Some(why) = proc.is_nonsense() {
-        return Err(Error::NoProc { path: path.into(), source: io::Error::other(why) });
+    match proc.is_nonsense() {
+        Some(why) => Err(no_proc(io::Error::other(why))),
+        None => Ok(proc),
     }
-    let scan = Scan::new(options, proc);
-    if !scan.proc.is_ours() {
-        scan.gaps.add_uncounted(Missing::LiveFacts, Reason::ForeignProc, "");
-    }
+}
 
-    let mut sightings = Sightings::default();
-    for (name, source) in OF_MACHINE {
-        let _span = tracing::debug_span!("source", name).entered();
-        source(&scan, &mut sightings);
-        let (processes, holders) = (sightings.processes.len(), sightings.holders.len());
-        tracing::debug!(processes, holders, "seen so far");
-    }
-    ask_again(&scan, &sightings.processes);
-    processes::settle_compared(&scan, &mut sightings);
-    let sockets = scan.sockets.lock();
-    sockets.unwrap_or_else(PoisonError::into_inner).close();
-    let mut alive = sightings.explained(&scan.resolver);
+/// Logs how much has been seen once a source is done.
+fn log(source: &str, seen: &Sightings) {
+    let (processes, holders) = (seen.processes.len(), seen.holders.len());
+    tracing::debug!(source, processes, holders, "seen so far");
+}
+
+/// The facts that the sightings add up to.
+fn into_facts(scan: Scan<'_>, host: Host, seen: Sightings) -> Facts {
+    let mut alive = seen.explained(&scan.resolver);
     // Where something is mounted has been there, even if what explains it came later or went.
-    alive.extend(places(&sightings.holders));
+    alive.extend(places(&seen.holders));
     let alive = scan.resolver.with_relations(alive);
-    let Sightings { mut processes, holders, mounts, counts, by_bpf, .. } = sightings;
+    let Sightings { mut processes, holders, mounts, counts, .. } = seen;
     processes.sort_by_key(|process| process.pid);
-    if options.scope().details == Details::Leaders {
+    if scan.options.scope().details == Details::Leaders {
         describe::leaders(&scan, &mut processes);
     }
     let id_maps = describe::id_maps(&scan, &processes);
-    let host = host::host(&scan, taken_at, by_bpf);
-    if scan.proc.kind() != Kind::Tree && host.boot_id.is_none() && host.last_capability.is_none() {
-        // `subset=pid`: a procfs without all that is not about processes.
-        let example = "boot id, last capability";
-        scan.gaps.add_uncounted(Missing::LiveFacts, Reason::Restricted, example);
-    }
     let is_initial = initial(&scan, &processes);
     let may_go = |id: NamespaceId| is_initial(id, None) != Some(true);
     file_tables::compare(&scan, &mut processes, &holders, may_go);
 
-    let Scan { resolver, gaps, .. } = scan;
+    let Scan { resolver, gaps, options, .. } = scan;
     let mut namespaces = resolver.into_facts(&alive, &gaps);
     for (id, holder) in holders {
         let namespace = namespaces.entry(id).or_insert_with(|| NamespaceFacts::new(id));
@@ -93,22 +104,12 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
             namespace.uid_map = Some(uids.clone());
             namespace.gid_map = Some(gids.clone());
         }
-    }
-    for namespace in &mut namespaces {
         namespace.initial = is_initial(namespace.id, namespace.unique_id);
     }
-    let mut facts = Facts {
-        host,
-        scope: *options.scope(),
-        namespaces,
-        processes,
-        mounts,
-        counts,
-        gaps: gaps.into_vec(),
-    };
+    let (scope, gaps) = (*options.scope(), gaps.into_vec());
+    let mut facts = Facts { host, scope, namespaces, processes, mounts, counts, gaps };
     restrict(&mut facts);
-    reap_abandoned();
-    Ok(Snapshot::assemble(facts))
+    facts
 }
 
 /// The mount namespaces in which something of interest is mounted.

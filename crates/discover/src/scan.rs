@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use lxkns_model::Part;
+use lxkns_model::{Missing, Part, Reason};
 use lxkns_ops::{Feature, Support, may_see_all};
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid};
 
@@ -72,6 +72,10 @@ impl<'o> Scan<'o> {
                 && feature.supported() == Support::Supported
         };
         let can_walk = offers(Tier::Mounts, Feature::MountNamespaceWalk);
+        let gaps = Gaps::default();
+        if !proc.is_ours() {
+            gaps.add_uncounted(Missing::LiveFacts, Reason::ForeignProc, "");
+        }
         Scan {
             lists_mounts: offers(Tier::Mounts, Feature::MountsById),
             can_walk,
@@ -79,7 +83,7 @@ impl<'o> Scan<'o> {
             has_kernel_list: offers(Tier::Listns, Feature::Listns)
                 && offers(Tier::Listns, Feature::HandlesByIdOnly),
             options,
-            gaps: Gaps::default(),
+            gaps,
             resolver: Resolver::new(options, &proc, uids.clone()),
             sockets: Mutex::default(),
             visits: Mutex::new(TOTAL_PATIENCE),

@@ -20,10 +20,6 @@ pub(crate) struct Sightings {
     /// Unix sockets that BPF says have files queued in them, or cannot tell.
     pub(crate) queues: Vec<OpenSocket>,
     pub(crate) counts: Counts,
-    /// Whether BPF iterators described the processes.
-    pub(crate) by_bpf: bool,
-    /// The 64-bit ids that the kernel listed before anybody looked.
-    pub(crate) listed_before: HashSet<u64>,
 }
 
 impl Sightings {

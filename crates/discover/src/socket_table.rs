@@ -20,13 +20,6 @@ pub(crate) struct SocketTable {
     pub(crate) patience: Duration,
 }
 
-impl SocketTable {
-    /// Ends the children that ask, which nobody needs any more.
-    pub(crate) fn close(&mut self) {
-        self.askers.clear();
-    }
-}
-
 impl Default for SocketTable {
     fn default() -> SocketTable {
         SocketTable {

@@ -16,16 +16,16 @@ use crate::gaps::reason;
 use crate::scan::Scan;
 use crate::sightings::Sightings;
 
-/// Notes what there is before anybody looks.
-pub(crate) fn before(scan: &Scan<'_>, sightings: &mut Sightings) {
+/// The 64-bit ids that the kernel lists before the other sources look.
+pub(crate) fn before(scan: &Scan<'_>) -> HashSet<u64> {
     if !scan.wants(Part::Kernel) || !scan.proc.is_ours() {
-        return;
+        return HashSet::new();
     }
     if (scan.has_kernel_list || scan.can_walk) && !may_see_all() {
         scan.gaps.add_uncounted(Missing::KernelList, Reason::Denied, "");
-        return;
+        return HashSet::new();
     }
-    sightings.listed_before = list(scan);
+    list(scan)
 }
 
 /// The 64-bit ids of all namespaces of the types looked at, as far as the kernel lists them.
@@ -49,13 +49,12 @@ fn list(scan: &Scan<'_>) -> HashSet<u64> {
 }
 
 /// Finds those that nothing explains.
-pub(crate) fn after(scan: &Scan<'_>, sightings: &mut Sightings) {
+pub(crate) fn after(scan: &Scan<'_>, before: &HashSet<u64>, sightings: &mut Sightings) {
     // What the scan itself holds open it must not take for held by others.
     scan.resolver.release();
-    if sightings.listed_before.is_empty() {
+    if before.is_empty() {
         return;
     }
-    let before = std::mem::take(&mut sightings.listed_before);
     let explained = sightings.explained(&scan.resolver);
     let known = scan.resolver.unique_ids();
     let is_explained =

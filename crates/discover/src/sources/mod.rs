@@ -17,26 +17,12 @@ pub(crate) mod threads;
 
 use self::process::{Found, OpenProcess, OpenThread};
 use crate::scan::Scan;
-use crate::sightings::Sightings;
-
-/// A source that looks at the machine as a whole.
-type OfMachine = fn(&Scan<'_>, &mut Sightings);
 
 /// A source that looks at one process, while its directory is open.
 type OfProcess = fn(&Scan<'_>, &OpenProcess<'_>, &mut Found);
 
 /// A source that looks at one further thread of a process, while its directory is open.
 type OfThread = fn(&Scan<'_>, &OpenProcess<'_>, &OpenThread, &mut Found);
-
-/// In this order: a later source builds on what the earlier ones saw. The names are for the log.
-pub(crate) const OF_MACHINE: [(&str, OfMachine); 6] = [
-    ("what the kernel lists before", kernel::before),
-    ("processes", processes::scan),
-    ("sockets", sockets::scan),
-    ("namespaces that were held", processes::settle_held),
-    ("mounts", mounts::scan),
-    ("what the kernel lists after", kernel::after),
-];
 
 pub(crate) const OF_PROCESS: [OfProcess; 2] = [pending::of_process, fds::of_process];
 

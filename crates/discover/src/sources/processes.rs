@@ -27,10 +27,11 @@ use crate::workers::share_out;
 /// The parts for which threads are looked at one by one.
 const THREAD_PARTS: [Part; 3] = [Part::Threads, Part::Fds, Part::Sockets];
 
-pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
+/// Reads all processes, and says whether BPF iterators described them.
+pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) -> bool {
     let mut needed = [Part::Processes].into_iter().chain(THREAD_PARTS);
     if !needed.any(|part| scan.wants(part)) {
-        return;
+        return false;
     }
     if let Some(own) = scan.own_pid {
         sightings.counts.listed += 1;
@@ -41,7 +42,8 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
         Ok(pids) => pids,
         Err(errno) => {
             let why = reason_though_there(errno);
-            return scan.gaps.add_uncounted(Missing::Processes, why, "");
+            scan.gaps.add_uncounted(Missing::Processes, why, "");
+            return false;
         }
     };
     if scan.proc.is_ours() && pids.first() != Some(&Pid(1)) {
@@ -53,14 +55,16 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
         scan.gaps.add_uncounted(Missing::Processes, Reason::Outside, "");
     }
     pids.retain(|pid| Some(*pid) != scan.own_pid);
-    if let Some(by_bpf) = tasks::scan(scan, &pids) {
+    let by_bpf = tasks::scan(scan, &pids);
+    let is_by_bpf = by_bpf.is_some();
+    if let Some(by_bpf) = by_bpf {
         sightings.append(by_bpf.seen);
-        sightings.by_bpf = true;
         pids = by_bpf.left;
     }
     sightings.counts.listed += pids.len() as u64;
 
     look_at_all(scan, &pids, sightings);
+    is_by_bpf
 }
 
 fn look_at_all(scan: &Scan<'_>, pids: &[Pid], sightings: &mut Sightings) {

@@ -37,7 +37,7 @@ use crate::timeouts::{PATIENCE, TOTAL_PATIENCE};
 use crate::workers::share_out;
 use lxkns_ops::foreign::identity;
 
-pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
+pub(crate) fn scan(scan: &Scan<'_>, listed_before: &HashSet<u64>, sightings: &mut Sightings) {
     if !scan.wants(Part::Mounts) {
         return;
     }
@@ -55,7 +55,7 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) {
         walk.begin_at_all(&targets, &mut found);
     }
     if scan.wants(Part::Kernel) && scan.walks_mount_namespaces {
-        walk.all_others(&sightings.listed_before, &mut found);
+        walk.all_others(listed_before, &mut found);
     }
     walk.give_up_lost();
     walk.give_up_unopened();

@@ -68,6 +68,11 @@ fn lock<'s>(scan: &'s Scan<'_>) -> MutexGuard<'s, SocketTable> {
     scan.sockets.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Ends the helpers that ask sockets.
+pub(crate) fn end_helpers(scan: &Scan<'_>) {
+    lock(scan).askers.clear();
+}
+
 /// Whether the network namespaces of sockets are looked for.
 pub(crate) fn is_wanted(scan: &Scan<'_>) -> bool {
     scan.wants(Part::Sockets) && scan.seeks_type(NamespaceType::Net) && scan.proc.is_ours()

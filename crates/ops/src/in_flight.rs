@@ -22,9 +22,7 @@ use crate::{Error, Namespace};
 /// assert_eq!(waiting(b"pos:\t0\n"), None);
 /// ```
 pub fn waiting(fdinfo: &[u8]) -> Option<u32> {
-    let mut lines = fdinfo.split(|byte| *byte == b'\n');
-    let count = lines.find_map(|line| line.strip_prefix(b"scm_fds:"))?;
-    str::from_utf8(count.trim_ascii()).ok()?.parse().ok()
+    in_flight::waiting(fdinfo)
 }
 
 /// How many files in flight could not be looked at.

@@ -28,7 +28,7 @@ use rustix::io::Errno;
 
 use crate::Error;
 use crate::sys::mounts::{Answer, HEAD_ONLY, Request, listmount, statmount};
-use crate::sys::room_for;
+use crate::sys::{process, room_for};
 
 pub use walk::{Info, Walk, info, next, previous, walk};
 
@@ -85,7 +85,7 @@ pub struct Superblock {
 }
 
 /// The magic number of nsfs.
-pub const NSFS_MAGIC: u64 = 0x6e73_6673;
+pub const NSFS_MAGIC: u64 = process::NSFS_MAGIC;
 
 /// The magic number of procfs.
 pub const PROC_MAGIC: u64 = 0x9fa0;

@@ -10,10 +10,8 @@ use rustix::io::Errno;
 
 use crate::foreign::{self, TIMEOUT};
 use crate::sys::nsfs;
+use crate::sys::process::NSFS_MAGIC;
 use crate::{Error, Reference};
-
-/// `NSFS_MAGIC` of linux/magic.h.
-const NSFS_MAGIC: u64 = 0x6e73_6673;
 
 /// An open namespace: a file on nsfs, verified to be one. It keeps the namespace alive.
 ///

@@ -105,6 +105,15 @@ impl Procfs {
         TaskDir::open(self.folder(), DecInt::new(pid.0).as_c_str())
     }
 
+    /// Opens the directory of a process, or of a thread of it.
+    pub(crate) fn task(&self, pid: Pid, tid: Option<Pid>) -> Result<TaskDir, Errno> {
+        let process = self.process(pid)?;
+        match tid {
+            Some(tid) => process.thread(tid),
+            None => Ok(process),
+        }
+    }
+
     /// Opens the directory of the scanner's own process.
     pub(crate) fn own_process(&self) -> Result<TaskDir, Errno> {
         TaskDir::open(self.folder(), c"self")

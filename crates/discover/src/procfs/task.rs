@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use lxkns_model::Reason;
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid};
-use rustix::fs::{AtFlags, Mode, OFlags, openat, readlinkat_raw, statat};
+use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags, openat, readlinkat_raw, statat, statx};
 use rustix::io::Errno;
 use rustix::path::DecInt;
 
@@ -146,6 +146,12 @@ impl TaskDir {
     /// Opens a file below it.
     pub(crate) fn open_file(&self, name: &CStr) -> Result<OwnedFd, Errno> {
         openat(&self.directory, name, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+    }
+
+    /// The inode of a file that the task has open, without waiting for a file server.
+    pub(crate) fn inode_at(&self, fd: u32) -> Result<u64, Errno> {
+        let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
+        Ok(statx(&self.directory, format!("fd/{fd}"), flags, StatxFlags::empty())?.stx_ino)
     }
 
     /// Opens its root directory, in its mount namespace.

@@ -14,7 +14,6 @@ use lxkns_ops::{Error, pidfd};
 use lxkns_species::NamespaceId;
 use rustix::io::Errno;
 
-use super::sockets::{inode_at, task_of};
 use crate::gaps::reason;
 use crate::procfs::read_into;
 use crate::scan::Scan;
@@ -120,8 +119,8 @@ impl Looks<'_> {
     }
 
     fn is_there(&self, socket: &OpenSocket) -> bool {
-        let task = task_of(self.scan, socket.pid, socket.tid);
-        task.and_then(|task| inode_at(&task, socket.fd)) == Ok(socket.inode)
+        let task = self.scan.proc.task(socket.pid, socket.tid);
+        task.and_then(|task| task.inode_at(socket.fd)) == Ok(socket.inode)
     }
 }
 

@@ -5,8 +5,7 @@ use std::os::fd::{OwnedFd, RawFd};
 
 use rustix::io::{Errno, Result};
 
-use super::process::{checked, opened};
-use crate::mounts::NSFS_MAGIC;
+use super::process::{NSFS_MAGIC, checked, opened};
 
 /// Stands for the root of nsfs, include/uapi/linux/fcntl.h.
 const FD_NSFS_ROOT: libc::c_int = -10003;

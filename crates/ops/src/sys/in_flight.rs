@@ -288,6 +288,13 @@ fn none() -> StatxFlags {
     StatxFlags::empty()
 }
 
+/// See the function of this name in front.
+pub(crate) fn waiting(fdinfo: &[u8]) -> Option<u32> {
+    let mut lines = fdinfo.split(|byte| *byte == b'\n');
+    let count = lines.find_map(|line| line.strip_prefix(b"scm_fds:"))?;
+    str::from_utf8(count.trim_ascii()).ok()?.parse().ok()
+}
+
 /// How many files wait in the queue of a Unix socket, or in connections to it that are not accepted
 /// yet: `scm_fds` (Linux 5.6).
 fn files_in_flight(proc: BorrowedFd<'_>, socket: &OwnedFd) -> Result<u32> {
@@ -298,7 +305,7 @@ fn files_in_flight(proc: BorrowedFd<'_>, socket: &OwnedFd) -> Result<u32> {
     let file = openat(proc, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
     let mut text = [0; 512];
     let length = retry_on_intr(|| read(&file, &mut text))?;
-    crate::in_flight::waiting(text.get(..length).unwrap_or_default()).ok_or(Errno::OPNOTSUPP)
+    waiting(text.get(..length).unwrap_or_default()).ok_or(Errno::OPNOTSUPP)
 }
 
 /// `SO_PEEK_OFF`: negative unless the owner has set it.

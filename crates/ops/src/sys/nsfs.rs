@@ -7,8 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::io::{Errno, Result};
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
 
-use super::process::{UNANSWERED, opened};
-use crate::mounts::NSFS_MAGIC;
+use super::process::{NSFS_MAGIC, UNANSWERED, opened};
 
 const NSIO: u8 = 0xb7;
 

@@ -11,7 +11,8 @@ use rustix::io::{Errno, Result};
 use rustix::ioctl::{Ioctl, IoctlOutput, Opcode, ioctl, opcode};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::mounts::NSFS_MAGIC;
+/// `NSFS_MAGIC` of linux/magic.h.
+pub(crate) const NSFS_MAGIC: u64 = 0x6e73_6673;
 
 /// The error of a call that has succeeded, but has left no answer. No kernel does that; a sandbox
 /// may say 0 for a call that it has not let through.

@@ -14,8 +14,7 @@ use rustix::net::sockopt::socket_domain;
 use rustix::process::{PidfdGetfdFlags, pidfd_getfd};
 
 use super::helper::{Helper, receive, send};
-use super::process::{UNANSWERED, checked, opened};
-use crate::mounts::NSFS_MAGIC;
+use super::process::{NSFS_MAGIC, UNANSWERED, checked, opened};
 
 /// include/uapi/linux/sockios.h; also understood by tun/tap device files.
 const SIOCGSKNS: Opcode = 0x894c;

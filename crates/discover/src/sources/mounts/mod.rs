@@ -27,7 +27,8 @@ use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::fs::readlinkat_raw;
 use rustix::io::Errno;
 
-use self::place::{Entry, Mounted, Place};
+use self::place::{Entry, Place};
+use self::table::Mounted;
 use self::target::{Target, targets};
 use crate::gaps::reason;
 use crate::procfs::ROOT_INODE;

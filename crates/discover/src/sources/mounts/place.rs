@@ -22,7 +22,7 @@ use lxkns_ops::{Error, Namespace};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
 
-use super::table::{Row, Table};
+use super::table::{Mounted, Row, Table};
 use super::target::Target;
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
@@ -55,16 +55,6 @@ pub(super) struct Entry {
 
 /// The mounts of interest, and the others that matter for unmounting them.
 type Mounts = (Vec<(MountFacts, Mounted)>, Vec<MountFacts>);
-
-/// What is mounted.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mounted {
-    Namespace(NamespaceId),
-    /// A procfs, which shows a PID namespace.
-    Proc,
-    /// A file or directory in a procfs.
-    PartOfProc,
-}
 
 /// The root directory of a mount namespace.
 enum Root<'t> {

@@ -9,8 +9,17 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use lxkns_model::{MountFacts, Text};
+use lxkns_species::NamespaceId;
 
-use super::place::Mounted;
+/// What is mounted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mounted {
+    Namespace(NamespaceId),
+    /// A procfs, which shows a PID namespace.
+    Proc,
+    /// A file or directory in a procfs.
+    PartOfProc,
+}
 
 /// A mount, maybe without its path and root yet.
 pub(super) struct Row {

@@ -28,7 +28,6 @@ use rustix::path::DecInt;
 use super::in_flight;
 use super::process::{Found, Table};
 use crate::gaps::reason;
-use crate::procfs::task::TaskDir;
 use crate::scan::Scan;
 use crate::sightings::{OpenSocket, Sightings};
 use crate::socket_table::{Listed, SocketTable};
@@ -94,7 +93,7 @@ fn find(
     }
     let left: Vec<_> = left.into_iter().collect();
     let ask = |((pid, tid), sockets): &((Pid, Option<Pid>), Vec<OpenSocket>), found: &mut Found| {
-        let Ok(task) = task_of(scan, *pid, *tid) else { return };
+        let Ok(task) = scan.proc.task(*pid, *tid) else { return };
         let table = Table { pid: *pid, tid: *tid, task: &task };
         let mut of = Of::new(scan, table);
         of.sockets(sockets, found);
@@ -105,27 +104,12 @@ fn find(
     }
 }
 
-/// The directory that shows a file table.
-pub(crate) fn task_of(scan: &Scan<'_>, pid: Pid, tid: Option<Pid>) -> Result<TaskDir, Errno> {
-    let task = scan.proc.process(pid)?;
-    match tid {
-        Some(tid) => task.thread(tid),
-        None => Ok(task),
-    }
-}
-
-/// The inode of a file in a table, as [`inode_at`].
+/// The inode of a file in a table.
 pub(crate) fn inode_of(table: Table<'_>, fd: u32) -> Result<u64, Errno> {
     match table.tid {
-        Some(tid) => inode_at(&table.task.thread(tid)?, fd),
-        None => inode_at(table.task, fd),
+        Some(tid) => table.task.thread(tid)?.inode_at(fd),
+        None => table.task.inode_at(fd),
     }
-}
-
-/// The inode of the socket that is open there.
-pub(crate) fn inode_at(task: &TaskDir, fd: u32) -> Result<u64, Errno> {
-    let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
-    Ok(statx(task, format!("fd/{fd}"), flags, StatxFlags::empty())?.stx_ino)
 }
 
 /// What a file is, and the network namespace that it belongs to.

@@ -268,7 +268,7 @@ pub(crate) fn leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
         .filter(|process| !has_command_and_cgroup(scan, process))
         .collect();
     let describe = |leader: &&ProcessFacts, described: &mut Vec<ProcessFacts>| {
-        // The PID may have been reused since; then the details are somebody else's.
+        // The PID may have been reused since; then the details are another process's.
         let mut buffer = [0; 1024];
         let dir = scan.proc.process(leader.pid);
         let (dir, now) = match dir.and_then(|dir| Ok((dir.read(c"stat", &mut buffer)?, dir))) {
@@ -294,7 +294,7 @@ pub(crate) fn leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
 /// UID map and GID map of each user namespace.
 type IdMaps = HashMap<NamespaceId, (Vec<IdMapping>, Vec<IdMapping>)>;
 
-/// The UID and GID maps of user namespaces, from somebody who is joined to them.
+/// The UID and GID maps of user namespaces, each read from a member.
 pub(crate) fn id_maps(scan: &Scan<'_>, processes: &[ProcessFacts]) -> IdMaps {
     let mut maps = IdMaps::new();
     if !scan.wants(Part::Credentials) || !scan.wants_type(NamespaceType::User) {

@@ -1,4 +1,4 @@
-//! The fuzz targets of the parsers that nobody outside of this crate can call.
+//! The fuzz targets of the parsers that no other crate can call.
 //!
 //! Each takes any bytes, and panics if what a parser made of them is not what it promises: where a
 //! text can be written down again from what was read, that must read the same.

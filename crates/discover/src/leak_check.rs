@@ -1,6 +1,6 @@
 //! Whether something leaves namespaces behind: a guard for the tests of programs that make some.
 //!
-//! A namespace is easily leaked: by a process that nobody ended, a file descriptor that somebody
+//! A namespace is easily leaked: by a process that was not ended, a file descriptor that a program
 //! inherited, a mount that propagated. Nothing tells until some limit is reached. This guard takes
 //! a snapshot when it begins and one when it ends, and names what has come in between, with those
 //! who hold it. It cannot tell who made a namespace: on a machine where others make some at the

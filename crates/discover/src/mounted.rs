@@ -314,7 +314,7 @@ fn visited(proc: &Procfs, snapshot: &Snapshot, id: NamespaceId) -> Option<Vec<u8
     Some(table)
 }
 
-/// Anybody's table can be read, even if not which mount namespace it is of.
+/// The table of any process can be read, even if not which mount namespace it is of.
 fn in_unknown_namespaces(proc: &Procfs, snapshot: &Snapshot, what: &What, places: &mut Places) {
     let mut tables: BTreeMap<Vec<u8>, Vec<Pid>> = BTreeMap::new();
     let unknown =
@@ -328,7 +328,7 @@ fn in_unknown_namespaces(proc: &Procfs, snapshot: &Snapshot, what: &What, places
             tables.entry(table).or_default().push(process.pid());
         }
     }
-    // Whoever has changed their root directory sees a part of what the others see.
+    // A process with another root directory sees only a part of the mounts.
     let mut tables: Vec<_> = tables.into_iter().collect();
     tables.sort_by_key(|(table, _)| Reverse(table.len()));
     for (table, pids) in tables {

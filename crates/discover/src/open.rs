@@ -1,7 +1,7 @@
 //! Opening what a discovery has found, also where no process is in it and no path leads to it.
 //!
 //! A snapshot tells who holds a namespace, and each holder is a way to get at it: directly, by
-//! duplicating somebody's socket, through a mount namespace that itself has to be opened first, or
+//! duplicating a process's socket, through a mount namespace that itself has to be opened first, or
 //! by asking a namespace below for the one above. The kernel's handles need no holder at all, where
 //! there are any (Linux 6.18). Whatever is opened is believed only if it is what was looked for:
 //! since the snapshot was taken, numbers may have changed hands.
@@ -27,7 +27,7 @@ const MEMBERS: usize = 3;
 /// So deep mount namespaces are opened within mount namespaces, and parents through their children.
 const MAX_DEPTH: usize = 16;
 
-/// Opens a namespace of a snapshot of this machine that was taken just now, whoever holds it.
+/// Opens a namespace of a snapshot of this machine that was taken just now, whatever holds it.
 ///
 /// It is looked up in the procfs at `/proc`.
 ///

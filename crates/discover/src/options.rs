@@ -13,7 +13,7 @@ use lxkns_species::NamespaceTypes;
 /// use lxkns_model::Part;
 /// use lxkns_species::{NamespaceType, NamespaceTypes};
 ///
-/// // All network namespaces and whoever owns them, but never mind command lines.
+/// // All network namespaces and their owners, but no command lines.
 /// let options = Options::everything()
 ///     .types(NamespaceTypes::of([NamespaceType::Net]))
 ///     .without(Part::Cmdline)

@@ -12,7 +12,7 @@ use lxkns_species::Uid;
 use crate::procfs::number;
 use crate::timeouts::PATIENCE;
 
-/// Whoever has more users than fit has them in a directory service.
+/// Limit of the file's size: more users than fit are in a directory service.
 const LIMIT: usize = 16 * 1024 * 1024;
 
 /// The login names by UID; empty if there is no such file, or it does not answer.

@@ -31,7 +31,7 @@ use crate::uids::UidView;
 /// What the kernel has told about namespaces so far.
 #[derive(Debug)]
 pub(crate) struct Resolver {
-    /// A tree of files has nobody to ask.
+    /// In a tree of files, there is no kernel to ask.
     asks: bool,
     owners: bool,
     parents: bool,
@@ -223,7 +223,7 @@ impl Resolver {
         }
     }
 
-    /// Takes note of a namespace of which somebody has told all that it would answer. Says whether
+    /// Takes note of a namespace of which a source has told all that it would answer. Says whether
     /// that will do: it does not if there may be more to be learnt, or the way to an owner that has
     /// not been met yet.
     pub(crate) fn meet_told(&self, id: NamespaceId, told: Told) -> bool {
@@ -442,7 +442,7 @@ impl Resolver {
         above
     }
 
-    /// The namespaces that nobody could open so far.
+    /// The namespaces that no source could open so far.
     pub(crate) fn unresolved(&self) -> Vec<NamespaceId> {
         let known = self.known();
         let open = known.iter().filter(|(_, entry)| !matches!(entry, Entry::Resolved(_)));

@@ -7,7 +7,7 @@ use crate::procfs::{Procfs, number};
 /// How UIDs look from the scanner's user namespace.
 ///
 /// The kernel shows a UID that has no mapping there as the overflow UID. Where every UID is mapped,
-/// that UID is a user like any other; elsewhere it stands for "nobody you know".
+/// that UID is a user like any other; elsewhere it stands for any user without a mapping.
 #[derive(Clone, Debug)]
 pub(crate) struct UidView {
     overflow: Option<Uid>,
@@ -23,7 +23,7 @@ impl UidView {
         }
         let text = proc.read_into(c"sys/kernel/overflowuid", &mut buffer);
         let overflow = text.ok().and_then(|text| number(text.trim_ascii()));
-        // 65534 is what it is where nobody has changed it.
+        // 65534 is the default.
         UidView { overflow: Some(Uid(overflow.unwrap_or(65534))) }
     }
 

@@ -54,7 +54,7 @@ pub struct Change<'s> {
     pub before: Namespace<'s>,
     /// As it is.
     pub after: Namespace<'s>,
-    /// Whether the parent differs. The kernel never does that; somebody's document may.
+    /// Whether the parent differs. The kernel never does that; a document may.
     pub parent: bool,
     /// Whether the owner differs. The kernel never does that either.
     pub owner: bool,

@@ -38,7 +38,7 @@ enum Membership {
     Of(u64),
     /// There is no parent that we could see.
     NoParent,
-    /// There is a parent, and nobody knows what it is joined to.
+    /// There is a parent, whose namespaces are unknown.
     Unknown,
 }
 

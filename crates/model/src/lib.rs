@@ -2,13 +2,13 @@
 //!
 //! A [`Snapshot`] is immutable, `Send + Sync` and cheap to walk: arenas inside, borrowed views
 //! ([`Namespace`], [`Process`]) outside. It is put together by [`Snapshot::assemble`] from plain
-//! [`Facts`], by pure code that asks nobody: who leads a namespace, what nests in what, who owns
-//! what all follow from the facts. Whether these come from a live kernel (`lxkns-discover`), from a
+//! [`Facts`], by pure code, without system calls: leaders, nesting and owners all follow from the
+//! facts. Whether these come from a live kernel (`lxkns-discover`), from a
 //! document ([`wire`]) or from a literal in a test makes no difference.
 //!
 //! Three rules hold throughout:
 //!
-//! - **Unknown is unknown.** A fact that nobody could read is `None` or [`Relation::Unknown`];
+//! - **Unknown is unknown.** A fact that could not be read is `None` or [`Relation::Unknown`];
 //!   never zero, never root, never "there is none".
 //! - **What was not seen is said.** Every [`Gap`] tells what is missing, why, and how often.
 //! - **Order is defined.** Namespaces come by type, then inode; processes by PID.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-/// Text that somebody else chose: a process name, a path, a cgroup.
+/// Text that any user may choose: a process name, a path, a cgroup.
 ///
 /// These are bytes, in no particular encoding, and may hold anything but (mostly) NUL. There is no
 /// `Display` on purpose: what goes to a terminal must be escaped first, which is the business of

@@ -1,10 +1,10 @@
 //! Why a namespace is alive, and what has to happen for it to go away.
 //!
-//! Everything here follows from one snapshot; nobody is asked. What holds a namespace by itself is
-//! known to the namespace already ([`Namespace::holders`], [`Namespace::children`],
-//! [`Namespace::owned`]); this module adds who leads the processes in it, the way to its end, and
-//! everything that might make the answer incomplete: an answer that leaves out half of the holders
-//! in silence sends people after the wrong process.
+//! Everything here follows from one snapshot; the system is not asked. A namespace knows its own
+//! holders already ([`Namespace::holders`], [`Namespace::children`], [`Namespace::owned`]). This
+//! module adds the leaders of its processes, the way to its end, and everything that might make the
+//! answer incomplete: an answer that leaves out half of the holders in silence sends people after
+//! the wrong process.
 //!
 //! It says what has to happen, not how: no commands, and no judgement on whether it should.
 
@@ -112,7 +112,7 @@ pub struct Step {
     pub frees: Vec<NamespaceId>,
 }
 
-/// What somebody has to do. PIDs are those of the scanner's PID namespace.
+/// The steps for the user. PIDs are those of the scanner's PID namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
@@ -128,7 +128,7 @@ pub enum Action {
     Reap {
         /// The dead process, or one that is ending already and waits for others.
         pid: Pid,
-        /// The one to wait for it. If that one ends instead, somebody else will.
+        /// The one to wait for it. If that one ends instead, another will.
         parent: Option<Pid>,
     },
     /// A process lets go, all at once by ending, or bit by bit.

@@ -30,7 +30,7 @@ fn open_file(unique_id: u64, id: Option<NamespaceId>) -> Result<OwnedFd, Errno> 
     let inode = u32::try_from(id.map_or(0, NamespaceId::inode)).map_err(|_| Errno::STALE)?;
     let flag = id.map_or(0, |id| id.namespace_type().clone_flag());
     handle::open(unique_id, flag, inode).map_err(|errno| match errno {
-        // Before 6.18 nobody knows what the negative descriptor is to mean.
+        // Before 6.18 the kernel does not know the negative descriptor.
         Errno::BADF | Errno::INVAL => Errno::OPNOTSUPP,
         // On 6.18 any id on its own is stale.
         Errno::STALE if id.is_none() && !opens_by_id_only() => Errno::OPNOTSUPP,

@@ -107,7 +107,7 @@ impl Namespace {
         Reference::Own(namespace_type).open()
     }
 
-    /// Opens the namespace with this 64-bit id, wherever it is and whoever holds it.
+    /// Opens the namespace with this 64-bit id, wherever it is and whatever holds it.
     ///
     /// Type and inode, if known, are verified. Minimum kernel: 6.18; 6.19 without type and inode.
     /// Needs `CAP_SYS_ADMIN` in the initial user namespace and the initial PID namespace, except
@@ -201,7 +201,7 @@ impl Namespace {
         if Some(stat.st_dev) == Namespace::nsfs_device() && stat.st_ino == expected.inode() {
             return Ok(Namespace { fd, id: expected, device: stat.st_dev });
         }
-        // Where there is no `/proc`, nobody knows that device.
+        // Without `/proc`, that device is unknown.
         let found = Namespace::from_fd(fd)?;
         if found.id() == expected {
             return Ok(found);

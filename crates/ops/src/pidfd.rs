@@ -1,7 +1,7 @@
 //! Getting hold of other processes, and of what they have open.
 //!
 //! A pidfd stays with its process; but it is opened by PID, and so is all else here. A PID may be
-//! reused between two looks; whoever calls must make sure *after* the call that the PID still
+//! reused between two looks; the caller must make sure *after* the call that the PID still
 //! belongs to the process it means, for instance by reading through a `/proc/PID` directory that
 //! was opened before.
 

@@ -1,4 +1,4 @@
-//! References that can be kept, or handed to somebody else, and still be trusted.
+//! References that can be kept, or passed on, and still be trusted.
 //!
 //! A PID, an inode, a path: each may soon belong to something else. A [`Portable`] reference
 //! combines what is known of a namespace, and when it is opened, all of it must hold: else the
@@ -230,7 +230,7 @@ fn agree<T: PartialEq + fmt::Display>(fact: Fact, expected: &T, found: &T) -> Re
     Err(Error::Differs { fact, expected: expected.to_string(), found: found.to_string() })
 }
 
-/// A process, by its directory in /proc: which stays its own, whoever gets its PID afterwards.
+/// A process, by its directory in /proc: which stays its own, even if its PID is reused.
 struct Process {
     directory: OwnedFd,
     reference: Reference,

@@ -63,7 +63,7 @@ impl Reference {
                 _ => Err(Error::NotNamespace { reference: self.clone() }),
             };
         };
-        // Blocking is for FIFOs, devices and the like, which anybody may have put there.
+        // Blocking is for FIFOs, devices and the like, which any user may have put there.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
         let path = c_path(&path).map_err(|errno| self.failed(errno))?;
         // Look before opening: a device's open may have effects.

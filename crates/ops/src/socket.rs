@@ -59,7 +59,7 @@ pub fn cookie(socket: impl AsFd) -> Result<u64, Error> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Told {
-    /// Its inode: that of a socket is nobody else's.
+    /// Its inode: no two sockets have the same.
     pub inode: u64,
     /// Whether it is a socket, and not a tun/tap device file.
     pub is_socket: bool,

@@ -47,7 +47,7 @@ impl<'s> PidMap<'s> {
     /// The PID in the namespace `to` of the process that has this PID in `from`.
     ///
     /// `None` if there is no such process in `from`, or it has no PID in `to`: because `to` is
-    /// neither its own PID namespace nor above that, or because nobody knows. The process may live
+    /// neither its own PID namespace nor above that, or because it is unknown. The process may live
     /// in `from` or in any namespace below, so `to` may be above `from` as well as below.
     pub fn translate(&self, pid: Pid, from: NamespaceId, to: NamespaceId) -> Option<Pid> {
         let process = self.process(pid, from)?;

@@ -35,6 +35,6 @@ number! {
 }
 
 number! {
-    /// A user id, as seen in the user namespace of whoever asked for it.
+    /// A user id, as seen in the user namespace of the process that asked for it.
     Uid
 }

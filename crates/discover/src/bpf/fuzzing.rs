@@ -11,7 +11,7 @@ pub(crate) fn type_information(bytes: &[u8]) {
         iterator::instructions_for(&btf, Some(1), |program| task_program::assemble(program, true));
     let file = iterator::instructions_for(&btf, None, |program| file_program::assemble(program, 0));
     for program in [task, file].into_iter().flatten() {
-        // The verifier takes 4,096 at most from anybody.
+        // The verifier takes 4,096 at most.
         assert!(program.len() < 4096, "{} instructions", program.len());
     }
 }

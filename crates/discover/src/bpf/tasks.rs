@@ -26,7 +26,7 @@ pub(crate) enum Threads {
 
 /// A thread, as it was when the iterator came by.
 ///
-/// All PIDs are those of our own PID namespace; 0 is somebody outside of it.
+/// All PIDs are those of our own PID namespace; 0 is a process outside of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
     /// The thread's own PID.

@@ -172,7 +172,7 @@ impl Procfs {
         })
     }
 
-    /// Opens a namespace by somebody's file descriptor, which may be any other file by now. Such a
+    /// Opens a namespace by a process's file descriptor, which may be any other file by now. Such a
     /// file must not be opened, not even for a look: a FIFO waits for who writes to it, a device
     /// may do something, a file server may not answer.
     ///
@@ -202,7 +202,7 @@ impl Procfs {
         })
     }
 
-    /// Why this cannot be what somebody meant by a procfs, if it cannot.
+    /// Why this cannot be the procfs that the user means, if it cannot.
     pub(crate) fn is_nonsense(&self) -> Option<&'static str> {
         match self.kind {
             Kind::Tree if self.pids().is_ok_and(|pids| pids.is_empty()) => {

@@ -30,7 +30,7 @@ pub(crate) fn run(actions: &[&'static dyn Registered]) -> ! {
     let (mut socket, namespaces, request) = match prepare() {
         Ok(prepared) => prepared,
         Err(error) => {
-            // There is nobody else to tell.
+            // There is no other process to tell.
             let _ = writeln!(std::io::stderr(), "cannot run an action: {error}");
             std::process::exit(FAILED);
         }

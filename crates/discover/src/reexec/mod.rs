@@ -122,7 +122,7 @@ pub fn register(actions: &[&'static dyn Registered]) {
     if child::is_copy() {
         child::run(actions);
     }
-    // Whoever came first had the chance to be first in `main`.
+    // The first thread had the chance to be first in `main`.
     let _ = REGISTERED.set(actions.to_vec());
 }
 

@@ -1,4 +1,4 @@
-//! Namespaces that nobody is in yet: those for the children to come.
+//! Namespaces without members yet: those for the children to come.
 //!
 //! unshare(2) of a PID or time namespace leaves the caller where it is; its next children will be
 //! born in the new one. A PID namespace without a first process is not shown by the kernel: its

@@ -47,7 +47,7 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) -> bool {
         }
     };
     if scan.proc.is_ours() && pids.first() != Some(&Pid(1)) {
-        // Every PID namespace has a PID 1 as long as anybody else lives in it.
+        // Every PID namespace has a PID 1 as long as another process lives in it.
         scan.gaps.add_uncounted(Missing::Processes, Reason::Restricted, "");
     }
     let initial = NamespaceType::Pid.initial_inode();

@@ -239,7 +239,7 @@ impl<'s, 'g> Planner<'s, 'g> {
         self.snapshot.process(pid)?.file_table()
     }
 
-    /// Whether a dead process is waited for by whoever adopts it.
+    /// Whether the process that adopts a dead process waits for it.
     fn is_reaped(&self, zombie: Process<'_>) -> bool {
         zombie.ppid().is_some_and(|parent| self.ends.contains_key(&parent))
     }
@@ -378,7 +378,7 @@ fn with_their_pid_1(snapshot: &Snapshot, must_end: &BTreeSet<Pid>) -> BTreeMap<P
     ends
 }
 
-/// Whether something holds a namespace that nobody could see.
+/// Whether an unseen holder holds a namespace.
 fn is_unexplained(namespace: Namespace<'_>) -> bool {
     if namespace.snapshot.is_released(namespace.id()) {
         return false;

@@ -41,7 +41,7 @@ pub struct Confinement {
     pub directory: Option<OwnedFd>,
 }
 
-/// As [`for_good_as`](super::for_good_as), for programs that somebody else may have chosen or may
+/// As [`for_good_as`](super::for_good_as), for programs that a stranger may have chosen or may
 /// look into: those in others' mount namespaces, and all in others' user namespaces.
 ///
 /// The closure, which executes the program, runs in a child process that

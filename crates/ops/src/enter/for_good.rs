@@ -52,7 +52,7 @@ pub enum Credentials {
     Own,
 }
 
-/// As [`for_good`], and as somebody in particular, if a user namespace is entered.
+/// As [`for_good`], and as a certain user, if a user namespace is entered.
 ///
 /// ```no_run
 /// use std::os::unix::process::CommandExt;

@@ -32,7 +32,7 @@ pub(super) fn relay(child: Pid, terminal: Option<Terminal>, files: OpenFiles) ->
         stand_in::act_for(child, files, None);
     };
     let mut relay = Relay { child, signals, screen: terminal.map(Screen::new) };
-    // Whoever reads from a pipe waits until nobody has its other end any more.
+    // A reader of a pipe waits until its other end is closed everywhere.
     files.close_all_but(&relay.files());
     let status = relay.run();
     if let Some(screen) = &mut relay.screen {

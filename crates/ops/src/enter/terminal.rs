@@ -119,7 +119,7 @@ impl Raw {
         Ok(Raw { terminal, before })
     }
 
-    /// Whether nobody has changed it since.
+    /// Whether it is unchanged since.
     pub(super) fn is_in_force(&self) -> bool {
         tcgetattr(self.terminal).is_ok_and(|now| !now.local_modes.contains(LocalModes::ICANON))
     }

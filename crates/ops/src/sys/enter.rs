@@ -66,7 +66,7 @@ fn prepare(entry: &Entry) -> Result<()> {
         become_root()?;
     }
     if entry.forks {
-        // One that comes before anybody can pass it on has to wait.
+        // A signal that comes before it can be passed on has to wait.
         let signals = BlockedSignals::all()?;
         let before = OnChildsEnd::heed();
         // SAFETY: as fork(2); the child goes on with a copy of this stack. It will execute a
@@ -101,7 +101,7 @@ pub(crate) fn become_root() -> Result<()> {
     }
 }
 
-/// Has the program executed next keep all capabilities, whoever executes it.
+/// Has the program executed next keep all capabilities, whatever its user.
 pub(crate) fn keep_capabilities() -> Result<()> {
     let mut sets = capabilities(None)?;
     sets.inheritable = sets.permitted;

@@ -64,7 +64,7 @@ impl Helper {
         }
         drop(signals);
         checked(pid).map_err(of_helper)?;
-        // SAFETY: clone has succeeded, so this is a new file descriptor that nobody else knows.
+        // SAFETY: clone has succeeded, so this is a new file descriptor that no other code knows.
         let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
         Ok(Helper { answers, pidfd, pid: pid as libc::pid_t })
     }
@@ -154,7 +154,7 @@ pub(super) unsafe fn clone_on_same_stack(flags: libc::c_long, pidfd: *mut RawFd)
     unsafe { libc::syscall(libc::SYS_clone, first, second, pidfd, 0usize, 0usize) }
 }
 
-/// Fails where clone(2) is answered by somebody else than the kernel: a sandbox that says 0,
+/// Fails where clone(2) is not answered by the kernel: a sandbox that says 0,
 /// without doing anything, would have the caller take itself for the child.
 pub(super) fn clone_is_carried_out() -> Result<()> {
     // No kernel makes a thread of the caller's that does not share its memory: this gives EINVAL.

@@ -17,7 +17,7 @@ pub(crate) fn open() -> Result<OwnedFd> {
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: reads the set.
     let raw = checked(unsafe { libc::signalfd(-1, &raw const all, flags) }.into())?;
-    // SAFETY: on success it is a new file descriptor that nobody else knows.
+    // SAFETY: on success it is a new file descriptor that no other code knows.
     Ok(unsafe { OwnedFd::from_raw_fd(raw as libc::c_int) })
 }
 
@@ -43,8 +43,8 @@ pub(crate) fn own_group() -> Option<Pid> {
     Pid::from_raw(unsafe { libc::getpgrp() })
 }
 
-/// Stops the process group of this process, as Ctrl-Z does; whoever watches it may have it go on.
-/// Returns then, or at once if nobody does.
+/// Stops the process group of this process, as Ctrl-Z does; its parent may have it go on.
+/// Returns then, or at once without such a parent.
 pub(crate) fn stop_with_group() {
     let stop = only(libc::SIGTSTP);
     // SAFETY: the default is what it has had, or what a terminal asks for.

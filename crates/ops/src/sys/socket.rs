@@ -57,7 +57,7 @@ pub(crate) struct Told {
 /// A child that asks files of other processes.
 ///
 /// To ask a file one needs a copy of it, and by then it may be any other file, which the copy
-/// cannot be told in advance. Closing it may take as long as somebody's file server likes.
+/// cannot be told in advance. Closing it may take as long as a file server likes.
 #[derive(Debug)]
 pub(crate) struct Asker {
     /// None once it is stuck.
@@ -224,7 +224,7 @@ fn record(told: &Result<Told>) -> [u8; RECORD] {
     record
 }
 
-/// What the child does until nobody asks any more. It does not allocate.
+/// The work of the child until the parent is gone. It does not allocate.
 fn answer_all(socket: BorrowedFd<'_>) {
     // The cookies of namespaces that have been handed over. Should there be more, those that have
     // not been noted for longest are handed over once more.

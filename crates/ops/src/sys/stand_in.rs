@@ -15,7 +15,7 @@ use super::signals::delivered;
 /// A child in a session of its own, which this process leads, with `terminal` as its terminal, gets
 /// all signals from here; else those of its terminal reach it without.
 pub(crate) fn act_for(child: Pid, files: OpenFiles, session: Option<Session>) -> ! {
-    // Whoever reads from a pipe waits until nobody has its other end any more.
+    // A reader of a pipe waits until its other end is closed everywhere.
     let terminal = session.as_ref().and_then(|session| session.terminal.as_ref());
     let kept = terminal.map(|terminal| terminal.as_raw_fd());
     files.close_all_but(kept.as_slice());
@@ -77,7 +77,7 @@ fn pass_signals_on(child: Pid, leads_group: bool) -> libc::c_int {
         };
         let is_child = ended == child.as_raw_pid();
         if is_child && libc::WIFSTOPPED(status) {
-            // Whoever waits for this process is to notice, and may have it go on.
+            // The parent of this process is to notice, and may have it go on.
             let _ = kill_process(getpid(), Signal::STOP);
             let _ = to_everyone(child, Signal::CONT);
             continue;

@@ -416,7 +416,7 @@ impl Walk<'_> {
             return Ok(id);
         }
         let mount = self.open_path(place, entry)?;
-        // Anything but the root directory of this very procfs may be somebody's trap.
+        // Anything but the root directory of this very procfs may be a trap.
         let found = identity(&mount).map_err(reason)?;
         if found != (entry.mount.device, ROOT_INODE) {
             return Err(Reason::Covered);

@@ -41,7 +41,7 @@ pub(super) struct Place<'t> {
     pub(super) entries: std::vec::IntoIter<Entry>,
     /// The mounts that hold nothing, but matter for unmounting those that do.
     pub(super) others: Vec<MountFacts>,
-    /// Whether somebody has been here before, and has said what is mounted.
+    /// Whether the mounts have been noted already.
     pub(super) is_known: bool,
     /// Before the table was read.
     pub(super) time: Time,
@@ -69,7 +69,7 @@ enum Root<'t> {
 
 /// How to get to a mount namespace that has not been visited yet.
 enum Way<'t> {
-    /// It is open, and maybe somebody is joined to it: the way in for who may not visit it.
+    /// It is open, and may have a member: the way in for a scanner that may not visit it.
     Open(Namespace, Option<Pid>),
     /// It was not even needed to open it.
     Closed(&'t Target),

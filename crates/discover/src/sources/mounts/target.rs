@@ -74,7 +74,7 @@ pub(super) fn targets(scan: &Scan<'_>, sightings: &Sightings) -> Vec<Target> {
             target(*id, None, Some(holder));
         }
     }
-    // Kernel threads stand on a root directory that nobody else sees any more.
+    // Kernel threads stand on a root directory that no other process sees any more.
     for process in sightings.processes.iter().filter(|process| !process.kernel_thread) {
         let joined = process.namespaces.get(NamespaceType::Mnt);
         if let Some(target) = joined.and_then(|id| targets.get_mut(&id)) {

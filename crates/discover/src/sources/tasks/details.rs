@@ -81,7 +81,7 @@ pub(super) fn add(
 }
 
 /// Whether command line and cgroup of a process are wanted, as far as can be said before all
-/// processes are known: if its parent is not among these, nobody knows yet whether it leads.
+/// processes are known: if its parent is not among these, it is not known yet whether it leads.
 fn is_described(scan: &Scan<'_>, process: &ProcessFacts, all: &[ProcessFacts]) -> bool {
     if !scan.wants(Part::Cmdline) && !scan.wants(Part::Cgroup) {
         return false;

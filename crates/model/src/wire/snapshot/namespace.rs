@@ -32,7 +32,7 @@ pub struct NamespaceDoc<'s> {
     /// Whether it is the one that the kernel booted with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     initial: Option<bool>,
-    /// Whether it is known only as somebody's parent or owner.
+    /// Whether it is known only as a parent or owner.
     #[serde(default)]
     hidden: bool,
     /// The namespace that it nests in (user and PID namespaces); null: there is none.

@@ -116,7 +116,7 @@ impl Neighbours {
     ///
     /// # Panics
     ///
-    /// If they do not come to rest within five minutes, or if one of them failed.
+    /// If they do not come to rest within two minutes, or if one of them failed.
     #[track_caller]
     pub fn pause(&mut self) -> Vec<Entry> {
         self.shared.close();

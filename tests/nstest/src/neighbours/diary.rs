@@ -33,7 +33,7 @@ const CRADLES: usize = 512;
 pub(super) const MAINS: usize = 64;
 
 /// How long neighbours may take to come to rest.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 #[repr(C)]
 struct Memory {
@@ -116,9 +116,10 @@ impl Shared {
         }
     }
 
-    /// Ends the process if the test is gone: nobody else would open the gate.
+    /// Ends the process if the test was killed, and has left the gate closed. If it stops, the gate
+    /// opens: another thread of this process may be at something.
     fn end_if_over(&self) {
-        if files::has_hung_up(self.memory().life.load(SeqCst)) {
+        if !self.has_stopped() && files::has_hung_up(self.memory().life.load(SeqCst)) {
             kernel::exit_process(0);
         }
     }

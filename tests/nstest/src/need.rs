@@ -75,7 +75,8 @@ static NEEDS: [(&str, Probe); 36] = [
 /// | `nsid` | `NS_GET_ID` (6.18) |
 /// | `nshandles` | file handles of namespaces (6.18) |
 /// | `listns` | listns(2) (6.19) |
-/// | `lsns`, `sh`, `dash`, `bash`, `zsh`, `ksh`, `fish`, `unshare`, `nsenter`, `umount`, `setpriv`, `ip`, `losetup` | this program in PATH |
+/// | `lsns`, `sh`, `dash`, `bash`, `zsh`, `ksh`, `fish` | this program in PATH |
+/// | `unshare`, `nsenter`, `umount`, `setpriv`, `ip`, `losetup` | this program in PATH |
 /// | `mkfs` | mkfs.ext4 in PATH |
 /// | `setuid` | set-user-ID programs below the directory for temporary files, of root |
 /// | `filecaps` | programs with file capabilities there, of root |

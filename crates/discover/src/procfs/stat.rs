@@ -22,6 +22,9 @@ pub(crate) struct Stat<'t> {
     pub(crate) threads: u64,
     /// In clock ticks since boot.
     pub(crate) start_time: u64,
+    /// Whether the number is not a process's, but that of a thread besides the first of one: such
+    /// a number is not listed, yet opens.
+    pub(crate) is_thread: bool,
 }
 
 /// Parses the text; `None` if it is none such, or cut off too early.
@@ -39,6 +42,8 @@ pub(crate) fn parse(text: &[u8]) -> Option<Stat<'_>> {
     let threads = number(fields.nth(10)?)?;
     // itrealvalue
     let start_time = number(fields.nth(1)?)?;
+    // vsize to cnswap (15): exit_signal is -1 of such threads only.
+    let exit_signal = fields.nth(15);
     Some(Stat {
         comm,
         state,
@@ -47,6 +52,7 @@ pub(crate) fn parse(text: &[u8]) -> Option<Stat<'_>> {
         ending: flags & PF_EXITING != 0 || matches!(state, 'Z' | 'X'),
         threads,
         start_time,
+        is_thread: exit_signal.is_some_and(|signal| signal.starts_with(b"-")),
     })
 }
 
@@ -70,6 +76,7 @@ mod tests {
                 ending: false,
                 threads: 17,
                 start_time: 98765,
+                is_thread: false,
             };
             assert_eq!(parse(text.as_bytes()), Some(expected));
         }
@@ -89,7 +96,17 @@ mod tests {
         let text = std::fs::read("/proc/self/stat").unwrap();
         let stat = parse(&text).unwrap();
         assert_eq!(stat.ppid.0, std::os::unix::process::parent_id());
-        assert!(stat.threads >= 1 && stat.start_time > 0);
+        assert!(stat.threads >= 1 && stat.start_time > 0 && !stat.is_thread);
+    }
+
+    #[test]
+    fn the_number_of_a_thread_is_told_from_a_process() {
+        let read_own = || {
+            let tid = rustix::thread::gettid().as_raw_nonzero();
+            std::fs::read(format!("/proc/{tid}/stat")).unwrap()
+        };
+        let text = std::thread::spawn(read_own).join().unwrap();
+        assert!(parse(&text).unwrap().is_thread);
     }
 
     proptest! {

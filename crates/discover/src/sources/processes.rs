@@ -174,7 +174,8 @@ fn look(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) {
         Err(errno) => return unread(scan, pid, reason(errno), seen),
     };
     match read(scan, pid, &dir, seen) {
-        Ok(process) => {
+        Ok(None) => seen.counts.vanished += 1,
+        Ok(Some(process)) => {
             if process.namespaces.is_empty() && process.threads.is_empty() {
                 seen.counts.unreadable += 1;
             } else {
@@ -196,15 +197,19 @@ fn unread(scan: &Scan<'_>, pid: Pid, why: Reason, seen: &mut Sightings) {
     seen.processes.push(ProcessFacts::new(pid));
 }
 
+/// Reads one process. `None` if it is gone, and its number belongs to a thread of another.
 fn read(
     scan: &Scan<'_>,
     pid: Pid,
     dir: &TaskDir,
     seen: &mut Sightings,
-) -> Result<ProcessFacts, Errno> {
+) -> Result<Option<ProcessFacts>, Errno> {
     let mut buffer = [0; 1024];
     let rest = Rest::begin(scan, pid, dir)?;
     let stat = rest.stat(&mut buffer)?;
+    if stat.is_thread {
+        return Ok(None);
+    }
     let mut process = ProcessFacts::new(pid);
     let links = match once(scan, dir, &rest, &stat, &mut process)? {
         Some(links) => links,
@@ -243,7 +248,7 @@ fn read(
     process.threads = found.threads;
     seen.holders.append(&mut found.holders);
     seen.sockets.append(&mut found.sockets);
-    Ok(process)
+    Ok(Some(process))
 }
 
 /// Reads namespaces and credentials of a process once. `None` if that will not do, as they may be
@@ -324,5 +329,34 @@ fn threads(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
     match looked.map_err(|errno| process.dir.reason(errno)) {
         Ok(()) | Err(Reason::Gone) => {}
         Err(why) => scan.gaps.add(Missing::Threads, why, format!("pid {}", process.pid)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::Options;
+    use crate::procfs::Procfs;
+
+    #[test]
+    fn a_listed_number_that_a_thread_has_got_is_no_process() {
+        let (options, (tell, tid), (end, wait)) =
+            (Options::everything(), mpsc::channel(), mpsc::channel::<()>());
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                tell.send(rustix::thread::gettid().as_raw_nonzero().get()).unwrap();
+                _ = wait.recv();
+            });
+            let tid = Pid(tid.recv().unwrap().cast_unsigned());
+            let scan = Scan::new(&options, Procfs::open(Path::new("/proc")).unwrap());
+            let mut seen = Sightings::default();
+            look_at_all(&scan, &[tid], &mut seen);
+            assert_eq!((seen.processes.len(), seen.holders.len()), (0, 0));
+            assert_eq!(seen.counts.vanished, 1);
+            drop(end);
+        });
     }
 }

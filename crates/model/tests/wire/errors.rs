@@ -277,3 +277,15 @@ fn two_types_with_one_inode_cannot_be_written_for_lxkns() {
     let error = wire::lxkns::write(&snapshot, Vec::new(), wire::Layout::Compact).unwrap_err();
     assert_eq!(error.to_string(), "two namespaces have the inode 1");
 }
+
+#[test]
+fn lines_that_were_cut_off() {
+    let document = include_str!("golden/snapshot-1.jsonl");
+    let ends = document.match_indices('\n').map(|(end, _)| end);
+    let lines = document.lines().count() - 1;
+    for (found, end) in ends.enumerate().take(lines) {
+        let message = format!("lines: {lines} follow the first, says the document; {found} do");
+        refused(&document[..end], &message);
+        refused(&document[..=end], &message);
+    }
+}

@@ -21,6 +21,9 @@ struct Head<'s> {
     host: HostDoc<'s>,
     options: OptionsDoc,
     counts: CountsDoc,
+    /// As many lines follow. A document that was cut off at the end of a line shows it by this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lines: Option<u64>,
 }
 
 /// An object with its kind in front.
@@ -33,19 +36,25 @@ struct Line<T> {
 
 /// Writes a snapshot as one JSON object per line.
 ///
-/// The first line is of kind `snapshot` and says where, when and what for; then come lines of kind
-/// `namespace`, `process`, `mount` and `gap`, with the same objects as in the document.
+/// The first line is of kind `snapshot` and says where, when and what for, and how many `lines`
+/// follow; then come lines of kind `namespace`, `process`, `mount` and `gap`, with the same objects
+/// as in the document.
 ///
 /// # Errors
 ///
 /// Only those of `out`.
 pub fn write_lines(snapshot: &Snapshot, out: impl io::Write) -> io::Result<()> {
     let mut out = io::BufWriter::new(out);
+    let lines = snapshot.namespaces().len()
+        + snapshot.processes().len()
+        + snapshot.mounts().len()
+        + snapshot.gaps().len();
     let head = Head {
         schema: SCHEMA.to_owned(),
         host: HostDoc::from(snapshot.host()),
         options: OptionsDoc::from(*snapshot.scope()),
         counts: CountsDoc::from(snapshot.counts()),
+        lines: Some(lines as u64),
     };
     write_line(&mut out, "snapshot", head)?;
     for namespace in snapshot.namespaces() {
@@ -76,15 +85,24 @@ fn write_line(
 pub(in crate::wire) fn read(document: &[u8]) -> Result<Snapshot, Error> {
     let mut facts = Facts::default();
     let mut seen = Seen::default();
+    let (mut expected, mut found) = (None, 0_u64);
     for (index, line) in document.split(|byte| *byte == b'\n').enumerate() {
         if !line.trim_ascii().is_empty() {
-            read_line(line, &mut facts, &mut seen).map_err(|error| error.in_line(index + 1))?;
+            found += 1;
+            let lines = read_line(line, &mut facts, &mut seen);
+            expected = lines.map_err(|error| error.in_line(index + 1))?.or(expected);
         }
+    }
+    // The head is one of those found.
+    if let Some(lines) = expected.filter(|lines| *lines != found.saturating_sub(1)) {
+        let reason = format!("{lines} follow the first, says the document; {} do", found.saturating_sub(1));
+        return Err(Error::content("lines", reason));
     }
     Ok(Snapshot::assemble(facts))
 }
 
-fn read_line(line: &[u8], facts: &mut Facts, seen: &mut Seen) -> Result<(), Error> {
+/// The result is the number of lines that follow, if this is the head.
+fn read_line(line: &[u8], facts: &mut Facts, seen: &mut Seen) -> Result<Option<u64>, Error> {
     #[derive(Deserialize)]
     struct Kind {
         kind: String,
@@ -102,6 +120,7 @@ fn read_line(line: &[u8], facts: &mut Facts, seen: &mut Seen) -> Result<(), Erro
             facts.host.nsfs_device = nsfs_device;
             facts.scope = head.options.into_model();
             facts.counts = head.counts.into_model("counts")?;
+            return Ok(head.lines);
         }
         "namespace" => {
             let namespace: NamespaceDoc<'_> = error::document(line)?;
@@ -121,5 +140,5 @@ fn read_line(line: &[u8], facts: &mut Facts, seen: &mut Seen) -> Result<(), Erro
         }
         _ => {}
     }
-    Ok(())
+    Ok(None)
 }

@@ -23,31 +23,21 @@ mod strace;
 use std::env;
 use std::ffi::OsString;
 use std::num::NonZeroUsize;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Args, Subcommand};
 
 use self::contenders::Contenders;
-use self::load::Load;
+use self::load::{Load, Shape};
 use self::stage::Stage;
 use crate::workspace::Workspace;
 
 /// The options of `cargo xtask bench`.
 #[derive(Args, Debug)]
 pub(crate) struct Options {
-    /// So many processes are added to those that are there
-    #[arg(long, value_name = "COUNT", default_value_t = 500)]
-    processes: usize,
-    /// So many of them have a mount and a UTS namespace of their own [default: every fifth]
-    #[arg(long, value_name = "COUNT")]
-    groups: Option<usize>,
-    /// So many open files each of them has, at least 3
-    #[arg(long, value_name = "COUNT", default_value_t = 3)]
-    fds: u16,
-    /// So many threads each of them has
-    #[arg(long, value_name = "COUNT", default_value_t = NonZeroUsize::MIN)]
-    threads: NonZeroUsize,
+    #[command(flatten)]
+    shape: Shape,
     /// So many mount namespaces without a process are measured on their own
     #[arg(long, value_name = "COUNT", default_value_t = 50)]
     processless: usize,
@@ -109,7 +99,7 @@ fn run_stages(options: &Options) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         bail!("only root can create that many namespaces, and see them");
     }
-    ensure!(options.fds >= 3, "a process of the load has 3 files at least");
+    ensure!(options.shape.fds >= 3, "a process of the load has 3 files at least");
     let contenders = Contenders::find()?;
     contenders.introduce();
 
@@ -122,10 +112,10 @@ fn run_stages(options: &Options) -> Result<()> {
         anyhow::Ok(stage)
     };
     let idle = measure("idle")?;
-    let load = Load::of_processes(options, options.processes / 10)?;
+    let load = Load::of_processes(&options.shape, options.shape.processes / 10)?;
     let tenth = measure("a tenth of the load")?;
     drop(load);
-    let load = Load::of_processes(options, options.processes)?;
+    let load = Load::of_processes(&options.shape, options.shape.processes)?;
     let full = measure("the whole load")?;
     drop(load);
 
@@ -148,15 +138,4 @@ fn run_stages(options: &Options) -> Result<()> {
         processless: options.processless,
     });
     Ok(())
-}
-
-/// The output of a program that is to succeed.
-fn output_of(command: &mut Command) -> Result<String> {
-    let program = command.get_program().display().to_string();
-    let output = command
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("cannot start {program}"))?;
-    ensure!(output.status.success(), "{program} failed ({})", output.status);
-    String::from_utf8(output.stdout).with_context(|| format!("{program} prints no text"))
 }

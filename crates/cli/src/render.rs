@@ -8,6 +8,7 @@ pub(crate) mod harmless;
 pub(crate) mod label;
 pub(crate) mod line;
 pub(crate) mod palette;
+pub(crate) mod role;
 pub(crate) mod screen;
 pub(crate) mod shell;
 pub(crate) mod theme;

@@ -5,7 +5,6 @@ use std::ffi::{CStr, CString, OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
-use crate::script::c_text;
 use crate::tool::in_path;
 
 /// What to execute. Owns its strings; the pointer lists are made beforehand, because the child that
@@ -80,5 +79,13 @@ struct PointerList(Vec<usize>);
 impl PointerList {
     fn of(texts: &[CString]) -> PointerList {
         PointerList(texts.iter().map(|text| text.as_ptr().addr()).chain([0]).collect())
+    }
+}
+
+/// Foreign text as a C string.
+pub(crate) fn c_text(text: &OsStr) -> CString {
+    match CString::new(text.as_bytes()) {
+        Ok(text) => text,
+        Err(_) => panic!("{text:?} holds a NUL byte"),
     }
 }

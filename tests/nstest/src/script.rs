@@ -7,14 +7,13 @@
 mod files;
 
 use std::ffi::{CString, OsStr};
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
 
 use lxkns_species::{NamespaceType, NamespaceTypes};
 use rustix::process::Resource;
 
-use crate::command::Executable;
+use crate::command::{Executable, c_text};
 use crate::step::{Call, Flags, IdMap, Kind, Step};
 
 /// The fd number that [`Script::enter`] uses in passing.
@@ -253,11 +252,4 @@ fn own_link(ns_type: NamespaceType) -> String {
 
 fn c_path(path: impl AsRef<Path>) -> CString {
     c_text(path.as_ref().as_os_str())
-}
-
-pub(crate) fn c_text(text: &OsStr) -> CString {
-    match CString::new(text.as_bytes()) {
-        Ok(text) => text,
-        Err(_) => panic!("{text:?} holds a NUL byte"),
-    }
 }

@@ -1,10 +1,28 @@
 //! What the machine is filled with: processes, and namespaces without any.
 
+use std::num::NonZeroUsize;
+
 use anyhow::Result;
+use clap::Args;
 use lxkns_nstest::{Child, Dir, Script};
 use lxkns_species::NamespaceType::{Mnt, Net, Uts};
 
-use super::Options;
+/// The shape of the processes.
+#[derive(Args, Debug)]
+pub(super) struct Shape {
+    /// So many processes are added to those that are there
+    #[arg(long, value_name = "COUNT", default_value_t = 500)]
+    pub(super) processes: usize,
+    /// So many of them have a mount and a UTS namespace of their own [default: every fifth]
+    #[arg(long, value_name = "COUNT")]
+    pub(super) groups: Option<usize>,
+    /// So many open files each of them has, at least 3
+    #[arg(long, value_name = "COUNT", default_value_t = 3)]
+    pub(super) fds: u16,
+    /// So many threads each of them has
+    #[arg(long, value_name = "COUNT", default_value_t = NonZeroUsize::MIN)]
+    pub(super) threads: NonZeroUsize,
+}
 
 /// Part of the load, until it is dropped.
 pub(super) struct Load {
@@ -14,16 +32,16 @@ pub(super) struct Load {
 
 impl Load {
     /// So many processes, in groups that have mount and UTS namespaces of their own.
-    pub(super) fn of_processes(options: &Options, processes: usize) -> Result<Load> {
-        let groups = match options.groups {
-            Some(groups) => groups * processes / options.processes.max(1),
+    pub(super) fn of_processes(shape: &Shape, processes: usize) -> Result<Load> {
+        let groups = match shape.groups {
+            Some(groups) => groups * processes / shape.processes.max(1),
             None => processes / 5,
         };
         let processes = processes.max(1);
         let groups = groups.clamp(1, processes);
         let members = (processes / groups).max(1);
         let threads = |script: Script, label: &str| {
-            (1..options.threads.get()).fold(script, |script, number| {
+            (1..shape.threads.get()).fold(script, |script, number| {
                 script.thread(&format!("{label}'s thread {number}"), Script::new())
             })
         };
@@ -32,7 +50,7 @@ impl Load {
         let lone = threads(Script::new(), "lone");
         // All inherit what the first one has open. Instead of the standard three there are those
         // that their orders come through.
-        let script = (3..i32::from(options.fds))
+        let script = (3..i32::from(shape.fds))
             .fold(Script::new().close(0).close(1).close(2), |script, fd| {
                 script.open("/dev/null", fd)
             });

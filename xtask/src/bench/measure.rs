@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Error, Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 
-use super::output_of;
+use crate::process::output_of;
 
 /// What one run took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,7 +21,7 @@ use crate::test::needs;
 use crate::test::report::{Identity, Outcome, Report, TestResult};
 use crate::test::run_one;
 use crate::test::suite::Suite;
-use crate::torture;
+use crate::torture::how::How;
 
 /// The folder with everything that belongs to the tests.
 pub(super) const HOME: &str = "/lxkns";
@@ -55,7 +55,7 @@ pub(crate) struct Work {
     #[arg(long)]
     torture: bool,
     #[command(flatten)]
-    how: torture::How,
+    how: How,
 }
 
 /// Runs as process 1: sets up the system, runs the tests, ends the machine.
@@ -178,7 +178,7 @@ fn plan() -> Result<Vec<(String, PathBuf, PathBuf)>> {
 }
 
 /// Runs the torture test. What it says is for the console.
-fn torture_test(how: &torture::How) -> Result<TestResult> {
+fn torture_test(how: &How) -> Result<TestResult> {
     let tests = plan()?;
     let test = tests.into_iter().find(|(name, ..)| name == TORTURE);
     let (name, path, folder) = test.context("there is no torture test")?;

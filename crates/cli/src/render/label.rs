@@ -4,7 +4,8 @@ use lxkns_model::{Holder, Namespace, Process, Snapshot, Text, ThreadFacts};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use super::escape::quoted;
-use super::line::{Line, Role};
+use super::line::Line;
+use super::role::Role;
 
 /// Which of a process's names to show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]

@@ -6,33 +6,10 @@
 use std::fmt::Display;
 use std::io;
 
-use lxkns_species::NamespaceType;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::palette::Palette;
-
-/// What a piece of text is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Words and punctuation of our own.
-    Plain,
-    /// A namespace of this type.
-    Namespace(NamespaceType),
-    /// A process or thread.
-    Process,
-    /// A user.
-    Owner,
-    /// A cgroup path.
-    Cgroup,
-    /// Something that is not known.
-    Unknown,
-    /// No capabilities.
-    CapsNone,
-    /// The effective capabilities.
-    CapsEffective,
-    /// All capabilities.
-    CapsAll,
-}
+use super::role::Role;
 
 /// A line, without its end.
 #[derive(Clone, Debug, Default)]

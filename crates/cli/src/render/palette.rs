@@ -2,7 +2,7 @@
 
 use owo_colors::Style;
 
-use super::line::Role;
+use super::role::Role;
 use super::theme::Theme;
 
 /// A style for every role.

@@ -10,7 +10,7 @@ use std::fmt;
 use lxkns_species::NamespaceType;
 use owo_colors::{Rgb, Style, XtermColors};
 
-use super::line::Role;
+use super::role::Role;
 
 /// A colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

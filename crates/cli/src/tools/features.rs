@@ -11,7 +11,8 @@ use crate::args::noise::Volume;
 use crate::args::{Noise, Show};
 use crate::document;
 use crate::render::columns::{self, Column};
-use crate::render::line::{Line, Role};
+use crate::render::line::Line;
+use crate::render::role::Role;
 use crate::render::screen::Screen;
 use crate::view::View;
 

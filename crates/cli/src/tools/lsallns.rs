@@ -14,7 +14,8 @@ use crate::document;
 use crate::render::columns::{self, Column};
 use crate::render::escape::quoted;
 use crate::render::label::{self, Labels};
-use crate::render::line::{Line, Role};
+use crate::render::line::Line;
+use crate::render::role::Role;
 use crate::render::screen::Screen;
 use crate::view::View;
 

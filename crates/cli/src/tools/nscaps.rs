@@ -6,10 +6,10 @@ mod verdict;
 use anyhow::anyhow;
 use lxkns_discover::{Options, ThreadCredentials};
 use lxkns_model::{Part, Process, Snapshot};
-use lxkns_species::{Capabilities, NamespaceType, NamespaceTypes};
+use lxkns_species::{NamespaceType, NamespaceTypes};
 use serde::Serialize;
 
-use self::forest::{Branches, branches};
+use self::forest::{Branches, branches, names};
 use self::verdict::{Judge, Verdict};
 use super::Run;
 use crate::args::noise::Volume;
@@ -192,11 +192,4 @@ impl ThreadDoc {
             effective_capabilities: thread.effective_capabilities.map(names),
         }
     }
-}
-
-/// The names of capabilities, sorted.
-fn names(capabilities: Capabilities) -> Vec<String> {
-    let mut names: Vec<_> = capabilities.iter().map(|one| one.to_string()).collect();
-    names.sort();
-    names
 }

@@ -15,7 +15,8 @@ use crate::document::{self, Gaps};
 use crate::failure::Usage;
 use crate::render::columns::{self, Column};
 use crate::render::label::Labels;
-use crate::render::line::{Line, Role};
+use crate::render::line::Line;
+use crate::render::role::Role;
 use crate::render::screen::Screen;
 use crate::view::View;
 

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use lxkns_species::NamespaceType;
 
-use super::{Script, c_path, c_text, own_link};
+use super::{Script, c_path, own_link};
+use crate::command::c_text;
 use crate::step::Step;
 
 /// Files, mounts and fds.

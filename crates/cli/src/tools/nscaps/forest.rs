@@ -7,11 +7,11 @@ use lxkns_discover::ThreadCredentials;
 use lxkns_model::{Namespace, Process, Snapshot};
 use lxkns_species::{Capabilities, NamespaceId, NamespaceType};
 
-use super::names;
 use super::verdict::{Verdict, user_namespace_of};
 use crate::render::grid;
 use crate::render::label::{self, Labels};
-use crate::render::line::{Line, Role};
+use crate::render::line::Line;
+use crate::render::role::Role;
 use crate::render::tree::{DEEP, Forest};
 
 /// A process's and a target's branch of the tree of user namespaces.
@@ -203,4 +203,11 @@ impl<'s> Forest for Branches<'s> {
     }
 
     fn document(&self, _: &Node<'s>) {}
+}
+
+/// The names of capabilities, sorted.
+pub(super) fn names(capabilities: Capabilities) -> Vec<String> {
+    let mut names: Vec<_> = capabilities.iter().map(|one| one.to_string()).collect();
+    names.sort();
+    names
 }

@@ -15,7 +15,8 @@ use serde::Serialize;
 
 use super::placement::Placement;
 use crate::render::label::{self, Labels};
-use crate::render::line::{Line, Role};
+use crate::render::line::Line;
+use crate::render::role::Role;
 use crate::render::tree::Forest;
 
 /// A node of the tree.

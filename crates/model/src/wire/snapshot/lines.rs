@@ -95,7 +95,8 @@ pub(in crate::wire) fn read(document: &[u8]) -> Result<Snapshot, Error> {
     }
     // The head is one of those found.
     if let Some(lines) = expected.filter(|lines| *lines != found.saturating_sub(1)) {
-        let reason = format!("{lines} follow the first, says the document; {} do", found.saturating_sub(1));
+        let reason =
+            format!("{lines} follow the first, says the document; {} do", found.saturating_sub(1));
         return Err(Error::content("lines", reason));
     }
     Ok(Snapshot::assemble(facts))

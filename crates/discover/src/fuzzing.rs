@@ -30,7 +30,9 @@ pub fn stat(bytes: &[u8]) {
     text.extend_from_slice(read.comm);
     text.extend_from_slice(b") ");
     text.extend(u8::try_from(read.state));
-    let rest = format!(" {ppid} 0 0 0 0 {flags} 0 0 0 0 0 0 0 0 0 0 {threads} 0 {start_time}");
+    let exit_signal = if read.is_thread { -1 } else { 17 };
+    let before = format!(" {ppid} 0 0 0 0 {flags} 0 0 0 0 0 0 0 0 0 0 {threads} 0 {start_time}");
+    let rest = format!("{before} 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 {exit_signal}");
     text.extend_from_slice(rest.as_bytes());
     assert_eq!(stat::parse(&text), Some(read));
 }

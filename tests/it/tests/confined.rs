@@ -364,7 +364,8 @@ fn keys_reach_the_program_only() {
     let mut exec = exec(&[&named, "--", "sh", "-c", script]);
     let mut session = OnTerminal::start(&mut exec);
     session.expect("ready");
-    session.master.write_all(b"\x03").unwrap();
+    // A shell that the key reaches just before it reads takes note of it after the next line only.
+    session.master.write_all(b"\x03\r").unwrap();
     session.expect("caught");
     assert_eq!(session.process.wait().unwrap().code(), Some(3));
 }

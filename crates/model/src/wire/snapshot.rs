@@ -11,16 +11,20 @@
 //! between types that cannot have it; one to a namespace or process that is not listed is not, and
 //! parents that go round in a circle are unknown, as in [`Snapshot::assemble`].
 
+mod capabilities;
 mod diff;
 mod head;
 mod holder;
+mod joined;
 mod lines;
 mod mount;
 mod namespace;
 mod process;
 #[cfg(feature = "schema")]
 mod schema;
+mod seen;
 mod text;
+mod version;
 mod why;
 
 pub use diff::DiffDoc;
@@ -29,23 +33,19 @@ pub(super) use lines::read as read_lines;
 pub use lines::write_lines;
 pub use namespace::NamespaceDoc;
 pub use process::ProcessDoc;
-#[cfg(feature = "schema")]
-pub use schema::schema;
+pub use version::SCHEMA;
+pub(super) use version::check_schema;
 pub use why::WhyDoc;
 
-use std::collections::HashSet;
 use std::io;
 
-use lxkns_species::{NamespaceId, Pid};
 use serde::{Deserialize, Serialize};
 
 use self::head::{CountsDoc, HostDoc, OptionsDoc};
 use self::mount::MountDoc;
+use self::seen::Seen;
 use super::{Error, Kind, Layout, error, stream};
 use crate::{Facts, Snapshot};
-
-/// What `schema` says in documents of this version.
-pub const SCHEMA: &str = "lxkns.snapshot/1";
 
 /// Everything that one discovery of lxkns found out.
 // The lists are generic, so that they need not exist to be written.
@@ -115,17 +115,19 @@ pub fn read(document: &[u8]) -> Result<Snapshot, Error> {
     }
 }
 
+/// The JSON Schema of a document.
+#[cfg(feature = "schema")]
+pub fn schema() -> serde_json::Value {
+    let mut settings = schemars::generate::SchemaSettings::draft2020_12().for_serialize();
+    settings.transforms.push(Box::new(schemars::transform::RecursiveTransform(schema::plain)));
+    let mut schema = settings.into_generator().into_root_schema_for::<Owned>();
+    schema.insert("title".to_owned(), serde_json::json!(SCHEMA));
+    schema.to_value()
+}
+
 pub(super) fn read_document(document: &[u8]) -> Result<Snapshot, Error> {
     let document: Owned = error::document(document)?;
     document.into_facts().map(Snapshot::assemble)
-}
-
-/// Whether the schema is one that can be read.
-pub(super) fn check_schema(found: &str) -> Result<(), Error> {
-    if found == SCHEMA {
-        return Ok(());
-    }
-    Err(Error::Schema { found: found.to_owned(), known: SCHEMA })
 }
 
 impl Owned {
@@ -153,14 +155,4 @@ impl Owned {
         }
         Ok(facts)
     }
-}
-
-/// What a document has listed so far, to notice what comes twice.
-#[derive(Default)]
-struct Seen {
-    namespaces: HashSet<NamespaceId>,
-    processes: HashSet<Pid>,
-    mounts: HashSet<(NamespaceId, u64)>,
-    /// Whether there was a first line (of a document of lines).
-    head: bool,
 }

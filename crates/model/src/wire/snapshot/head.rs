@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::time::SystemTime;
 
-use lxkns_species::{Capabilities, Capability, NamespaceType, NamespaceTypes, Pid};
+use lxkns_species::{Capability, NamespaceType, NamespaceTypes, Pid};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::process::JoinedDoc;
+use super::capabilities::CapabilitiesDoc;
+use super::joined::JoinedDoc;
 use super::text::{self, Hex};
 use crate::wire::Error;
 use crate::{Counts, Details, Gap, Host, Missing, Parts, Reason, Scope};
@@ -119,23 +120,6 @@ impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
         humantime::parse_rfc3339(&text).map(Timestamp).map_err(serde::de::Error::custom)
-    }
-}
-
-/// A set of capabilities, as a list of their names.
-#[derive(Debug)]
-pub(super) struct CapabilitiesDoc(pub(super) Capabilities);
-
-impl Serialize for CapabilitiesDoc {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter())
-    }
-}
-
-impl<'de> Deserialize<'de> for CapabilitiesDoc {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let names = Vec::<Capability>::deserialize(deserializer)?;
-        Ok(CapabilitiesDoc(names.into_iter().collect()))
     }
 }
 

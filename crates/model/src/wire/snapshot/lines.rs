@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use super::head::{CountsDoc, GapDoc, HostDoc, OptionsDoc};
 use super::mount::MountDoc;
-use super::{NamespaceDoc, ProcessDoc, SCHEMA, Seen};
+use super::namespace::NamespaceDoc;
+use super::process::ProcessDoc;
+use super::seen::Seen;
+use super::version::{self, SCHEMA};
 use crate::wire::{Error, error};
 use crate::{Facts, Snapshot};
 
@@ -115,7 +118,7 @@ fn read_line(line: &[u8], facts: &mut Facts, seen: &mut Seen) -> Result<Option<u
                 return Err(Error::content("kind", "a second head"));
             }
             let head: Head<'_> = error::document(line)?;
-            super::check_schema(&head.schema)?;
+            version::check_schema(&head.schema)?;
             let nsfs_device = facts.host.nsfs_device;
             facts.host = head.host.into_model();
             facts.host.nsfs_device = nsfs_device;

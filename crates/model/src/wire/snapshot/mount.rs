@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use lxkns_species::{NamespaceId, NamespaceType};
 use serde::{Deserialize, Serialize};
 
-use super::Seen;
+use super::seen::Seen;
 use super::text::{self, Hex};
 use crate::wire::Error;
 use crate::{Facts, MountFacts};

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use lxkns_species::{NamespaceId, NamespaceType, Pid, Uid};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Seen;
 use super::holder::HolderDoc;
+use super::seen::Seen;
 use super::text::{self, Hex};
 use crate::wire::Error;
 use crate::{Facts, IdMapping, Namespace, NamespaceFacts, Relation};

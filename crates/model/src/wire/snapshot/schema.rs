@@ -1,4 +1,4 @@
-//! The JSON Schema of a document, derived from the types that are written.
+//! Parts of the JSON Schema of a document, which is derived from the types that are written.
 //!
 //! It describes what this version writes: what is always written is required. Readers should
 //! ignore fields that it does not know.
@@ -6,26 +6,15 @@
 use std::borrow::Cow;
 
 use lxkns_species::NamespaceType;
-use schemars::generate::SchemaSettings;
-use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::process::JoinedDoc;
+use super::joined::JoinedDoc;
 use super::text::Hex;
-use super::{Owned, SCHEMA};
-
-/// The JSON Schema of a document.
-pub fn schema() -> Value {
-    let mut settings = SchemaSettings::draft2020_12().for_serialize();
-    settings.transforms.push(Box::new(RecursiveTransform(plain)));
-    let mut schema = settings.into_generator().into_root_schema_for::<Owned>();
-    schema.insert("title".to_owned(), json!(SCHEMA));
-    schema.to_value()
-}
+use super::version::SCHEMA;
 
 /// What is unknown is left out and never null, and what is always written has no default.
-fn plain(schema: &mut Schema) {
+pub(super) fn plain(schema: &mut Schema) {
     schema.remove("default");
     if let Some(Value::Array(types)) = schema.get_mut("type") {
         types.retain(|its| its != "null");

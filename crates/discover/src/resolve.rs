@@ -8,6 +8,7 @@
 //! The kernel gives the number of a dead namespace to the next one. [`proof`] makes sure that all
 //! readings of a number were about one namespace.
 
+mod held;
 mod proof;
 
 use std::collections::{HashMap, HashSet};
@@ -21,8 +22,8 @@ use lxkns_ops::{Error, Feature, Namespace, Support, may_see_all, mounts};
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes};
 use rustix::io::Errno;
 
-pub(crate) use self::proof::is_held;
-use self::proof::{Held, room};
+pub(crate) use self::held::is_held;
+use self::held::{Held, comparable, room};
 use crate::gaps::{Gaps, reason, reason_though_there};
 use crate::options::{Options, Tier};
 use crate::procfs::{Kind, Procfs};
@@ -113,7 +114,7 @@ pub(crate) struct Told {
 impl Resolver {
     pub(crate) fn new(options: &Options, proc: &Procfs, uids: UidView) -> Resolver {
         let compares = if proc.is_ours() && may_see_all() {
-            proof::comparable(options.tier_cap())
+            comparable(options.tier_cap())
         } else {
             NamespaceTypes::NONE
         };

@@ -24,20 +24,22 @@
 //! seq_write(seq, &record);
 //! ```
 
+mod namespaces;
+mod record;
+
 use std::mem::offset_of;
 
 use lxkns_species::NamespaceType;
 
 use self::namespaces::{inode, namespaces, pids};
+pub(super) use self::record::{LEVELS, Record};
+use self::record::{NSPROXY, OUTPUT, RECORD, Result, SCRATCH, SIZE, TASK, copy, slot};
 use super::assembler::Condition::{Equal, NotEqual};
-use super::assembler::Helper::{GetCurrentTask, ProbeReadKernel, SequenceWrite};
+use super::assembler::Helper::{GetCurrentTask, SequenceWrite};
 use super::assembler::Label;
-use super::assembler::Register::{self, R0, R1, R2, R3, R6, R7, R8, R9, R10};
+use super::assembler::Register::{R0, R1, R2, R3, R6, R10};
 use super::assembler::Width::{Double, Word};
-use super::btf::BtfError;
 use super::iterator::Program;
-
-type Result<T> = std::result::Result<T, BtfError>;
 
 /// The function that stands for the iterator.
 pub(super) const TARGET: &str = "bpf_iter_task";
@@ -62,77 +64,6 @@ pub(super) const STRUCTURES: &[&str] = &[
     "user_namespace",
     "uts_namespace",
 ];
-
-/// In how many nested PID namespaces a record tells the PID.
-pub(super) const LEVELS: usize = 8;
-
-/// What the program writes for each task; inodes are 0 where there is no namespace.
-///
-/// The first record has `pid` 0 and is about the reader: `level` is that of its PID namespace,
-/// `start` and `effective` are seconds and nanoseconds of its time namespace's boot-time offset.
-#[repr(C)]
-pub(super) struct Record {
-    /// PID of the thread, its process, and the parent process, in the initial PID namespace.
-    pub(super) pid: u32,
-    pub(super) tgid: u32,
-    pub(super) parent: u32,
-    pub(super) flags: u32,
-    /// Nanoseconds since boot.
-    pub(super) start: u64,
-    /// Equal for tasks that are in the same cgroups.
-    pub(super) cgroups: u64,
-    /// The 64-bit ids of the namespaces, by type; 0 for PID and user namespaces.
-    pub(super) unique_ids: [u64; 8],
-    pub(super) comm: [u8; 16],
-    /// The lower half first, whatever the machine.
-    pub(super) effective: [u32; 2],
-    pub(super) namespaces: [u32; 8],
-    /// The inodes of the user namespaces that own these; 0 for PID and user namespaces.
-    pub(super) owners: [u32; 8],
-    /// How many mounts the mount namespace has: with its very root, which the kernel counts here
-    /// only, and neither lists nor counts for others. 0 if unknown.
-    pub(super) mounts: u32,
-    pub(super) pid_for_children: u32,
-    pub(super) time_for_children: u32,
-    pub(super) threads: u32,
-    pub(super) euid: u32,
-    pub(super) exit_state: u32,
-    /// `TASK_…` bits: what it waits for, 0 if it runs.
-    pub(super) state: u32,
-    /// How deep its PID namespace is nested, and the PIDs of the thread from level 0 down.
-    pub(super) level: u32,
-    pub(super) numbers: [u32; LEVELS],
-    /// 1 for a thread whose file descriptor table is not its leader's.
-    pub(super) own_files: u32,
-    /// 1 if the task kept its namespaces while they were read.
-    pub(super) settled: u32,
-}
-
-const SIZE: i16 = size_of::<Record>() as i16;
-/// A slot on the stack for one copied pointer, and room for `LEVELS` of `struct upid`.
-const SCRATCH: i16 = -8;
-const UPIDS: i16 = SCRATCH - UPIDS_SIZE;
-const UPIDS_SIZE: i16 = UPID_SIZE * LEVELS as i16;
-const UPID_SIZE: i16 = 16;
-/// Where on the stack the record is.
-const RECORD: i16 = UPIDS - SIZE;
-
-/// The place of a field of the record on the stack.
-macro_rules! slot {
-    ($field:ident) => {
-        RECORD + offset_of!(Record, $field) as i16
-    };
-    ($field:ident, $index:expr) => {
-        slot!($field) + 4 * $index as i16
-    };
-}
-
-mod namespaces;
-
-// What the registers hold from beginning to end.
-const TASK: Register = R7;
-const OUTPUT: Register = R8;
-const NSPROXY: Register = R9;
 
 /// Assembles the program; with `leaders_only`, threads are left out unless they have namespaces or
 /// file descriptors of their own.
@@ -292,14 +223,6 @@ fn settled(program: &mut Program<'_>) -> Result<()> {
     program.asm.store_value(Word, R10, slot!(settled), 1);
     program.asm.place(changed);
     Ok(())
-}
-
-/// Copies from any kernel address to the stack; leaves zeros there if there is nothing.
-fn copy(program: &mut Program<'_>, from: Register, offset: i16, slot: i16, size: i32) {
-    program.asm.address(R3, from, offset);
-    program.asm.address(R1, R10, slot);
-    program.asm.set(R2, size);
-    program.asm.call(ProbeReadKernel);
 }
 
 /// Appends the record to the output.

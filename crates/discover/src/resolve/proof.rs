@@ -19,58 +19,22 @@
 //! its number counts. The processes concerned, as a rule few and soon read, are read again, and
 //! this time their namespaces are held open.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, PoisonError};
 
 use lxkns_model::Missing;
 use lxkns_ops::mounts::{self, Of};
-use lxkns_ops::{Error, Feature, Namespace, Support};
+use lxkns_ops::{Error, Namespace};
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes};
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::io::Errno;
 
+use super::held::{Descriptor, Held};
 use super::{Entry, Resolver, Use, failure};
 use crate::gaps::Gaps;
-use crate::options::Tier;
-
-/// How a namespace is held.
-#[derive(Debug)]
-pub(super) enum Held {
-    /// By a watch on its file, which no other scan takes for a holder.
-    Watched,
-    /// By a file descriptor, where there can be no watch.
-    Open(#[expect(dead_code, reason = "dropping it is what it is for")] Descriptor),
-}
-
-/// A file descriptor that holds a namespace.
-#[derive(Debug)]
-pub(super) struct Descriptor(Namespace);
-
-/// The file descriptors of all that the scans of this process hold: no sightings for any of them.
-static HELD: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
-
-/// Whether a scan of this process holds this file descriptor.
-pub(crate) fn is_held(fd: u32) -> bool {
-    HELD.lock().unwrap_or_else(PoisonError::into_inner).contains(&fd)
-}
-
-impl Descriptor {
-    fn new(namespace: Namespace) -> Descriptor {
-        let fd = namespace.as_fd().as_raw_fd().cast_unsigned();
-        HELD.lock().unwrap_or_else(PoisonError::into_inner).insert(fd);
-        Descriptor(namespace)
-    }
-}
-
-impl Drop for Descriptor {
-    fn drop(&mut self) {
-        let fd = self.0.as_fd().as_raw_fd().cast_unsigned();
-        HELD.lock().unwrap_or_else(PoisonError::into_inner).remove(&fd);
-    }
-}
 
 impl Resolver {
     /// Whether this one is known, but not held, while the others are: then its number may mean
@@ -230,18 +194,6 @@ impl Resolver {
     }
 }
 
-/// The types that a scan at this tier can find by unique ID, if it may see all namespaces.
-pub(super) fn comparable(tier: Tier) -> NamespaceTypes {
-    let supports = |feature: Feature| feature.supported() == Support::Supported;
-    if tier >= Tier::Ids && supports(Feature::Handles) {
-        NamespaceTypes::ALL
-    } else if tier >= Tier::Mounts && supports(Feature::MountsById) {
-        NamespaceTypes::of([NamespaceType::Mnt])
-    } else {
-        NamespaceTypes::NONE
-    }
-}
-
 /// Asks the kernel for a namespace by its unique ID.
 ///
 /// # Errors
@@ -252,12 +204,4 @@ fn find(unique_id: u64, id: NamespaceId) -> Result<(), Error> {
         NamespaceType::Mnt => mounts::probe(Of::Id(unique_id)),
         _ => Namespace::probe(unique_id, id),
     }
-}
-
-/// How many namespaces may be held open: half of the files that the process may open. The other
-/// half is for the work itself.
-pub(super) fn room() -> usize {
-    const WORK: u64 = 64;
-    let limit = lxkns_ops::most_open_files().unwrap_or(1 << 20);
-    usize::try_from(limit.saturating_sub(WORK) / 2).unwrap_or(0)
 }

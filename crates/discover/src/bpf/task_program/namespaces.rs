@@ -16,8 +16,9 @@ use super::super::assembler::Register::{R1, R2, R3, R6, R10};
 use super::super::assembler::Width::{Double, Word};
 use super::super::btf::BtfError;
 use super::super::iterator::Program;
-use super::{
+use super::record::{
     LEVELS, NSPROXY, RECORD, Record, Result, SCRATCH, TASK, UPID_SIZE, UPIDS, UPIDS_SIZE, copy,
+    slot,
 };
 
 /// All the other namespaces, except for the PID namespace; a dead task has none of them.

@@ -4,6 +4,7 @@
 //! Each rule is a function from text to [`Finding`]s, so that it is tested on literals; only this
 //! file reads the workspace.
 
+mod circles;
 mod code;
 mod commands;
 mod examples;
@@ -76,11 +77,14 @@ fn findings(workspace: &Workspace) -> Result<Vec<Finding>> {
             .with_context(|| format!("cannot read {}", path.display()))
     };
     let mut findings = Vec::new();
+    let mut files = circles::Files::default();
     for path in workspace.files(&["rs"])? {
         let source = read(&path)?;
         findings.extend(sources::check(&path, &source));
         findings.extend(examples::check(&path, &source));
+        files.add(&path, &source);
     }
+    findings.extend(files.check());
     let mut pages = BTreeMap::new();
     for path in workspace.files(&["md"])? {
         let text = read(&path)?;

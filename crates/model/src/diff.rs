@@ -15,9 +15,9 @@ use std::collections::HashSet;
 
 use lxkns_species::{NamespaceId, NamespaceTypes, Pid};
 
-use self::identity::Identities;
+use self::identity::{Identities, lacks_holders};
 use crate::why::gaps_that_hide;
-use crate::{Gap, Holder, Missing, Namespace, Part, Parts, Process, Relation, Snapshot};
+use crate::{Gap, Holder, Namespace, Part, Parts, Process, Relation, Snapshot};
 
 /// The differences between two snapshots. Lists are in the order of [`Snapshot::namespaces`].
 #[derive(Clone, Debug)]
@@ -158,11 +158,6 @@ fn unseen_only_in<'s>(this: &'s Snapshot, other: &Snapshot) -> Vec<&'s Gap> {
         other.is_none_or(|other| gap.count / 2 > other.count)
     };
     gaps_that_hide(this, NamespaceTypes::ALL).filter(is_wider).collect()
-}
-
-/// Whether a snapshot knows only some holders of each namespace, whatever was looked for.
-fn lacks_holders(snapshot: &Snapshot) -> bool {
-    snapshot.gaps().iter().any(|gap| gap.what == Missing::Holders)
 }
 
 /// What both snapshots looked for.

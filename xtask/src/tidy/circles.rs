@@ -129,6 +129,9 @@ impl<'s> Visit<'s> for Imports {
         self.note_tree(&item.tree);
     }
 
+    /// `pub(super)` says who may use a name, and uses none.
+    fn visit_visibility(&mut self, _: &'s syn::Visibility) {}
+
     fn visit_path(&mut self, path: &'s syn::Path) {
         let names: Vec<String> =
             path.segments.iter().map(|segment| segment.ident.to_string()).collect();
@@ -224,8 +227,12 @@ mod tests {
     #[test]
     fn tests_comments_and_other_crates_are_none() {
         let files = [
-            ("crates/x/src/a.rs", "// use crate::b;\nconst S: &str = \"crate::b\";"),
-            ("crates/x/src/b.rs", "use crate::a; #[cfg(test)] mod tests { use super::*; }"),
+            (
+                "crates/x/src/a.rs",
+                "use self::c::C; // use crate::b;\nconst S: &str = \"crate::b\";",
+            ),
+            ("crates/x/src/b.rs", "use crate::a::c; #[cfg(test)] mod tests { use super::*; }"),
+            ("crates/x/src/a/c.rs", "pub(super) struct C; pub(in crate::b) const D: u8 = 0;"),
             ("crates/y/src/a.rs", "use crate::b;"),
             ("crates/y/tests/b.rs", "use crate::a;"),
         ];

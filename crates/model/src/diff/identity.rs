@@ -15,8 +15,7 @@ use std::collections::HashMap;
 
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
-use super::lacks_holders;
-use crate::{Holder, Namespace, Relation, Snapshot};
+use crate::{Holder, Missing, Namespace, Relation, Snapshot};
 
 /// Which ids in two snapshots stand for the same namespaces.
 pub(super) struct Identities<'s> {
@@ -154,4 +153,9 @@ impl<'s> Identities<'s> {
 fn is_unseen(namespace: Namespace<'_>) -> bool {
     let mut holders = namespace.holders().iter();
     namespace.processes().len() == 0 && holders.all(|holder| *holder == Holder::Unseen)
+}
+
+/// Whether a snapshot knows only some holders of each namespace, whatever was looked for.
+pub(super) fn lacks_holders(snapshot: &Snapshot) -> bool {
+    snapshot.gaps().iter().any(|gap| gap.what == Missing::Holders)
 }

@@ -1,4 +1,4 @@
-//! What the machine is filled with: processes, and namespaces without any.
+//! The load of the machine: processes, and namespaces without any.
 
 use std::num::NonZeroUsize;
 
@@ -10,16 +10,16 @@ use lxkns_species::NamespaceType::{Mnt, Net, Uts};
 /// The shape of the processes.
 #[derive(Args, Debug)]
 pub(super) struct Shape {
-    /// So many processes are added to those that are there
+    /// The number of processes added to those that are there
     #[arg(long, value_name = "COUNT", default_value_t = 500)]
     pub(super) processes: usize,
-    /// So many of them have a mount and a UTS namespace of their own [default: every fifth]
+    /// The number of those that have a mount and a UTS namespace of their own [default: a fifth]
     #[arg(long, value_name = "COUNT")]
     pub(super) groups: Option<usize>,
-    /// So many open files each of them has, at least 3
+    /// The number of files that each has open, at least 3
     #[arg(long, value_name = "COUNT", default_value_t = 3)]
     pub(super) fds: u16,
-    /// So many threads each of them has
+    /// The number of threads of each
     #[arg(long, value_name = "COUNT", default_value_t = NonZeroUsize::MIN)]
     pub(super) threads: NonZeroUsize,
 }

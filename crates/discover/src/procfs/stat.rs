@@ -22,8 +22,8 @@ pub(crate) struct Stat<'t> {
     pub(crate) threads: u64,
     /// In clock ticks since boot.
     pub(crate) start_time: u64,
-    /// Whether the number is not a process's, but that of a thread besides the first of one: such
-    /// a number is not listed, yet opens.
+    /// Whether this is a further thread of a process: `/proc` opens the number of any thread, but
+    /// lists those of processes only.
     pub(crate) is_thread: bool,
 }
 

@@ -284,7 +284,8 @@ fn lines_that_were_cut_off() {
     let ends = document.match_indices('\n').map(|(end, _)| end);
     let lines = document.lines().count() - 1;
     for (found, end) in ends.enumerate().take(lines) {
-        let message = format!("lines: {lines} follow the first, says the document; {found} do");
+        let message =
+            format!("lines: the document announces {lines} lines after the first and has {found}");
         refused(&document[..end], &message);
         refused(&document[..=end], &message);
     }

@@ -24,7 +24,7 @@ struct Head<'s> {
     host: HostDoc<'s>,
     options: OptionsDoc,
     counts: CountsDoc,
-    /// As many lines follow. A document that was cut off at the end of a line shows it by this.
+    /// The number of lines that follow: a document that was cut off at the end of a line has fewer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lines: Option<u64>,
 }
@@ -98,8 +98,9 @@ pub(in crate::wire) fn read(document: &[u8]) -> Result<Snapshot, Error> {
     }
     // The head is one of those found.
     if let Some(lines) = expected.filter(|lines| *lines != found.saturating_sub(1)) {
+        let found = found.saturating_sub(1);
         let reason =
-            format!("{lines} follow the first, says the document; {} do", found.saturating_sub(1));
+            format!("the document announces {lines} lines after the first and has {found}");
         return Err(Error::content("lines", reason));
     }
     Ok(Snapshot::assemble(facts))

@@ -8,13 +8,15 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lxkns_discover::{Bpf, Options, Tier};
 use lxkns_it::{everywhere, scaled, scan, scan_with, snapshot_of, tool_snapshot};
+use lxkns_model::wire::{ALWAYS, MAX_EXPANSION};
 use lxkns_model::{Holder, Reason, Snapshot};
-use lxkns_nstest::{Child, Dir, Script, need, own_namespace};
+use lxkns_nstest::{Child, Dir, Script, need, own_namespace, tool};
 use lxkns_species::NamespaceId;
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
 use rustix::process::{Resource, getrlimit, setrlimit};
@@ -342,4 +344,69 @@ fn too_few_open_files_are_a_gap() {
     let found = snapshot.namespace(child.noted("net"));
     let limits = snapshot.gaps().iter().any(|gap| gap.why == Reason::Limit);
     assert!(limits || found.is_some(), "{:?}", snapshot.gaps());
+}
+
+/// Runs a command whose memory is bounded by the size of the documents that it reads.
+#[track_caller]
+fn reads_within_bounds(line: &str, paths: &[&Path]) {
+    // Stacks, the allocator's own, and the answer.
+    const SLACK: usize = 12 << 20;
+    let bound = |path: &&Path| {
+        let size = fs::metadata(path).unwrap().len() as usize;
+        (MAX_EXPANSION * size).max(ALWAYS)
+    };
+    let most = paths.iter().map(bound).sum::<usize>() + SLACK;
+    let mut words = line.split(' ');
+    let mut command = tool(words.next().unwrap());
+    command.args(words).args(paths);
+    let script = Script::new().limit(Resource::Data, most as u64).run("tool", &command);
+    let child = script.spawn().unwrap();
+    let output = child.output("tool");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} in {most} bytes: {errors}");
+}
+
+/// A table, a tree or an answer adds little to the memory that reading the document takes.
+#[test]
+fn six_times_the_document_is_enough() {
+    let _turn = one_at_a_time();
+    let dir = Dir::new().unwrap();
+    let document =
+        |name: &str, processes: &dyn Fn(u32) -> String, namespaces: &dyn Fn(u32) -> String| {
+            let all = |each: &dyn Fn(u32) -> String| {
+                let each: Vec<String> = (1..scaled(50_000) as u32).map(each).collect();
+                each.join(",")
+            };
+            let text = format!(
+                r#"{{"schema":"lxkns.snapshot/1","host":{{}},"gaps":[],
+                "options":{{"types":["net","pid"],"parts":["processes"],"details":"nobody"}},
+                "counts":{{"listed":0,"read":0,"unreadable":0,"vanished":0}},
+                "namespaces":[{}],"processes":[{}]}}"#,
+                all(namespaces),
+                all(processes)
+            );
+            let path = dir.join(name);
+            fs::write(&path, text).unwrap();
+            path
+        };
+    let namespace = |number: u32| {
+        format!(
+            r#"{{"id":"net:[{number}]","type":"net","dev":4,"unique-id":{number},"initial":false,
+                "hidden":false,"process-count":1,"leaders":[{number}],"senior-leader":{number}}}"#
+        )
+    };
+    let process = |number: u32, parent: u32, net: u32| {
+        format!(
+            r#"{{"pid":{number},"ppid":{parent},"comm":"worker","start-time":{number},"state":"S",
+                "cmdline":["/usr/bin/worker","--number","{number}"],"euid":0,"pids":[{number}],
+                "cgroup":"/work.slice/worker.service","namespaces":{{"net":"net:[{net}]"}}}}"#
+        )
+    };
+    let alone = document("alone", &|number| process(number, 0, number), &namespace);
+    reads_within_bounds("lxkns --input", &[&alone]);
+    let together = document("together", &|number| process(number, 1, 1), &namespace);
+    reads_within_bounds("lxkns why net:[1] --input", &[&together]);
+    reads_within_bounds("lxkns diff", &[&together, &together]);
+    let chain = document("chain", &|number| process(number, number - 1, 1), &namespace);
+    reads_within_bounds("pidtree --input", &[&chain]);
 }

@@ -33,7 +33,7 @@ pub(crate) fn write(
     out: &mut dyn io::Write,
     palette: &Palette,
     columns: &[Column],
-    rows: Vec<Vec<Line>>,
+    rows: impl IntoIterator<Item = Vec<Line>>,
     headings: bool,
     limit: Option<usize>,
 ) -> io::Result<()> {
@@ -43,7 +43,9 @@ pub(crate) fn write(
         line
     };
     let headings = headings.then(|| columns.iter().map(heading).collect());
-    let rows: Vec<Vec<Line>> = headings.into_iter().chain(rows).collect();
+    // All cells have to be there before the first is written: their widths are not known earlier.
+    let compact = |row: Vec<Line>| row.into_iter().map(Line::compact).collect();
+    let rows: Vec<Vec<Line>> = headings.into_iter().chain(rows).map(compact).collect();
     let mut widths: Vec<usize> = vec![0; columns.len()];
     for row in &rows {
         for ((width, column), cell) in widths.iter_mut().zip(columns).zip(row) {
@@ -112,7 +114,6 @@ mod tests {
         };
         let rows = rows.iter().map(|row| row.iter().map(cell).collect());
         let mut out = Vec::new();
-        let rows = rows.collect();
         write(&mut out, &Palette::PLAIN, &columns, rows, headings, limit).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
@@ -134,7 +135,7 @@ mod tests {
                 line.plain(text);
                 line
             };
-            let rows = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+            let rows = rows.iter().map(|row| row.iter().map(cell).collect());
             let mut out = Vec::new();
             write(&mut out, &Palette::PLAIN, &columns, rows, true, limit).unwrap();
             assert!(out.len() < 3 * long.len() + 4 * 3 * ALIGNED, "{} bytes", out.len());

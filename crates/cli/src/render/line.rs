@@ -34,6 +34,12 @@ impl Line {
         self
     }
 
+    /// The same line in as little memory as it takes, for lines that are kept in great number.
+    pub(crate) fn compact(mut self) -> Line {
+        self.spans.shrink_to_fit();
+        self
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.spans.iter().all(|(_, text)| text.is_empty())
     }

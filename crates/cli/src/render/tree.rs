@@ -84,6 +84,8 @@ impl TreeStyle {
 /// One generation of siblings that are still to come.
 struct Level<N> {
     nodes: vec::IntoIter<N>,
+    /// How many levels are above them.
+    depth: usize,
     /// What stands before each of them.
     prefix: String,
 }
@@ -98,16 +100,11 @@ pub(crate) fn write<F: Forest>(
     screen: &mut Screen<'_>,
 ) -> io::Result<()> {
     let glyphs = style.glyphs();
-    let mut levels = vec![Level { nodes: roots.into_iter(), prefix: String::new() }];
-    while let Some(depth) = levels.len().checked_sub(1)
-        && let Some(level) = levels.last_mut()
-    {
-        let Some(mut node) = level.nodes.next() else {
-            levels.pop();
-            continue;
-        };
+    let mut levels = vec![Level { nodes: roots.into_iter(), depth: 0, prefix: String::new() }];
+    while let Some(mut level) = levels.pop() {
+        let Some(mut node) = level.nodes.next() else { continue };
         let last = level.nodes.len() == 0;
-        let (connector, guide) = match depth {
+        let (connector, guide) = match level.depth {
             0 => ("", ""),
             _ if last => (glyphs.last_child, BLANK),
             _ => (glyphs.child, glyphs.bar),
@@ -123,9 +120,14 @@ pub(crate) fn write<F: Forest>(
             let first = format!("{next}{}", glyphs.property);
             indented(screen, property, &first, &format!("{next}{BLANK}"))?;
         }
-        let below = depth + 1;
-        let prefix = if below.is_multiple_of(DEEP) { format!("…({below}) ") } else { inner };
-        levels.push(Level { nodes: children.into_iter(), prefix });
+        let depth = level.depth + 1;
+        let prefix = if depth.is_multiple_of(DEEP) { format!("…({depth}) ") } else { inner };
+        // A level without further nodes is not kept, or a chain would take memory for each of its
+        // links.
+        if !last {
+            levels.push(level);
+        }
+        levels.push(Level { nodes: children.into_iter(), depth, prefix });
     }
     Ok(())
 }

@@ -115,7 +115,7 @@ fn table<const N: usize>(
         least: (headings.last() == Some(&heading)).then_some(heading.len()),
         spare: false,
     });
-    let rows = rows.map(Vec::from).collect();
+    let rows = rows.map(Vec::from);
     columns::write(screen.out, &screen.palette, &columns, rows, true, screen.width)
 }
 

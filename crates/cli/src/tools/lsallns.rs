@@ -177,7 +177,7 @@ impl Lsallns {
             screen.out,
             &screen.palette,
             &columns,
-            chosen.into_iter().map(row).collect(),
+            chosen.into_iter().map(row),
             !self.noheadings,
             screen.width,
         )

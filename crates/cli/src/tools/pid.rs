@@ -202,7 +202,7 @@ fn table(
         screen.out,
         &screen.palette,
         &[column("PID", true), column("NAMESPACE", false)],
-        levels.into_iter().map(row).collect(),
+        levels.into_iter().map(row),
         true,
         screen.width,
     )

@@ -47,11 +47,13 @@ impl Snapshot {
             mounts,
             released: BTreeSet::new(),
             stacked: stacked(namespaces.iter()),
+            outermost: None,
             namespaces: link_namespaces(namespaces),
             processes,
             links,
             process_children,
         };
+        snapshot.outermost = snapshot.find_pid_namespace();
         place_by_pids(&mut snapshot);
         join(&mut snapshot);
         leaders::elect(&mut snapshot.namespaces, &snapshot.processes, &snapshot.links);
@@ -274,7 +276,6 @@ fn link_processes(processes: &[ProcessFacts]) -> (Vec<ProcessLinks>, Vec<Process
     (links, by_parent.into_iter().map(|(_, child)| child).collect())
 }
 
-/// Tells each namespace which processes are joined to it.
 /// Completes the PID namespaces of processes whose links could not be read.
 ///
 /// Everyone may read how many PIDs a process has. A process with a single PID is in the PID
@@ -284,7 +285,7 @@ fn place_by_pids(snapshot: &mut Snapshot) {
     if !scope.types.contains(NamespaceType::Pid) || !scope.parts.contains(Part::Processes) {
         return;
     }
-    let Some(id) = snapshot.pid_namespace().map(|namespace| namespace.id()) else {
+    let Some(id) = snapshot.outermost else {
         return;
     };
     for process in &mut snapshot.processes {
@@ -295,6 +296,7 @@ fn place_by_pids(snapshot: &mut Snapshot) {
     }
 }
 
+/// Tells each namespace which processes are joined to it.
 fn join(snapshot: &mut Snapshot) {
     let Snapshot { namespaces, processes, .. } = snapshot;
     for (index, process) in processes.iter().enumerate() {

@@ -1,5 +1,7 @@
 //! What keeps a namespace alive.
 
+use std::fmt;
+
 use lxkns_species::{NamespaceId, Pid};
 
 use crate::Text;
@@ -118,5 +120,58 @@ impl Holder {
 
     pub(crate) fn is_mount(&self) -> bool {
         matches!(self, Holder::BindMount { .. } | Holder::ProcMount { .. })
+    }
+}
+
+/// In the words of Linux, such as `fd 3 of process 812` or `bind mount /run/netns/blue`. Paths are
+/// foreign text and escaped.
+///
+/// ```
+/// use lxkns_model::Holder;
+/// use lxkns_species::Pid;
+///
+/// let fd = Holder::Fd { pid: Pid(812), tid: None, fd: 3 };
+/// assert_eq!(fd.to_string(), "fd 3 of process 812");
+/// let mount = Holder::BindMount { mount_namespace: None, path: "/run/netns/a\nb".into() };
+/// assert_eq!(mount.to_string(), r#"bind mount "/run/netns/a\nb""#);
+/// ```
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Holder::Thread { pid, tid } => write!(f, "{}", Task(*pid, Some(*tid))),
+            Holder::PendingChildren { pid, tid } => write!(f, "children of {}", Task(*pid, *tid)),
+            Holder::Fd { pid, tid, fd } => write!(f, "fd {fd} of {}", Task(*pid, *tid)),
+            Holder::Socket { pid, tid, fd } => write!(f, "socket {fd} of {}", Task(*pid, *tid)),
+            Holder::Tun { pid, tid, fd } => write!(f, "tun device {fd} of {}", Task(*pid, *tid)),
+            Holder::InFlight { pid, tid, fd, .. } => {
+                write!(f, "file in flight to fd {fd} of {}", Task(*pid, *tid))
+            }
+            Holder::BindMount { mount_namespace, path } => {
+                write!(f, "bind mount {path:?}{}", In(*mount_namespace))
+            }
+            Holder::ProcMount { mount_namespace, path } => {
+                write!(f, "procfs {path:?}{}", In(*mount_namespace))
+            }
+            Holder::Unseen => f.write_str("unseen"),
+        }
+    }
+}
+
+struct Task(Pid, Option<Pid>);
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Task(pid, Some(tid)) => write!(f, "thread {tid} of process {pid}"),
+            Task(pid, None) => write!(f, "process {pid}"),
+        }
+    }
+}
+
+struct In(Option<NamespaceId>);
+
+impl fmt::Display for In {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |mount_namespace| write!(f, " in {mount_namespace}"))
     }
 }

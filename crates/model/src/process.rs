@@ -4,7 +4,7 @@ use std::fmt;
 use std::iter;
 use std::ops::Range;
 
-use lxkns_species::{Capabilities, NamespaceType, Pid, Uid};
+use lxkns_species::{Capabilities, NamespaceId, NamespaceType, Pid, Uid};
 
 use crate::snapshot::ProcessIndex;
 use crate::{Cmdline, Joined, Namespace, ProcessFacts, Snapshot, Text, ThreadFacts};
@@ -100,6 +100,42 @@ impl<'s> Process<'s> {
     /// Its PIDs from the scanner's PID namespace down to its own, in which it has the last one.
     pub fn pids(self) -> Option<&'s [Pid]> {
         self.facts().pids.as_deref()
+    }
+
+    /// All of its PIDs, from the outermost namespace to its own; `None` beside those whose namespace
+    /// is out of sight.
+    ///
+    /// `None` if its PIDs could not be read, or contradict what is known of its namespaces.
+    pub fn levels(self) -> Option<Vec<(Option<Namespace<'s>>, Pid)>> {
+        let listed = self.pids()?;
+        let is_real = listed.first() == Some(&self.pid()) && !listed.contains(&Pid(0));
+        let own = self.namespace(NamespaceType::Pid);
+        let mut upwards = own.into_iter().flat_map(|own| iter::once(own).chain(own.ancestors()));
+        let mut levels: Vec<_> = listed.iter().rev().map(|pid| (upwards.next(), *pid)).collect();
+        levels.reverse();
+        let outermost = self.snapshot.pid_namespace();
+        if let (Some(outermost), Some((first, _))) = (outermost, levels.first_mut()) {
+            first.get_or_insert(outermost);
+        }
+        // The first of the list is for the outermost namespace, and no other one is.
+        let fits = outermost.is_none_or(|outermost| {
+            let is_outermost = |(namespace, _): &(Option<_>, Pid)| *namespace == Some(outermost);
+            levels.iter().enumerate().all(|(index, level)| is_outermost(level) == (index == 0))
+        });
+        (is_real && fits).then_some(levels)
+    }
+
+    /// The PID that it has in this PID namespace; `None` if it has none there, or it is not known.
+    pub fn pid_in(self, namespace: NamespaceId) -> Option<Pid> {
+        match self.levels() {
+            Some(levels) => {
+                let is_there = |level: &&(Option<Namespace<'_>>, Pid)| {
+                    level.0.is_some_and(|at| at.id() == namespace)
+                };
+                levels.iter().find(is_there).map(|(_, pid)| *pid)
+            }
+            None => (self.snapshot.outermost == Some(namespace)).then(|| self.pid()),
+        }
     }
 
     /// The cgroup path, as seen from the scanner's cgroup namespace.

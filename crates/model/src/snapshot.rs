@@ -25,6 +25,8 @@ pub struct Snapshot {
     pub(crate) released: BTreeSet<NamespaceId>,
     /// Where more than one namespace is mounted.
     pub(crate) stacked: BTreeSet<Place>,
+    /// See [`Snapshot::pid_namespace`].
+    pub(crate) outermost: Option<NamespaceId>,
     /// By id.
     pub(crate) namespaces: Vec<NamespaceNode>,
     /// By PID.
@@ -174,6 +176,10 @@ impl Snapshot {
     /// Its first process never leaves it; nor does any process that has but one PID. Where no such
     /// process can be read, it is the scanner's, if that was in the one that the procfs showed.
     pub fn pid_namespace(&self) -> Option<Namespace<'_>> {
+        self.namespace(self.outermost?)
+    }
+
+    pub(crate) fn find_pid_namespace(&self) -> Option<NamespaceId> {
         let of = |process: Process<'_>| {
             let own = process.joined().get(NamespaceType::Pid)?;
             self.namespace(own)
@@ -187,7 +193,7 @@ impl Snapshot {
         };
         let first = self.process(Pid(1)).and_then(of);
         let some = || self.processes().filter(has_one).find_map(of);
-        first.or_else(some).or_else(scanners)
+        first.or_else(some).or_else(scanners).map(Namespace::id)
     }
 
     /// The process with this PID in [the PID namespace](Snapshot::pid_namespace) of the snapshot.

@@ -7,7 +7,6 @@
 //! parent is out of sight.
 
 use std::collections::HashMap;
-use std::iter;
 
 use lxkns_model::{Namespace, Process, Snapshot};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
@@ -18,8 +17,6 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 /// namespace whose other PIDs could not be read.
 #[derive(Debug)]
 pub struct PidMap<'s> {
-    /// Where the PIDs that the snapshot goes by are from.
-    outermost: Option<Namespace<'s>>,
     /// `None`: two processes claim this PID, one of which must have gone before the other came.
     processes: HashMap<(NamespaceId, Pid), Option<Process<'s>>>,
     snapshot: &'s Snapshot,
@@ -28,11 +25,8 @@ pub struct PidMap<'s> {
 impl<'s> PidMap<'s> {
     /// The map of all processes of the snapshot.
     pub fn new(snapshot: &'s Snapshot) -> PidMap<'s> {
-        let mut map = PidMap {
-            outermost: snapshot.pid_namespace(),
-            processes: HashMap::with_capacity(snapshot.processes().len()),
-            snapshot,
-        };
+        let mut map =
+            PidMap { processes: HashMap::with_capacity(snapshot.processes().len()), snapshot };
         for process in snapshot.processes() {
             for (namespace, pid) in map.pids(process) {
                 map.processes
@@ -50,8 +44,7 @@ impl<'s> PidMap<'s> {
     /// neither its own PID namespace nor above that, or because it is unknown. The process may live
     /// in `from` or in any namespace below, so `to` may be above `from` as well as below.
     pub fn translate(&self, pid: Pid, from: NamespaceId, to: NamespaceId) -> Option<Pid> {
-        let process = self.process(pid, from)?;
-        self.pids(process).find(|(namespace, _)| namespace.id() == to).map(|(_, pid)| pid)
+        self.process(pid, from)?.pid_in(to)
     }
 
     /// The process that has this PID in this PID namespace.
@@ -68,38 +61,16 @@ impl<'s> PidMap<'s> {
         self.known_pids(process).into_iter()
     }
 
-    /// All PIDs of a process, from the outermost namespace to its own; `None` beside those whose
-    /// namespace is out of sight.
-    ///
-    /// `None` if its PIDs could not be read, or contradict what is known of its namespaces.
-    pub fn levels(&self, process: Process<'s>) -> Option<Vec<(Option<Namespace<'s>>, Pid)>> {
-        let listed = process.pids()?;
-        let is_real = listed.first() == Some(&process.pid()) && !listed.contains(&Pid(0));
-        let own = process.namespace(NamespaceType::Pid);
-        let mut upwards = own.into_iter().flat_map(|own| iter::once(own).chain(own.ancestors()));
-        let mut levels: Vec<_> = listed.iter().rev().map(|pid| (upwards.next(), *pid)).collect();
-        levels.reverse();
-        if let (Some(outermost), Some((first, _))) = (self.outermost, levels.first_mut()) {
-            first.get_or_insert(outermost);
-        }
-        // The first of the list is for the outermost namespace, and no other one is.
-        let fits = self.outermost.is_none_or(|outermost| {
-            let is_outermost = |(namespace, _): &(Option<_>, Pid)| *namespace == Some(outermost);
-            levels.iter().enumerate().all(|(index, level)| is_outermost(level) == (index == 0))
-        });
-        (is_real && fits).then_some(levels)
-    }
-
-    /// Likewise, if everything about them is known.
+    /// All PIDs of a process, if everything about them is known.
     pub(crate) fn all_pids(&self, process: Process<'s>) -> Option<Vec<(Namespace<'s>, Pid)>> {
         process.joined().get(NamespaceType::Pid)?;
-        let levels = self.levels(process)?.into_iter();
+        let levels = process.levels()?.into_iter();
         levels.map(|(namespace, pid)| Some((namespace?, pid))).collect()
     }
 
     fn known_pids(&self, process: Process<'s>) -> Vec<(Namespace<'s>, Pid)> {
-        let here = || vec![(self.outermost, process.pid())];
-        let levels = self.levels(process).unwrap_or_else(here).into_iter();
+        let here = || vec![(self.snapshot.pid_namespace(), process.pid())];
+        let levels = process.levels().unwrap_or_else(here).into_iter();
         levels.filter_map(|(namespace, pid)| Some((namespace?, pid))).collect()
     }
 

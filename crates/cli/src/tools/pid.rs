@@ -141,7 +141,7 @@ impl Whereabouts {
 
 /// The PIDs of a process, the last ones `?` if they could not be read.
 fn levels<'s>(map: &PidMap<'s>, process: Process<'s>) -> Vec<Level<'s>> {
-    if let Some(levels) = map.levels(process) {
+    if let Some(levels) = process.levels() {
         return levels.into_iter().map(|(namespace, pid)| (namespace, Some(pid))).collect();
     }
     // That one PID is sure, and where it is the last one.

@@ -50,7 +50,7 @@ fn pids(map: &PidMap<'_>, pid: u32) -> Vec<(u64, u32)> {
 fn levels(map: &PidMap<'_>, pid: u32) -> Option<Vec<(Option<u64>, u32)>> {
     let process = map.snapshot().process(Pid(pid)).unwrap();
     let inode = |namespace: Namespace<'_>| namespace.id().inode();
-    let levels = map.levels(process)?.into_iter();
+    let levels = process.levels()?.into_iter();
     Some(levels.map(|(at, pid)| (at.map(inode), pid.0)).collect())
 }
 

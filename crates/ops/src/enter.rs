@@ -2,7 +2,8 @@
 //!
 //! No function here changes the namespaces of a thread that goes on with something else. A closure
 //! runs on a throw-away thread ([`run`], [`spawn`]), a program in a child process ([`command`]);
-//! and a process that has nothing else to do may enter for the rest of its life ([`for_good`]).
+//! and a process that has nothing else to do may enter for the rest of its life ([`for_good`]). A
+//! socket can be had without running anything there ([`socket_in`]).
 //!
 //! Not every type of namespace can be entered by a thread:
 //!
@@ -30,6 +31,7 @@ mod for_good;
 mod relay;
 mod rights;
 mod sealed;
+mod socket_in;
 mod terminal;
 mod thread;
 
@@ -38,6 +40,7 @@ pub use confined::{Confinement, confined};
 pub use for_good::{Credentials, for_good, for_good_as};
 pub use rights::{Identity, Limits, directory_of, rights_of};
 pub use sealed::from_sealed_copy;
+pub use socket_in::socket_in;
 pub use thread::{Visit, run, spawn};
 
 use std::os::fd::AsFd;

@@ -3,15 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::UdpSocket;
 use std::os::unix::process::ExitStatusExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 
 use lxkns_nstest::{Child, Dir, Script, namespace_of, need, own_namespace};
-use lxkns_ops::{Error, Namespace, enter, pids};
+use lxkns_ops::{Error, Namespace, enter, pids, socket};
 use lxkns_species::NamespaceType::{Cgroup, Ipc, Mnt, Net, Pid, Time, User, Uts};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType};
+use rustix::process::geteuid;
 
 /// What a thread can enter.
 const FOR_THREADS: [NamespaceType; 5] = [Cgroup, Ipc, Mnt, Net, Uts];
@@ -196,6 +199,36 @@ fn a_program_runs_in_namespaces_of_all_types() {
     drop(program.stdin.take());
     program.wait().unwrap();
     assert_eq!(own_namespaces(), before);
+}
+
+#[test]
+fn a_socket_of_another_network_namespace() {
+    need!(userns);
+    let child = Script::new().user_namespace().unshare([Net]).spawn().unwrap();
+    let namespaces = opened(child.pid(), &[User, Net]);
+    let [user, net] = &namespaces[..] else { unreachable!("two were opened") };
+    let create = |namespaces: &[&Namespace], kind| {
+        enter::socket_in(namespaces, AddressFamily::INET, kind, None)
+    };
+    let socket = UdpSocket::from(create(&[user, net], SocketType::DGRAM).unwrap());
+    // The only interface there is down, so no address can be reached; here the same works.
+    let error = socket.connect("127.0.0.1:9").unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(Errno::NETUNREACH.raw_os_error()));
+    let own = UdpSocket::bind("127.0.0.1:0").unwrap();
+    own.connect("127.0.0.1:9").unwrap();
+    if let Ok(cookie) = socket::cookie(&own) {
+        assert_ne!(socket::cookie(&socket).unwrap(), cookie);
+    }
+    if geteuid().is_root() {
+        assert_eq!(socket::network_namespace(&socket).unwrap().id(), net.id());
+    }
+    // Without the user namespace, only root of the machine may.
+    match create(&[net], SocketType::DGRAM) {
+        Ok(_) => assert!(geteuid().is_root()),
+        Err(error) => assert!(error.is_denied(), "{error}"),
+    }
+    let error = create(&[user, net], SocketType::SEQPACKET).unwrap_err();
+    assert!(matches!(error, Error::Call { .. }), "{error}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
-use rustix::process::Signal;
+use rustix::process::{DumpableBehavior, Signal, dumpable_behavior, set_dumpable_behavior};
 
 use super::process::checked;
 
@@ -171,6 +171,17 @@ fn has_unborn_pid_namespace() -> bool {
     let link = |name: &CStr| readlinkat_raw(CWD, name, &mut [0; 64]).map(drop);
     link(c"/proc/thread-self/ns/pid_for_children") == Err(Errno::NOENT)
         && link(c"/proc/thread-self/ns/pid").is_ok()
+}
+
+/// For a child that enters a user namespace of others: root in there must not read its copy of the
+/// caller's memory.
+pub(super) fn become_untraceable() -> Result<()> {
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    // A sandbox may only say that it has done so.
+    match dumpable_behavior()? {
+        DumpableBehavior::Dumpable => Err(Errno::PERM),
+        _ => Ok(()),
+    }
 }
 
 /// What one end of the socket has told the other.

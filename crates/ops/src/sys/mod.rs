@@ -18,6 +18,7 @@ pub(crate) mod nsfs;
 pub(crate) mod process;
 pub(crate) mod signals;
 pub(crate) mod socket;
+pub(crate) mod socket_in;
 pub(crate) mod stand_in;
 pub(crate) mod system;
 pub(crate) mod unmount;

@@ -16,11 +16,12 @@ use std::time::{Duration, Instant};
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::{Errno, Result};
 use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap_anonymous, mprotect, munmap};
-use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::foreign::{open_in_child, receive_opened, send_opened};
-use super::helper::{BlockedSignals, Helper, clone_is_carried_out, reap, receive};
+use super::helper::{
+    BlockedSignals, Helper, become_untraceable, clone_is_carried_out, reap, receive,
+};
 use super::nsfs;
 use super::process::checked;
 
@@ -150,12 +151,7 @@ pub(crate) fn look_into_as_owner(
 }
 
 fn look_around_as_owner(mount_namespace: BorrowedFd<'_>, proc: Option<&OwnedFd>) -> Result<Answer> {
-    // Root in there must not read the copy of the caller's memory.
-    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    // A sandbox may only say that it has done so.
-    if dumpable_behavior()? == DumpableBehavior::Dumpable {
-        return Err(Errno::PERM);
-    }
+    become_untraceable()?;
     let owner = nsfs::owner(mount_namespace)?;
     move_into_link_name_space(owner.as_fd(), Some(LinkNameSpaceType::User))?;
     look_around(mount_namespace, proc.map(OwnedFd::as_fd))

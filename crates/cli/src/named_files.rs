@@ -14,7 +14,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use lxkns_model::wire;
 use lxkns_ops::foreign::{self, TIMEOUT};
-use lxkns_ops::{Error, Namespace};
+use lxkns_ops::{Error, NamespaceFd};
 
 use crate::render::escape::quoted;
 
@@ -61,8 +61,8 @@ fn is_open(path: &Path) -> bool {
 }
 
 /// The namespace at a path.
-pub(crate) fn namespace(path: &Path) -> Result<Namespace, Error> {
-    lxkns_ops::with_own_privileges(|| Namespace::at_path(path))?
+pub(crate) fn namespace(path: &Path) -> Result<NamespaceFd, Error> {
+    lxkns_ops::with_own_privileges(|| NamespaceFd::at_path(path))?
 }
 
 /// Opens or looks up a file as the user who started the tool might do it.

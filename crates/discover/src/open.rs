@@ -13,7 +13,7 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use lxkns_model::{Holder, Namespace, Snapshot, Text};
 use lxkns_ops::socket::Asker;
 use lxkns_ops::visit::{open_in, root_of};
-use lxkns_ops::{Error as OpsError, Namespace as Open, Reference, pidfd};
+use lxkns_ops::{Error as OpsError, NamespaceFd, Reference, pidfd};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
@@ -45,7 +45,7 @@ const MAX_DEPTH: usize = 16;
 /// assert_eq!(open(&snapshot, own)?.id(), own);
 /// # Ok::<(), lxkns_discover::Error>(())
 /// ```
-pub fn open(snapshot: &Snapshot, id: NamespaceId) -> Result<Open, Error> {
+pub fn open(snapshot: &Snapshot, id: NamespaceId) -> Result<NamespaceFd, Error> {
     let mut search = Search { snapshot, met: HashSet::new(), depth: 0, failure: None };
     search.open(id).ok_or(Error::Unreachable { id, source: search.failure })
 }
@@ -59,7 +59,7 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
-    fn open(&mut self, id: NamespaceId) -> Option<Open> {
+    fn open(&mut self, id: NamespaceId) -> Option<NamespaceFd> {
         let namespace = self.snapshot.namespace(id)?;
         if self.depth >= MAX_DEPTH || !self.met.insert(id) {
             return None;
@@ -75,7 +75,11 @@ impl Search<'_> {
     }
 
     /// Takes what was opened, if it is the right one.
-    fn right(&mut self, id: NamespaceId, opened: Result<Open, OpsError>) -> Option<Open> {
+    fn right(
+        &mut self,
+        id: NamespaceId,
+        opened: Result<NamespaceFd, OpsError>,
+    ) -> Option<NamespaceFd> {
         match opened {
             Ok(open) if open.id() == id => Some(open),
             Ok(_) => None,
@@ -86,31 +90,33 @@ impl Search<'_> {
         }
     }
 
-    fn by_handle(&mut self, namespace: Namespace<'_>) -> Option<Open> {
+    fn by_handle(&mut self, namespace: Namespace<'_>) -> Option<NamespaceFd> {
         let id = namespace.id();
-        Open::by_unique_id(namespace.unique_id()?, Some(id)).ok()
+        NamespaceFd::by_unique_id(namespace.unique_id()?, Some(id)).ok()
     }
 
-    fn by_members(&mut self, namespace: Namespace<'_>) -> Option<Open> {
+    fn by_members(&mut self, namespace: Namespace<'_>) -> Option<NamespaceFd> {
         let id = namespace.id();
         let members = namespace.leaders().chain(namespace.processes());
         members.take(MEMBERS).find_map(|process| {
-            let opened = Open::of_process(process.pid(), id.namespace_type());
+            let opened = NamespaceFd::of_process(process.pid(), id.namespace_type());
             self.right(id, opened)
         })
     }
 
-    fn by_holders(&mut self, namespace: Namespace<'_>) -> Option<Open> {
+    fn by_holders(&mut self, namespace: Namespace<'_>) -> Option<NamespaceFd> {
         let id = namespace.id();
         namespace.holders().iter().find_map(|holder| {
             let opened = match holder {
-                Holder::Thread { pid, tid } => Open::of_thread(*pid, *tid, id.namespace_type()),
+                Holder::Thread { pid, tid } => {
+                    NamespaceFd::of_thread(*pid, *tid, id.namespace_type())
+                }
                 Holder::PendingChildren { pid, tid } => {
                     let file = id.namespace_type().proc_file_for_children()?;
-                    Open::at_path(format!("{}/{file}", task(*pid, *tid)))
+                    NamespaceFd::at_path(format!("{}/{file}", task(*pid, *tid)))
                 }
                 Holder::Fd { pid, tid, fd } => {
-                    Open::at_path(format!("{}/fd/{fd}", task(*pid, *tid)))
+                    NamespaceFd::at_path(format!("{}/fd/{fd}", task(*pid, *tid)))
                 }
                 Holder::Socket { pid, tid, fd } | Holder::Tun { pid, tid, fd } => {
                     of_socket(*pid, *tid, *fd)?
@@ -129,7 +135,7 @@ impl Search<'_> {
         &mut self,
         mount_namespace: NamespaceId,
         path: &Text,
-    ) -> Option<Result<Open, OpsError>> {
+    ) -> Option<Result<NamespaceFd, OpsError>> {
         let path = CString::new(path.as_bytes()).ok()?;
         let own = &self.snapshot.host().scanner_namespaces;
         let root = if own.get(NamespaceType::Mnt) == Some(mount_namespace) {
@@ -141,11 +147,11 @@ impl Search<'_> {
         let place = root.and_then(|root| open_in(root, &path, PATIENCE));
         Some(place.and_then(|place| {
             // Opened for its place only; a namespace has to be opened for real.
-            Open::at_path(format!("/proc/self/fd/{}", place.as_raw_fd()))
+            NamespaceFd::at_path(format!("/proc/self/fd/{}", place.as_raw_fd()))
         }))
     }
 
-    fn by_those_below(&mut self, namespace: Namespace<'_>) -> Option<Open> {
+    fn by_those_below(&mut self, namespace: Namespace<'_>) -> Option<NamespaceFd> {
         let id = namespace.id();
         for child in namespace.children() {
             let parent = self.open(child.id()).map(|child| child.parent());
@@ -163,7 +169,7 @@ impl Search<'_> {
     }
 }
 
-fn of_socket(pid: Pid, tid: Option<Pid>, fd: u32) -> Option<Result<Open, OpsError>> {
+fn of_socket(pid: Pid, tid: Option<Pid>, fd: u32) -> Option<Result<NamespaceFd, OpsError>> {
     let ask = || {
         let process = match tid {
             Some(tid) => pidfd::of_thread(tid)?,

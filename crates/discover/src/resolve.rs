@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use lxkns_model::{Joined, Missing, NamespaceFacts, Part, Reason, Relation};
-use lxkns_ops::{Error, Feature, Namespace, Support, may_see_all, mounts};
+use lxkns_ops::{Error, Feature, NamespaceFd, Support, may_see_all, mounts};
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes};
 use rustix::io::Errno;
 
@@ -289,7 +289,7 @@ impl Resolver {
         let namespace = if self.asks {
             open()
                 .map_err(reason)
-                .and_then(|fd| Namespace::expecting(fd, id).map_err(|error| failure(&error)))
+                .and_then(|fd| NamespaceFd::expecting(fd, id).map_err(|error| failure(&error)))
         } else {
             Err(Reason::ForeignProc)
         };
@@ -315,22 +315,22 @@ impl Resolver {
         if self.meet(id, read, &open) {
             return true;
         }
-        let again = open().ok().and_then(|fd| Namespace::expecting(fd, id).ok());
+        let again = open().ok().and_then(|fd| NamespaceFd::expecting(fd, id).ok());
         again.inspect(|namespace| self.meet_open(namespace)).is_some()
     }
 
     /// Takes note of a namespace that is open.
-    pub(crate) fn meet_open(&self, namespace: &Namespace) {
+    pub(crate) fn meet_open(&self, namespace: &NamespaceFd) {
         self.meet_in_use(namespace, Use::Active);
     }
 
     /// Takes note of a namespace that is open, and that nothing may be in which the kernel looks
     /// for when it is asked by unique ID.
-    pub(crate) fn meet_inactive(&self, namespace: &Namespace) {
+    pub(crate) fn meet_inactive(&self, namespace: &NamespaceFd) {
         self.meet_in_use(namespace, Use::Inactive);
     }
 
-    fn meet_in_use(&self, namespace: &Namespace, by: Use) {
+    fn meet_in_use(&self, namespace: &NamespaceFd, by: Use) {
         let id = namespace.id();
         if self.is_to_be_confirmed(id) || self.begin(id) {
             match namespace.try_clone() {
@@ -380,7 +380,7 @@ impl Resolver {
         self.answered.notify_all();
     }
 
-    fn ask(&self, namespace: Namespace, by: Use) {
+    fn ask(&self, namespace: NamespaceFd, by: Use) {
         // One after the other, as they may nest deeper than a process may have files. Owners come
         // before parents: the owners on the way up must not wait, open, for the end of it.
         let mut above = self.ask_one(namespace, by);
@@ -398,7 +398,7 @@ impl Resolver {
     }
 
     /// Asks a namespace; returns its owner and its parent, in this order.
-    fn ask_one(&self, namespace: Namespace, by: Use) -> Vec<Namespace> {
+    fn ask_one(&self, namespace: NamespaceFd, by: Use) -> Vec<NamespaceFd> {
         let id = namespace.id();
         let mut facts = NamespaceFacts::new(id);
         let is_user = id.namespace_type() == NamespaceType::User;
@@ -415,7 +415,7 @@ impl Resolver {
             facts.creator = namespace.creator().ok().and_then(|uid| self.uids.known(uid));
         }
         let (mut above, mut why) = (Vec::new(), Reason::Denied);
-        let mut is_above = |asked: Result<Namespace, Error>| match asked {
+        let mut is_above = |asked: Result<NamespaceFd, Error>| match asked {
             Ok(namespace) => {
                 let id = namespace.id();
                 above.push(namespace);

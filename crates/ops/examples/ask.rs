@@ -6,11 +6,11 @@
 
 #![expect(clippy::print_stdout, reason = "a program that reports to a person")]
 
-use lxkns_ops::{Error, Namespace};
+use lxkns_ops::{Error, NamespaceFd};
 
 fn main() -> Result<(), Error> {
     let path = std::env::args_os().nth(1);
-    let mut namespace = Namespace::at_path(path.unwrap_or_else(|| "/proc/self/ns/net".into()))?;
+    let mut namespace = NamespaceFd::at_path(path.unwrap_or_else(|| "/proc/self/ns/net".into()))?;
     loop {
         println!("{}", namespace.id());
         if let Ok(id) = namespace.unique_id() {

@@ -9,13 +9,13 @@
 use std::error::Error;
 use std::fs;
 
-use lxkns_ops::{Namespace, enter};
+use lxkns_ops::{NamespaceFd, enter};
 use lxkns_species::{NamespaceType, Pid};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let argument = std::env::args_os().nth(1).ok_or("which process?")?;
     let pid = Pid(argument.to_string_lossy().parse()?);
-    let net = Namespace::of_process(pid, NamespaceType::Net)?;
+    let net = NamespaceFd::of_process(pid, NamespaceType::Net)?;
     // The closure runs on a thread of its own, so `thread-self` it must be. The thread ends with
     // it; this one stays where it is.
     let devices = enter::run(&[&net], || fs::read_to_string("/proc/thread-self/net/dev"))??;

@@ -49,15 +49,15 @@ use lxkns_species::NamespaceType;
 use rustix::thread::move_into_link_name_space;
 
 use crate::sys::enter as sys;
-use crate::{Error, Namespace};
+use crate::{Error, NamespaceFd};
 
-fn any(namespaces: &[&Namespace], wanted: NamespaceType) -> bool {
+fn any(namespaces: &[&NamespaceFd], wanted: NamespaceType) -> bool {
     let mut types = namespaces.iter().map(|one| one.id().namespace_type());
     types.any(|found| found == wanted)
 }
 
 /// Has the calling thread enter namespaces, in this order.
-fn enter(namespaces: &[&Namespace]) -> Result<(), Error> {
+fn enter(namespaces: &[&NamespaceFd]) -> Result<(), Error> {
     if any(namespaces, NamespaceType::Mnt) {
         sys::own_directories()
             .map_err(|source| Error::Call { what: "get a root directory of one's own", source })?;
@@ -65,7 +65,7 @@ fn enter(namespaces: &[&Namespace]) -> Result<(), Error> {
     namespaces.iter().try_for_each(|namespace| enter_one(namespace))
 }
 
-fn enter_one(namespace: &Namespace) -> Result<(), Error> {
+fn enter_one(namespace: &NamespaceFd) -> Result<(), Error> {
     move_into_link_name_space(namespace.as_fd(), None)
         .map_err(|source| Error::Enter { id: namespace.id(), source })
 }

@@ -138,9 +138,9 @@ impl Error {
     /// What the kernel said, if it said anything.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     ///
-    /// let error = Namespace::at_path("/there/is/none").unwrap_err();
+    /// let error = NamespaceFd::at_path("/there/is/none").unwrap_err();
     /// assert!(error.errno().is_some());
     /// ```
     pub fn errno(&self) -> Option<Errno> {
@@ -166,9 +166,9 @@ impl Error {
     /// Whether the process, thread or file in question is not there (any more).
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     ///
-    /// let error = Namespace::at_path("/there/is/none").unwrap_err();
+    /// let error = NamespaceFd::at_path("/there/is/none").unwrap_err();
     /// assert!(error.is_gone());
     /// ```
     pub fn is_gone(&self) -> bool {
@@ -178,9 +178,9 @@ impl Error {
     /// Whether there is nothing of the kind that was asked for.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     ///
-    /// let error = Namespace::at_path("/there/is/none").unwrap_err();
+    /// let error = NamespaceFd::at_path("/there/is/none").unwrap_err();
     /// assert!(!error.is_none());
     /// ```
     pub fn is_none(&self) -> bool {
@@ -190,9 +190,9 @@ impl Error {
     /// Whether the caller lacks the permission, or a view wide enough.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     ///
-    /// let error = Namespace::at_path("/there/is/none").unwrap_err();
+    /// let error = NamespaceFd::at_path("/there/is/none").unwrap_err();
     /// assert!(!error.is_denied());
     /// ```
     pub fn is_denied(&self) -> bool {
@@ -202,9 +202,9 @@ impl Error {
     /// Whether this kernel cannot do it.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     ///
-    /// let error = Namespace::at_path("/there/is/none").unwrap_err();
+    /// let error = NamespaceFd::at_path("/there/is/none").unwrap_err();
     /// assert!(!error.is_unsupported());
     /// ```
     pub fn is_unsupported(&self) -> bool {

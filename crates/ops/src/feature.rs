@@ -14,7 +14,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
 use crate::mounts::{self, Of};
-use crate::{Error, Namespace, handle, listns, pidfd, pids, socket};
+use crate::{Error, NamespaceFd, handle, listns, pidfd, pids, socket};
 
 /// Something that not every kernel can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,7 +34,7 @@ pub enum Feature {
     ThreadPidfds,
     /// Translating PIDs between PID namespaces, [`pids`].
     PidTranslation,
-    /// 64-bit ids of mount namespaces, [`Namespace::unique_id`].
+    /// 64-bit ids of mount namespaces, [`NamespaceFd::unique_id`].
     MountNamespaceIds,
     /// Listing and describing the mounts of other mount namespaces by id, [`Of::Id`].
     MountsById,
@@ -42,9 +42,9 @@ pub enum Feature {
     MountNamespaceWalk,
     /// The same by file descriptor, [`Of::Fd`].
     MountsByFd,
-    /// 64-bit ids of all namespaces, [`Namespace::unique_id`].
+    /// 64-bit ids of all namespaces, [`NamespaceFd::unique_id`].
     UniqueIds,
-    /// Opening namespaces by 64-bit id, type and inode, [`Namespace::by_unique_id`].
+    /// Opening namespaces by 64-bit id, type and inode, [`NamespaceFd::by_unique_id`].
     Handles,
     /// Opening namespaces by 64-bit id alone.
     HandlesByIdOnly,
@@ -208,8 +208,8 @@ fn judged(tried: Result<(), Error>) -> Support {
     }
 }
 
-fn own(namespace_type: NamespaceType) -> Result<Namespace, Error> {
-    Namespace::of_self(namespace_type)
+fn own(namespace_type: NamespaceType) -> Result<NamespaceFd, Error> {
+    NamespaceFd::of_self(namespace_type)
 }
 
 fn myself() -> lxkns_species::Pid {

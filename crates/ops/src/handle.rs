@@ -6,14 +6,14 @@ use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
 
 use crate::sys::handle;
-use crate::{Error, Namespace, Reference};
+use crate::{Error, NamespaceFd, Reference};
 
 /// Opens the namespace with this 64-bit id, and makes sure that it is the one.
-pub(crate) fn open(unique_id: u64, id: Option<NamespaceId>) -> Result<Namespace, Error> {
+pub(crate) fn open(unique_id: u64, id: Option<NamespaceId>) -> Result<NamespaceFd, Error> {
     let reference = || Reference::UniqueId(unique_id, id);
     let failed = |source| Error::Open { reference: reference(), source };
     let fd = open_file(unique_id, id).map_err(failed)?;
-    let namespace = Namespace::checked(fd, reference)?;
+    let namespace = NamespaceFd::checked(fd, reference)?;
     let is_it = namespace.unique_id()? == unique_id && id.is_none_or(|id| id == namespace.id());
     if is_it { Ok(namespace) } else { Err(failed(Errno::STALE)) }
 }
@@ -40,7 +40,7 @@ fn open_file(unique_id: u64, id: Option<NamespaceId>) -> Result<OwnedFd, Errno> 
 
 /// Whether the kernel needs no more than the 64-bit id, tried with one that certainly exists.
 fn opens_by_id_only() -> bool {
-    Namespace::of_self(NamespaceType::User)
+    NamespaceFd::of_self(NamespaceType::User)
         .and_then(|own| own.unique_id())
         .is_ok_and(|id| handle::open(id, 0, 0).is_ok())
 }

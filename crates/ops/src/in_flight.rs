@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use crate::sys::in_flight;
-use crate::{Error, Namespace};
+use crate::{Error, NamespaceFd};
 
 /// How many files wait in a Unix socket: `scm_fds` in the text of its `/proc/PID/fdinfo/FD`. A
 /// listening socket counts those in connections that are not accepted yet. `None` before Linux 5.6,
@@ -84,7 +84,7 @@ impl Peeker {
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
     pub fn start(proc: impl AsFd) -> Result<Peeker, Error> {
-        let nsfs = Namespace::nsfs_device().ok_or_else(|| failed(Errno::NOENT))?;
+        let nsfs = NamespaceFd::nsfs_device().ok_or_else(|| failed(Errno::NOENT))?;
         in_flight::Peeker::start(proc.as_fd(), nsfs).map(Peeker).map_err(failed)
     }
 
@@ -119,12 +119,12 @@ impl Peeker {
         pidfd: impl AsFd,
         fd: u32,
         limit: Duration,
-        mut found: impl FnMut(Namespace),
+        mut found: impl FnMut(NamespaceFd),
     ) -> Result<Missed, Error> {
         let mut unknown = 0;
         let deadline = Instant::now() + limit;
         let missed =
-            self.0.look(pidfd.as_fd(), fd, deadline, |file| match Namespace::from_fd(file) {
+            self.0.look(pidfd.as_fd(), fd, deadline, |file| match NamespaceFd::from_fd(file) {
                 Ok(namespace) => found(namespace),
                 Err(_) => unknown += 1,
             });

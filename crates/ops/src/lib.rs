@@ -1,15 +1,15 @@
 //! Ask, enter and re-open Linux namespaces.
 //!
-//! Everything begins with a [`Namespace`]: an open file on nsfs, checked to be one. It can be asked
+//! Everything begins with a [`NamespaceFd`]: an open file on nsfs, checked to be one. It can be asked
 //! for its type and id, its owner, its parent and its creator ([ioctl_nsfs(2)]), and it keeps the
 //! namespace alive as long as it is there. A [`Reference`] says where a namespace is to be found,
 //! without opening it.
 //!
 //! ```
-//! use lxkns_ops::Namespace;
+//! use lxkns_ops::NamespaceFd;
 //! use lxkns_species::NamespaceType;
 //!
-//! let net = Namespace::of_self(NamespaceType::Net)?;
+//! let net = NamespaceFd::of_self(NamespaceType::Net)?;
 //! println!("{} belongs to {}", net.id(), net.owner()?.id());
 //! # Ok::<(), lxkns_ops::Error>(())
 //! ```
@@ -47,7 +47,7 @@ pub mod visit;
 
 pub use error::Error;
 pub use feature::{Feature, Support};
-pub use namespace::Namespace;
+pub use namespace::NamespaceFd;
 pub use portable::{Fact, Portable};
 pub use privilege::{give_up_privileges, is_secure_execution, may_see_all, with_own_privileges};
 pub use reference::Reference;

@@ -2,11 +2,11 @@
 //!
 //! It lists *active* namespaces: those held by tasks, file descriptors, bind mounts, or as parent
 //! or owner of an active one. What only a socket, or the credentials of a file, keep alive exists
-//! but is inactive, and not in the list. Ids are those of [`Namespace::unique_id`], which
-//! [`Namespace::by_unique_id`] opens; one that died meanwhile is gone then.
+//! but is inactive, and not in the list. Ids are those of [`NamespaceFd::unique_id`], which
+//! [`NamespaceFd::by_unique_id`] opens; one that died meanwhile is gone then.
 //!
-//! [`Namespace::unique_id`]: crate::Namespace::unique_id
-//! [`Namespace::by_unique_id`]: crate::Namespace::by_unique_id
+//! [`NamespaceFd::unique_id`]: crate::NamespaceFd::unique_id
+//! [`NamespaceFd::by_unique_id`]: crate::NamespaceFd::by_unique_id
 
 use lxkns_species::NamespaceTypes;
 use rustix::io::Errno;

@@ -40,7 +40,7 @@ const ROOT: u64 = u64::MAX;
 pub enum Of<'fd> {
     /// That of the calling thread, as far as it is below its root directory. Minimum kernel: 6.8.
     Own,
-    /// The one with this 64-bit id, see [`Namespace::unique_id`](crate::Namespace::unique_id).
+    /// The one with this 64-bit id, see [`NamespaceFd::unique_id`](crate::NamespaceFd::unique_id).
     /// Minimum kernel: 6.12. Needs `CAP_SYS_ADMIN` in the user namespace that owns it.
     Id(u64),
     /// The one that is open here. Minimum kernel: 6.18. Needs no more than that to list; to

@@ -17,13 +17,13 @@ use crate::{Error, Reference};
 ///
 /// Its id cannot change under it: inodes are reused only after the namespace is gone.
 #[derive(Debug)]
-pub struct Namespace {
+pub struct NamespaceFd {
     fd: OwnedFd,
     id: NamespaceId,
     device: u64,
 }
 
-impl Namespace {
+impl NamespaceFd {
     /// Opens the namespace that a file on nsfs stands for: a bind mount, a `/proc/PID/ns` link.
     ///
     /// What else may be at that path is neither read nor waited for.
@@ -33,14 +33,14 @@ impl Namespace {
     /// [`Error::Open`], [`Error::NotNamespace`].
     ///
     /// ```
-    /// use lxkns_ops::{Error, Namespace};
+    /// use lxkns_ops::{Error, NamespaceFd};
     ///
-    /// println!("{}", Namespace::at_path("/proc/self/ns/net")?.id());
-    /// let error = Namespace::at_path("/dev/null").unwrap_err();
+    /// println!("{}", NamespaceFd::at_path("/proc/self/ns/net")?.id());
+    /// let error = NamespaceFd::at_path("/dev/null").unwrap_err();
     /// assert!(matches!(error, Error::NotNamespace { .. }));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn at_path(path: impl AsRef<Path>) -> Result<Namespace, Error> {
+    pub fn at_path(path: impl AsRef<Path>) -> Result<NamespaceFd, Error> {
         Reference::Path(path.as_ref().into()).open()
     }
 
@@ -51,15 +51,15 @@ impl Namespace {
     /// [`Error::Open`]: gone; or denied, without `PTRACE_MODE_READ_FSCREDS` over it, see ptrace(2).
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::{NamespaceType, Pid};
     ///
-    /// match Namespace::of_process(Pid(1), NamespaceType::Net) {
+    /// match NamespaceFd::of_process(Pid(1), NamespaceType::Net) {
     ///     Ok(net) => println!("process 1 is in {}", net.id()),
     ///     Err(error) => assert!(error.is_denied() || error.is_gone()),
     /// }
     /// ```
-    pub fn of_process(pid: Pid, namespace_type: NamespaceType) -> Result<Namespace, Error> {
+    pub fn of_process(pid: Pid, namespace_type: NamespaceType) -> Result<NamespaceFd, Error> {
         Reference::Process(pid, namespace_type).open()
     }
 
@@ -67,17 +67,17 @@ impl Namespace {
     ///
     /// # Errors
     ///
-    /// As for [`Namespace::of_process`].
+    /// As for [`NamespaceFd::of_process`].
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::NamespaceType;
     ///
     /// use lxkns_species::Pid;
     ///
     /// let own = Pid(std::process::id());
     /// // The main thread goes by the number of its process.
-    /// let net = Namespace::of_thread(own, own, NamespaceType::Net)?;
+    /// let net = NamespaceFd::of_thread(own, own, NamespaceType::Net)?;
     /// assert_eq!(net.id().namespace_type(), NamespaceType::Net);
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
@@ -85,7 +85,7 @@ impl Namespace {
         pid: Pid,
         tid: Pid,
         namespace_type: NamespaceType,
-    ) -> Result<Namespace, Error> {
+    ) -> Result<NamespaceFd, Error> {
         Reference::Thread(pid, tid, namespace_type).open()
     }
 
@@ -96,14 +96,14 @@ impl Namespace {
     /// [`Error::Open`] without a `/proc`, or without this type of namespace in the kernel.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::NamespaceType;
     ///
-    /// let user = Namespace::of_self(NamespaceType::User)?;
+    /// let user = NamespaceFd::of_self(NamespaceType::User)?;
     /// assert_eq!(user.id().namespace_type(), NamespaceType::User);
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
-    pub fn of_self(namespace_type: NamespaceType) -> Result<Namespace, Error> {
+    pub fn of_self(namespace_type: NamespaceType) -> Result<NamespaceFd, Error> {
         Reference::Own(namespace_type).open()
     }
 
@@ -119,37 +119,37 @@ impl Namespace {
     /// are not its own; [`Error::is_unsupported`] on older kernels.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::NamespaceType;
     ///
-    /// let net = Namespace::of_self(NamespaceType::Net)?;
+    /// let net = NamespaceFd::of_self(NamespaceType::Net)?;
     /// if let Ok(unique_id) = net.unique_id() {
-    ///     let same = Namespace::by_unique_id(unique_id, Some(net.id()));
+    ///     let same = NamespaceFd::by_unique_id(unique_id, Some(net.id()));
     ///     assert!(same.is_ok_and(|same| same.id() == net.id()));
     /// }
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
     #[doc(alias = "open_by_handle_at")]
-    pub fn by_unique_id(unique_id: u64, id: Option<NamespaceId>) -> Result<Namespace, Error> {
+    pub fn by_unique_id(unique_id: u64, id: Option<NamespaceId>) -> Result<NamespaceFd, Error> {
         Reference::UniqueId(unique_id, id).open()
     }
 
     /// Whether there is still a namespace with this 64-bit id and this inode: cheaper than
-    /// [`Namespace::by_unique_id`].
+    /// [`NamespaceFd::by_unique_id`].
     ///
     /// Minimum kernel: 6.18.
     ///
     /// # Errors
     ///
-    /// As [`Namespace::by_unique_id`]: [`Error::is_gone`] if it has ended.
+    /// As [`NamespaceFd::by_unique_id`]: [`Error::is_gone`] if it has ended.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::NamespaceType;
     ///
-    /// let own = Namespace::of_self(NamespaceType::Uts)?;
+    /// let own = NamespaceFd::of_self(NamespaceType::Uts)?;
     /// if let Ok(unique_id) = own.unique_id() {
-    ///     let found = Namespace::probe(unique_id, own.id());
+    ///     let found = NamespaceFd::probe(unique_id, own.id());
     ///     assert!(found.is_ok() || !found.unwrap_err().is_gone());
     /// }
     /// # Ok::<(), lxkns_ops::Error>(())
@@ -166,43 +166,43 @@ impl Namespace {
     /// `O_PATH`.
     ///
     /// ```
-    /// use lxkns_ops::{Error, Namespace};
+    /// use lxkns_ops::{Error, NamespaceFd};
     ///
     /// let file = std::fs::File::open("/proc/self/ns/uts").unwrap();
-    /// assert!(Namespace::from_fd(file.into()).is_ok());
+    /// assert!(NamespaceFd::from_fd(file.into()).is_ok());
     /// let file = std::fs::File::open("/dev/null").unwrap();
-    /// assert!(matches!(Namespace::from_fd(file.into()), Err(Error::NotNamespace { .. })));
+    /// assert!(matches!(NamespaceFd::from_fd(file.into()), Err(Error::NotNamespace { .. })));
     /// ```
-    pub fn from_fd(fd: OwnedFd) -> Result<Namespace, Error> {
+    pub fn from_fd(fd: OwnedFd) -> Result<NamespaceFd, Error> {
         let number = fd.as_raw_fd();
-        Namespace::checked(fd, || Reference::Fd(number))
+        NamespaceFd::checked(fd, || Reference::Fd(number))
     }
 
     /// Takes over an open file that should be this namespace: cheaper than
-    /// [`Namespace::from_fd`], as the answer to "what are you?" is known.
+    /// [`NamespaceFd::from_fd`], as the answer to "what are you?" is known.
     ///
     /// # Errors
     ///
     /// [`Error::OtherNamespace`] or [`Error::NotNamespace`] if it is something else.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::NamespaceType;
     ///
-    /// let uts = Namespace::of_self(NamespaceType::Uts)?;
-    /// let again = Namespace::of_self(NamespaceType::Uts)?;
-    /// assert_eq!(Namespace::expecting(again.into(), uts.id())?.id(), uts.id());
+    /// let uts = NamespaceFd::of_self(NamespaceType::Uts)?;
+    /// let again = NamespaceFd::of_self(NamespaceType::Uts)?;
+    /// assert_eq!(NamespaceFd::expecting(again.into(), uts.id())?.id(), uts.id());
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
-    pub fn expecting(fd: OwnedFd, expected: NamespaceId) -> Result<Namespace, Error> {
+    pub fn expecting(fd: OwnedFd, expected: NamespaceId) -> Result<NamespaceFd, Error> {
         let failed = |source| Error::Ask { what: "inode", id: expected, source };
         let stat = fstat(&fd).map_err(failed)?;
         // All namespaces share one range of inodes, so device and inode tell the type, too.
-        if Some(stat.st_dev) == Namespace::nsfs_device() && stat.st_ino == expected.inode() {
-            return Ok(Namespace { fd, id: expected, device: stat.st_dev });
+        if Some(stat.st_dev) == NamespaceFd::nsfs_device() && stat.st_ino == expected.inode() {
+            return Ok(NamespaceFd { fd, id: expected, device: stat.st_dev });
         }
         // Without `/proc`, that device is unknown.
-        let found = Namespace::from_fd(fd)?;
+        let found = NamespaceFd::from_fd(fd)?;
         if found.id() == expected {
             return Ok(found);
         }
@@ -214,11 +214,11 @@ impl Namespace {
     /// find out, for lack of a `/proc`.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::NamespaceType;
     ///
-    /// let uts = Namespace::of_self(NamespaceType::Uts)?;
-    /// assert_eq!(Namespace::nsfs_device(), Some(uts.device()));
+    /// let uts = NamespaceFd::of_self(NamespaceType::Uts)?;
+    /// assert_eq!(NamespaceFd::nsfs_device(), Some(uts.device()));
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
     pub fn nsfs_device() -> Option<u64> {
@@ -237,7 +237,7 @@ impl Namespace {
     /// Whether a file, opened in whatever way, is on nsfs.
     pub(crate) fn is_nsfs(fd: impl AsFd) -> bool {
         // Only the device number is known without a question to a file server.
-        if let Some(device) = Namespace::nsfs_device() {
+        if let Some(device) = NamespaceFd::nsfs_device() {
             return foreign::identity(fd).is_ok_and(|(found, _)| found == device);
         }
         let fd = fd.as_fd();
@@ -248,8 +248,8 @@ impl Namespace {
     pub(crate) fn checked(
         fd: OwnedFd,
         reference: impl Fn() -> Reference,
-    ) -> Result<Namespace, Error> {
-        if !Namespace::is_nsfs(&fd) {
+    ) -> Result<NamespaceFd, Error> {
+        if !NamespaceFd::is_nsfs(&fd) {
             return Err(Error::NotNamespace { reference: reference() });
         }
         let failed = |source| Error::Open { reference: reference(), source };
@@ -257,14 +257,17 @@ impl Namespace {
         let flag = nsfs::namespace_type(&fd).map_err(failed)?;
         let namespace_type = NamespaceType::from_clone_flag(flag)
             .ok_or_else(|| Error::NotNamespace { reference: reference() })?;
-        Namespace::of_type(fd, namespace_type).map_err(failed)
+        NamespaceFd::of_type(fd, namespace_type).map_err(failed)
     }
 
     /// For a file of which it is certain what type of namespace it is.
-    pub(crate) fn of_type(fd: OwnedFd, namespace_type: NamespaceType) -> Result<Namespace, Errno> {
+    pub(crate) fn of_type(
+        fd: OwnedFd,
+        namespace_type: NamespaceType,
+    ) -> Result<NamespaceFd, Errno> {
         let stat = fstat(&fd)?;
         let id = NamespaceId::new(namespace_type, stat.st_ino).ok_or(Errno::BADF)?;
-        Ok(Namespace { fd, id, device: stat.st_dev })
+        Ok(NamespaceFd { fd, id, device: stat.st_dev })
     }
 
     /// Opens it once more, independently of this one.
@@ -274,26 +277,26 @@ impl Namespace {
     /// [`Error::Call`] if there are too many open files.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::NamespaceType;
     ///
-    /// let uts = Namespace::of_self(NamespaceType::Uts)?;
+    /// let uts = NamespaceFd::of_self(NamespaceType::Uts)?;
     /// assert_eq!(uts.try_clone()?.id(), uts.id());
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
-    pub fn try_clone(&self) -> Result<Namespace, Error> {
+    pub fn try_clone(&self) -> Result<NamespaceFd, Error> {
         let fd = rustix::io::fcntl_dupfd_cloexec(&self.fd, 0)
             .map_err(|source| Error::Call { what: "duplicate a file descriptor", source })?;
-        Ok(Namespace { fd, ..*self })
+        Ok(NamespaceFd { fd, ..*self })
     }
 
     /// Type and inode.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::NamespaceType;
     ///
-    /// println!("{}", Namespace::of_self(NamespaceType::Net)?.id()); // net:[4026531840]
+    /// println!("{}", NamespaceFd::of_self(NamespaceType::Net)?.id()); // net:[4026531840]
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
     pub fn id(&self) -> NamespaceId {
@@ -303,11 +306,11 @@ impl Namespace {
     /// The device number of nsfs.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::NamespaceType;
     ///
-    /// let net = Namespace::of_self(NamespaceType::Net)?;
-    /// let ipc = Namespace::of_self(NamespaceType::Ipc)?;
+    /// let net = NamespaceFd::of_self(NamespaceType::Net)?;
+    /// let ipc = NamespaceFd::of_self(NamespaceType::Ipc)?;
     /// assert_eq!(net.device(), ipc.device());
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
@@ -325,19 +328,19 @@ impl Namespace {
     /// caller's user namespace or below that.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::NamespaceType;
     ///
-    /// match Namespace::of_self(NamespaceType::Net)?.owner() {
+    /// match NamespaceFd::of_self(NamespaceType::Net)?.owner() {
     ///     Ok(user) => assert_eq!(user.id().namespace_type(), NamespaceType::User),
     ///     Err(error) => println!("{error}"),
     /// }
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
     #[doc(alias = "NS_GET_USERNS")]
-    pub fn owner(&self) -> Result<Namespace, Error> {
+    pub fn owner(&self) -> Result<NamespaceFd, Error> {
         nsfs::owner(&self.fd)
-            .and_then(|fd| Namespace::of_type(fd, NamespaceType::User))
+            .and_then(|fd| NamespaceFd::of_type(fd, NamespaceType::User))
             .map_err(|source| self.no_relation("owner", source))
     }
 
@@ -351,10 +354,10 @@ impl Namespace {
     /// parent is not the caller's own PID or user namespace or below that.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::NamespaceType;
     ///
-    /// let mut user = Namespace::of_self(NamespaceType::User)?;
+    /// let mut user = NamespaceFd::of_self(NamespaceType::User)?;
     /// let error = loop {
     ///     match user.parent() {
     ///         Ok(parent) => user = parent,
@@ -365,9 +368,9 @@ impl Namespace {
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
     #[doc(alias = "NS_GET_PARENT")]
-    pub fn parent(&self) -> Result<Namespace, Error> {
+    pub fn parent(&self) -> Result<NamespaceFd, Error> {
         nsfs::parent(&self.fd)
-            .and_then(|fd| Namespace::of_type(fd, self.id.namespace_type()))
+            .and_then(|fd| NamespaceFd::of_type(fd, self.id.namespace_type()))
             .map_err(|source| self.no_relation("parent", source))
     }
 
@@ -381,10 +384,10 @@ impl Namespace {
     /// [`Error::Without`] for the other types.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::NamespaceType;
     ///
-    /// match Namespace::of_self(NamespaceType::User)?.creator() {
+    /// match NamespaceFd::of_self(NamespaceType::User)?.creator() {
     ///     Ok(uid) => println!("created by {uid}"),
     ///     Err(error) => println!("{error}"),
     /// }
@@ -419,10 +422,10 @@ impl Namespace {
     /// [`Error::Ask`]; [`Error::is_unsupported`] on older kernels.
     ///
     /// ```
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_species::NamespaceType;
     ///
-    /// match Namespace::of_self(NamespaceType::Mnt)?.unique_id() {
+    /// match NamespaceFd::of_self(NamespaceType::Mnt)?.unique_id() {
     ///     Ok(id) => assert!(id > 0),
     ///     Err(error) => assert!(error.is_unsupported()),
     /// }
@@ -444,14 +447,14 @@ impl Namespace {
     }
 }
 
-impl AsFd for Namespace {
+impl AsFd for NamespaceFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
 }
 
-impl From<Namespace> for OwnedFd {
-    fn from(namespace: Namespace) -> OwnedFd {
+impl From<NamespaceFd> for OwnedFd {
+    fn from(namespace: NamespaceFd) -> OwnedFd {
         namespace.fd
     }
 }

@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 
 use crate::sys::process;
-use crate::{Error, Namespace};
+use crate::{Error, NamespaceFd};
 
 /// Opens a pidfd for a process.
 ///
@@ -73,23 +73,23 @@ pub fn of_thread(tid: Pid) -> Result<OwnedFd, Error> {
 /// without `PTRACE_MODE_READ_FSCREDS` over it, see ptrace(2).
 ///
 /// ```
-/// use lxkns_ops::{Namespace, pidfd};
+/// use lxkns_ops::{NamespaceFd, pidfd};
 /// use lxkns_species::{NamespaceType, Pid};
 ///
 /// let myself = pidfd::of_process(Pid(std::process::id()))?;
 /// let net = pidfd::namespace(&myself, NamespaceType::Net)?;
-/// assert_eq!(net.id(), Namespace::of_self(NamespaceType::Net)?.id());
+/// assert_eq!(net.id(), NamespaceFd::of_self(NamespaceType::Net)?.id());
 /// # Ok::<(), lxkns_ops::Error>(())
 /// ```
 #[doc(alias = "PIDFD_GET_NET_NAMESPACE")]
-pub fn namespace(pidfd: impl AsFd, namespace_type: NamespaceType) -> Result<Namespace, Error> {
+pub fn namespace(pidfd: impl AsFd, namespace_type: NamespaceType) -> Result<NamespaceFd, Error> {
     let failed =
         |source| Error::Call { what: "open a namespace of the process behind a pidfd", source };
     match process::namespace(&pidfd, namespace_type) {
-        Ok(fd) => Namespace::from_fd(fd),
+        Ok(fd) => NamespaceFd::from_fd(fd),
         Err(Errno::NOTTY) => {
             let pid = pid_of(pidfd.as_fd()).map_err(failed)?;
-            let namespace = Namespace::of_process(pid, namespace_type)?;
+            let namespace = NamespaceFd::of_process(pid, namespace_type)?;
             still_lives(pidfd.as_fd()).map_err(failed)?;
             Ok(namespace)
         }

@@ -11,10 +11,10 @@
 //! [`Error::is_unsupported`] on older kernels.
 //!
 //! ```
-//! use lxkns_ops::{Namespace, pids};
+//! use lxkns_ops::{NamespaceFd, pids};
 //! use lxkns_species::{NamespaceType, Pid};
 //!
-//! let own = Namespace::of_self(NamespaceType::Pid)?;
+//! let own = NamespaceFd::of_self(NamespaceType::Pid)?;
 //! let pid = Pid(std::process::id());
 //! match pids::pid_in(&own, pid) {
 //!     Ok(same) => assert_eq!(same, pid),
@@ -27,7 +27,7 @@ use lxkns_species::Pid;
 use rustix::io::Errno;
 
 use crate::sys::nsfs;
-use crate::{Error, Feature, Namespace, Support};
+use crate::{Error, Feature, NamespaceFd, Support};
 
 /// The PID here of the process or thread that has this PID there.
 ///
@@ -36,10 +36,10 @@ use crate::{Error, Feature, Namespace, Support};
 /// See [above](self).
 ///
 /// ```
-/// use lxkns_ops::{Namespace, pids};
+/// use lxkns_ops::{NamespaceFd, pids};
 /// use lxkns_species::{NamespaceType, Pid};
 ///
-/// let here = Namespace::of_self(NamespaceType::Pid)?;
+/// let here = NamespaceFd::of_self(NamespaceType::Pid)?;
 /// let own = Pid(std::process::id());
 /// match pids::pid_from(&here, own) {
 ///     Ok(same) => assert_eq!(same, own),
@@ -48,7 +48,7 @@ use crate::{Error, Feature, Namespace, Support};
 /// # Ok::<(), lxkns_ops::Error>(())
 /// ```
 #[doc(alias = "NS_GET_PID_FROM_PIDNS")]
-pub fn pid_from(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
+pub fn pid_from(there: &NamespaceFd, pid: Pid) -> Result<Pid, Error> {
     answer(there, nsfs::pid_from(there, pid.0).map_err(nobody))
 }
 
@@ -59,10 +59,10 @@ pub fn pid_from(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
 /// See [above](self).
 ///
 /// ```
-/// use lxkns_ops::{Namespace, pids};
+/// use lxkns_ops::{NamespaceFd, pids};
 /// use lxkns_species::{NamespaceType, Pid};
 ///
-/// let here = Namespace::of_self(NamespaceType::Pid)?;
+/// let here = NamespaceFd::of_self(NamespaceType::Pid)?;
 /// let own = Pid(std::process::id());
 /// match pids::tgid_from(&here, own) {
 ///     Ok(same) => assert_eq!(same, own),
@@ -71,7 +71,7 @@ pub fn pid_from(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
 /// # Ok::<(), lxkns_ops::Error>(())
 /// ```
 #[doc(alias = "NS_GET_TGID_FROM_PIDNS")]
-pub fn tgid_from(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
+pub fn tgid_from(there: &NamespaceFd, pid: Pid) -> Result<Pid, Error> {
     answer(there, nsfs::tgid_from(there, pid.0).map_err(nobody))
 }
 
@@ -82,10 +82,10 @@ pub fn tgid_from(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
 /// See [above](self).
 ///
 /// ```
-/// use lxkns_ops::{Namespace, pids};
+/// use lxkns_ops::{NamespaceFd, pids};
 /// use lxkns_species::{NamespaceType, Pid};
 ///
-/// let here = Namespace::of_self(NamespaceType::Pid)?;
+/// let here = NamespaceFd::of_self(NamespaceType::Pid)?;
 /// let own = Pid(std::process::id());
 /// match pids::pid_in(&here, own) {
 ///     Ok(same) => assert_eq!(same, own),
@@ -94,7 +94,7 @@ pub fn tgid_from(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
 /// # Ok::<(), lxkns_ops::Error>(())
 /// ```
 #[doc(alias = "NS_GET_PID_IN_PIDNS")]
-pub fn pid_in(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
+pub fn pid_in(there: &NamespaceFd, pid: Pid) -> Result<Pid, Error> {
     answer(there, nsfs::pid_in(there, pid.0))
 }
 
@@ -105,10 +105,10 @@ pub fn pid_in(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
 /// See [above](self).
 ///
 /// ```
-/// use lxkns_ops::{Namespace, pids};
+/// use lxkns_ops::{NamespaceFd, pids};
 /// use lxkns_species::{NamespaceType, Pid};
 ///
-/// let here = Namespace::of_self(NamespaceType::Pid)?;
+/// let here = NamespaceFd::of_self(NamespaceType::Pid)?;
 /// let own = Pid(std::process::id());
 /// match pids::tgid_in(&here, own) {
 ///     Ok(same) => assert_eq!(same, own),
@@ -117,7 +117,7 @@ pub fn pid_in(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
 /// # Ok::<(), lxkns_ops::Error>(())
 /// ```
 #[doc(alias = "NS_GET_TGID_IN_PIDNS")]
-pub fn tgid_in(there: &Namespace, pid: Pid) -> Result<Pid, Error> {
+pub fn tgid_in(there: &NamespaceFd, pid: Pid) -> Result<Pid, Error> {
     answer(there, nsfs::tgid_in(there, pid.0))
 }
 
@@ -131,7 +131,7 @@ fn nobody(error: Errno) -> Errno {
     }
 }
 
-fn answer(there: &Namespace, result: Result<u32, Errno>) -> Result<Pid, Error> {
+fn answer(there: &NamespaceFd, result: Result<u32, Errno>) -> Result<Pid, Error> {
     result.map(Pid).map_err(|source| Error::Ask {
         what: "translation of a PID",
         id: there.id(),

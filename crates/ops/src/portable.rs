@@ -3,7 +3,7 @@
 //! A PID, an inode, a path: each may soon belong to something else. A [`Portable`] reference
 //! combines what is known of a namespace, and when it is opened, all of it must hold: else the
 //! namespace that was meant has gone, or cannot be told from others, and the error says by which
-//! fact. While the [`Namespace`] that it opens is held, none of this can change any more.
+//! fact. While the [`NamespaceFd`] that it opens is held, none of this can change any more.
 //!
 //! All facts are those of one boot, and as the reader of `/proc` sees them: PIDs of its PID
 //! namespace, paths of its mount namespace, start times of its time namespace.
@@ -16,7 +16,7 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
-use crate::{Error, Namespace, Reference};
+use crate::{Error, NamespaceFd, Reference};
 
 /// What is known of a namespace: enough to open it later, or elsewhere, and to be sure that it is
 /// the same.
@@ -35,7 +35,7 @@ pub struct Portable {
     /// Its inode on nsfs.
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub inode: Option<u64>,
-    /// Its 64-bit id, see [`Namespace::unique_id`].
+    /// Its 64-bit id, see [`NamespaceFd::unique_id`].
     #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
     pub unique_id: Option<u64>,
     /// The path of a file that refers to it.
@@ -98,14 +98,14 @@ impl Portable {
     /// Type, inode, and, if the kernel has them, 64-bit id of an open namespace.
     ///
     /// ```
-    /// use lxkns_ops::{Namespace, Portable};
+    /// use lxkns_ops::{NamespaceFd, Portable};
     /// use lxkns_species::NamespaceType;
     ///
-    /// let net = Namespace::of_self(NamespaceType::Net)?;
+    /// let net = NamespaceFd::of_self(NamespaceType::Net)?;
     /// assert_eq!(Portable::of(&net).inode, Some(net.id().inode()));
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
-    pub fn of(namespace: &Namespace) -> Portable {
+    pub fn of(namespace: &NamespaceFd) -> Portable {
         Portable {
             inode: Some(namespace.id().inode()),
             unique_id: namespace.unique_id().ok(),
@@ -117,7 +117,7 @@ impl Portable {
     ///
     /// # Errors
     ///
-    /// As [`Namespace::of_process`].
+    /// As [`NamespaceFd::of_process`].
     ///
     /// ```
     /// use lxkns_ops::Portable;
@@ -143,7 +143,7 @@ impl Portable {
     ///
     /// # Errors
     ///
-    /// As [`Namespace::at_path`].
+    /// As [`NamespaceFd::at_path`].
     ///
     /// ```
     /// use lxkns_ops::{Error, Fact, Portable};
@@ -157,7 +157,7 @@ impl Portable {
     /// ```
     pub fn at_path(path: impl Into<PathBuf>) -> Result<Portable, Error> {
         let path = path.into();
-        let namespace = Namespace::at_path(&path)?;
+        let namespace = NamespaceFd::at_path(&path)?;
         Ok(Portable { path: Some(path), ..Portable::of(&namespace) })
     }
 
@@ -178,7 +178,7 @@ impl Portable {
     /// assert_eq!(Some(kept.open()?.id().inode()), kept.inode);
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
-    pub fn open(&self) -> Result<Namespace, Error> {
+    pub fn open(&self) -> Result<NamespaceFd, Error> {
         let by_process = self.pid.map(|pid| self.open_by_process(pid)).transpose()?;
         let by_path = match &self.path {
             Some(path) => Some(Reference::Path(path.clone()).open_as(self.namespace_type)?),
@@ -206,7 +206,7 @@ impl Portable {
         Ok(namespace)
     }
 
-    fn open_by_process(&self, pid: Pid) -> Result<Namespace, Error> {
+    fn open_by_process(&self, pid: Pid) -> Result<NamespaceFd, Error> {
         let process = Process::open(pid, self.namespace_type)?;
         if let Some(expected) = self.start_time {
             agree(Fact::StartTime, &expected, &process.start_time()?)?;
@@ -214,7 +214,7 @@ impl Portable {
         process.namespace()
     }
 
-    fn open_by_id(&self) -> Result<Namespace, Error> {
+    fn open_by_id(&self) -> Result<NamespaceFd, Error> {
         let id = self.inode.and_then(|inode| NamespaceId::new(self.namespace_type, inode));
         match self.unique_id {
             Some(unique_id) => Reference::UniqueId(unique_id, id).open_as(self.namespace_type),
@@ -251,12 +251,12 @@ impl Process {
         Error::Open { reference: self.reference.clone(), source }
     }
 
-    fn namespace(&self) -> Result<Namespace, Error> {
+    fn namespace(&self) -> Result<NamespaceFd, Error> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = self.namespace_type.proc_file();
         let fd = openat(&self.directory, file, flags, Mode::empty())
             .map_err(|source| self.failed(source))?;
-        Namespace::checked(fd, || self.reference.clone())
+        NamespaceFd::checked(fd, || self.reference.clone())
     }
 
     fn start_time(&self) -> Result<u64, Error> {

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use crate::foreign::{self, TIMEOUT, c_path};
 use crate::visit::{open_in, root_of};
-use crate::{Error, Namespace, handle};
+use crate::{Error, NamespaceFd, handle};
 
 /// Where a namespace is to be found, in words: for opening it later, and for errors and logs.
 ///
@@ -55,7 +55,7 @@ impl Reference {
     /// assert_eq!(ipc.id().namespace_type(), NamespaceType::Ipc);
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
-    pub fn open(&self) -> Result<Namespace, Error> {
+    pub fn open(&self) -> Result<NamespaceFd, Error> {
         let Some(path) = self.path() else {
             return match self {
                 Reference::UniqueId(unique_id, id) => handle::open(*unique_id, *id),
@@ -72,14 +72,14 @@ impl Reference {
             _ => openat(CWD, path.as_c_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()),
         };
         let place = place.map_err(|errno| self.failed(errno))?;
-        if !Namespace::is_nsfs(&place) {
+        if !NamespaceFd::is_nsfs(&place) {
             return Err(Error::NotNamespace { reference: self.clone() });
         }
         // Without a procfs, by its path once more.
         let fd = foreign::reopen(&place)
             .or_else(|_| openat(CWD, path.as_c_str(), flags, Mode::empty()))
             .map_err(|errno| self.failed(errno))?;
-        let namespace = Namespace::checked(fd, || self.clone())?;
+        let namespace = NamespaceFd::checked(fd, || self.clone())?;
         match self.namespace_type() {
             Some(expected) => self.must_be(expected, namespace),
             None => Ok(namespace),
@@ -101,7 +101,7 @@ impl Reference {
     /// let error = reference.open_as(NamespaceType::Uts).unwrap_err();
     /// assert!(matches!(error, Error::WrongType { .. }));
     /// ```
-    pub fn open_as(&self, expected: NamespaceType) -> Result<Namespace, Error> {
+    pub fn open_as(&self, expected: NamespaceType) -> Result<NamespaceFd, Error> {
         self.must_be(expected, self.open()?)
     }
 
@@ -112,7 +112,11 @@ impl Reference {
         }
     }
 
-    fn must_be(&self, expected: NamespaceType, namespace: Namespace) -> Result<Namespace, Error> {
+    fn must_be(
+        &self,
+        expected: NamespaceType,
+        namespace: NamespaceFd,
+    ) -> Result<NamespaceFd, Error> {
         if namespace.id().namespace_type() == expected {
             return Ok(namespace);
         }
@@ -120,7 +124,7 @@ impl Reference {
     }
 
     /// Looks into the mount namespace from outside.
-    fn open_in(&self, mount_namespace: &Reference, path: &Path) -> Result<Namespace, Error> {
+    fn open_in(&self, mount_namespace: &Reference, path: &Path) -> Result<NamespaceFd, Error> {
         let failed = |source| self.failed(source);
         let mount_namespace = mount_namespace.open_as(NamespaceType::Mnt)?;
         let directory = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -129,13 +133,13 @@ impl Reference {
         let path = c_path(path).map_err(failed)?;
         let opened = open_in(&root, &path, TIMEOUT);
         let place = opened.map_err(|error| failed(error.errno().unwrap_or(Errno::IO)))?;
-        if !Namespace::is_nsfs(&place) {
+        if !NamespaceFd::is_nsfs(&place) {
             return Err(Error::NotNamespace { reference: self.clone() });
         }
         let again = format!("thread-self/fd/{}", place.as_raw_fd());
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let fd = openat(&proc, again, flags, Mode::empty()).map_err(failed)?;
-        Namespace::checked(fd, || self.clone())
+        NamespaceFd::checked(fd, || self.clone())
     }
 
     /// The type of the namespace, if the reference says so.

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
 use crate::sys::socket;
-use crate::{Error, Namespace};
+use crate::{Error, NamespaceFd};
 
 /// Opens the network namespace of a socket or tun/tap device file.
 ///
@@ -29,14 +29,14 @@ use crate::{Error, Namespace};
 /// # Ok::<(), lxkns_ops::Error>(())
 /// ```
 #[doc(alias = "SIOCGSKNS")]
-pub fn network_namespace(file: impl AsFd) -> Result<Namespace, Error> {
+pub fn network_namespace(file: impl AsFd) -> Result<NamespaceFd, Error> {
     let what = "get the network namespace of a socket";
     let fd = socket::network_namespace(file).map_err(|source| Error::Call { what, source })?;
-    Namespace::from_fd(fd)
+    NamespaceFd::from_fd(fd)
 }
 
 /// The cookie of a socket's network namespace: never reused until reboot, and from Linux 6.18 on
-/// the same number as [`Namespace::unique_id`].
+/// the same number as [`NamespaceFd::unique_id`].
 ///
 /// Minimum kernel: 5.14. Needs no privilege.
 ///
@@ -69,7 +69,7 @@ pub struct Told {
     pub cookie: Option<u64>,
     /// The network namespace; absent if the same [`Asker`] has handed over the one with this cookie
     /// before (and still remembers that).
-    pub namespace: Option<Namespace>,
+    pub namespace: Option<NamespaceFd>,
 }
 
 /// Asks sockets and tun/tap device files of other processes (or threads) for their network
@@ -153,7 +153,7 @@ impl Asker {
                 is_socket: told.is_socket,
                 is_unix: told.is_unix,
                 cookie: told.cookie,
-                namespace: told.namespace.map(Namespace::from_fd).transpose()?,
+                namespace: told.namespace.map(NamespaceFd::from_fd).transpose()?,
             })
         });
         told.collect()

@@ -22,7 +22,7 @@ use lxkns_species::{NamespaceId, Pid};
 use rustix::io::Errno;
 use rustix::mount::UnmountFlags;
 
-use crate::Namespace;
+use crate::NamespaceFd;
 use crate::sys::unmount::{Outcome, Task, unmount_in};
 
 /// A path at which something is mounted, from the root of its mount namespace.
@@ -189,11 +189,11 @@ impl Failure {
 /// ```
 /// use std::time::Duration;
 ///
-/// use lxkns_ops::Namespace;
+/// use lxkns_ops::NamespaceFd;
 /// use lxkns_ops::unmount::{How, MountPoint, unmount};
 /// use lxkns_species::NamespaceType;
 ///
-/// let own = Namespace::of_self(NamespaceType::Mnt)?;
+/// let own = NamespaceFd::of_self(NamespaceType::Mnt)?;
 /// let nothing = MountPoint::new("/there/is/none").unwrap();
 /// let failure = unmount(&own, &nothing, How::default(), Duration::from_secs(1)).unwrap_err();
 /// println!("{failure}");
@@ -201,7 +201,7 @@ impl Failure {
 /// ```
 #[doc(alias = "umount2")]
 pub fn unmount(
-    mount_namespace: &Namespace,
+    mount_namespace: &NamespaceFd,
     mount_point: &MountPoint,
     how: How,
     limit: Duration,

@@ -12,7 +12,7 @@ use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
 use crate::sys::{helper, visit};
-use crate::{Error, Namespace};
+use crate::{Error, NamespaceFd};
 
 /// A mount namespace, seen from its own root directory.
 #[derive(Debug)]
@@ -44,11 +44,11 @@ impl MountView {
     /// ```
     /// use std::fs::File;
     ///
-    /// use lxkns_ops::Namespace;
+    /// use lxkns_ops::NamespaceFd;
     /// use lxkns_ops::visit::MountView;
     /// use lxkns_species::NamespaceType;
     ///
-    /// let own = Namespace::of_self(NamespaceType::Mnt)?;
+    /// let own = NamespaceFd::of_self(NamespaceType::Mnt)?;
     /// let proc = File::open("/proc").unwrap();
     /// match MountView::of(&own, &proc) {
     ///     Ok(view) => {
@@ -60,7 +60,7 @@ impl MountView {
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
     #[doc(alias = "setns")]
-    pub fn of(mount_namespace: &Namespace, proc: impl AsFd) -> Result<MountView, Error> {
+    pub fn of(mount_namespace: &NamespaceFd, proc: impl AsFd) -> Result<MountView, Error> {
         match look_into(mount_namespace, Some(proc.as_fd()))? {
             (root, Some(mountinfo)) => Ok(MountView { root, mountinfo }),
             (_, None) => Err(failed(Errno::CHILD)),
@@ -78,24 +78,24 @@ impl MountView {
 /// [`Error::Call`], as [`MountView::of`].
 ///
 /// ```
-/// use lxkns_ops::{Namespace, visit};
+/// use lxkns_ops::{NamespaceFd, visit};
 /// use lxkns_species::NamespaceType;
 ///
-/// let own = Namespace::of_self(NamespaceType::Mnt)?;
+/// let own = NamespaceFd::of_self(NamespaceType::Mnt)?;
 /// match visit::root_of(&own) {
 ///     Ok(root) => assert!(rustix::fs::fstat(root).is_ok()),
 ///     Err(error) => assert!(error.is_denied()),
 /// }
 /// # Ok::<(), lxkns_ops::Error>(())
 /// ```
-pub fn root_of(mount_namespace: &Namespace) -> Result<OwnedFd, Error> {
+pub fn root_of(mount_namespace: &NamespaceFd) -> Result<OwnedFd, Error> {
     look_into(mount_namespace, None).map(|(root, _)| root)
 }
 
 /// The root directory of a mount namespace and, with a `proc`, its mounts; as the owner only if the
 /// caller is denied.
 fn look_into(
-    mount_namespace: &Namespace,
+    mount_namespace: &NamespaceFd,
     proc: Option<BorrowedFd<'_>>,
 ) -> Result<(OwnedFd, Option<OwnedFd>), Error> {
     let mount_namespace = mount_namespace.as_fd();

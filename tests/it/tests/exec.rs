@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use lxkns_discover::{Options, discover, open};
 use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace, tool};
-use lxkns_ops::Namespace;
+use lxkns_ops::NamespaceFd;
 use lxkns_species::NamespaceType::{Cgroup, Ipc, Mnt, Net, Pid, Time, User, Uts};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -181,7 +181,7 @@ fn a_pid_namespace_that_has_ended_is_named() {
     need!(root, sh);
     let child = first_of_a_pid_namespace();
     let first = child.pid_of("inside");
-    let namespace = Namespace::of_process(first, Pid).unwrap();
+    let namespace = NamespaceFd::of_process(first, Pid).unwrap();
     let first = rustix::process::Pid::from_raw(first.0.cast_signed()).unwrap();
     let ended = pidfd_open(first, PidfdFlags::empty()).unwrap();
     kill_process(first, Signal::KILL).unwrap();
@@ -256,7 +256,7 @@ fn owners_are_entered_on_the_way() {
     }
     let output = exec(&["--show", "--of", &pid.to_string()], &["true"]);
     let stderr = String::from_utf8(output.stderr).unwrap();
-    let culprit = Namespace::of_process(pid, User).unwrap().parent().unwrap();
+    let culprit = NamespaceFd::of_process(pid, User).unwrap().parent().unwrap();
     let culprit = culprit.id().to_string();
     assert!(stderr.contains(&culprit), "{stderr}");
     assert_eq!(output.status.code(), Some(125));

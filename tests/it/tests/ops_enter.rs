@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 
 use lxkns_nstest::{Child, Dir, Script, namespace_of, need, own_namespace};
-use lxkns_ops::{Error, Namespace, enter, pids, socket};
+use lxkns_ops::{Error, NamespaceFd, enter, pids, socket};
 use lxkns_species::NamespaceType::{Cgroup, Ipc, Mnt, Net, Pid, Time, User, Uts};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
@@ -23,11 +23,11 @@ fn own_namespaces() -> [NamespaceId; 8] {
     NamespaceType::ALL.map(own_namespace)
 }
 
-fn opened(pid: lxkns_species::Pid, types: &[NamespaceType]) -> Vec<Namespace> {
-    types.iter().map(|ns_type| Namespace::of_process(pid, *ns_type).unwrap()).collect()
+fn opened(pid: lxkns_species::Pid, types: &[NamespaceType]) -> Vec<NamespaceFd> {
+    types.iter().map(|ns_type| NamespaceFd::of_process(pid, *ns_type).unwrap()).collect()
 }
 
-fn all(namespaces: &[Namespace]) -> Vec<&Namespace> {
+fn all(namespaces: &[NamespaceFd]) -> Vec<&NamespaceFd> {
     namespaces.iter().collect()
 }
 
@@ -116,7 +116,7 @@ fn files_are_those_of_the_mount_namespace_entered() {
         .spawn()
         .unwrap();
     let working_directory = std::env::current_dir().unwrap();
-    let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
+    let namespace = NamespaceFd::of_process(child.pid(), Mnt).unwrap();
     let (content, inside_directory) =
         enter::run(&[&namespace], || (std::fs::read_to_string(&file), std::env::current_dir()))
             .unwrap();
@@ -130,7 +130,7 @@ fn files_are_those_of_the_mount_namespace_entered() {
 fn a_visit_goes_on_while_the_caller_does() {
     need!(root);
     let child = Script::new().unshare([Uts]).spawn().unwrap();
-    let namespace = Namespace::of_process(child.pid(), Uts).unwrap();
+    let namespace = NamespaceFd::of_process(child.pid(), Uts).unwrap();
     let (sender, receiver) = std::sync::mpsc::channel::<NamespaceId>();
     let visit = enter::spawn(&[&namespace], move || (receiver.recv(), own_namespace(Uts))).unwrap();
     drop(namespace);
@@ -143,7 +143,7 @@ fn a_visit_goes_on_while_the_caller_does() {
 #[test]
 fn what_threads_cannot_enter_is_refused() {
     for ns_type in [Pid, User] {
-        let own = Namespace::of_self(ns_type).unwrap();
+        let own = NamespaceFd::of_self(ns_type).unwrap();
         let error = enter::run(&[&own], || panic!("it must not run")).unwrap_err();
         assert!(matches!(error, Error::NotByThread { id } if id == own.id()), "{error}");
         let error = enter::spawn(&[&own], || panic!("it must not run")).unwrap_err();
@@ -157,7 +157,7 @@ fn without_privileges_the_closure_does_not_run() {
     if rustix::process::geteuid().is_root() {
         return;
     }
-    let own = Namespace::of_self(Net).unwrap();
+    let own = NamespaceFd::of_self(Net).unwrap();
     let error = enter::run(&[&own], || panic!("it must not run")).unwrap_err();
     assert!(matches!(error, Error::Enter { id, .. } if id == own.id()), "{error}");
     assert!(error.is_denied());
@@ -207,7 +207,7 @@ fn a_socket_of_another_network_namespace() {
     let child = Script::new().user_namespace().unshare([Net]).spawn().unwrap();
     let namespaces = opened(child.pid(), &[User, Net]);
     let [user, net] = &namespaces[..] else { unreachable!("two were opened") };
-    let create = |namespaces: &[&Namespace], kind| {
+    let create = |namespaces: &[&NamespaceFd], kind| {
         enter::socket_in(namespaces, AddressFamily::INET, kind, None)
     };
     let socket = UdpSocket::from(create(&[user, net], SocketType::DGRAM).unwrap());
@@ -298,9 +298,9 @@ fn a_child_inherits_standard_files_only() {
 fn errors_name_what_could_not_be_done() {
     need!(root);
     let child = Script::new().unshare([Net]).spawn().unwrap();
-    let net = Namespace::of_process(child.pid(), Net).unwrap();
+    let net = NamespaceFd::of_process(child.pid(), Net).unwrap();
     // Nobody can enter the user namespace that they are in.
-    let user = Namespace::of_self(User).unwrap();
+    let user = NamespaceFd::of_self(User).unwrap();
     let error = enter::command(&[&net, &user], Command::new("true")).unwrap_err();
     assert!(
         matches!(error, Error::Enter { id, source: Errno::INVAL } if id == user.id()),

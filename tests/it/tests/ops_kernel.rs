@@ -2,7 +2,7 @@
 //! can.
 
 use lxkns_nstest::{Script, need};
-use lxkns_ops::{Feature, Namespace, Support, listns, pids};
+use lxkns_ops::{Feature, NamespaceFd, Support, listns, pids};
 use lxkns_species::NamespaceType::{Net, Pid, User, Uts};
 use lxkns_species::{NamespaceId, NamespaceTypes, Pid as ProcessId};
 use rustix::io::Errno;
@@ -11,20 +11,20 @@ use rustix::io::Errno;
 fn a_namespace_is_opened_by_its_64_bit_id() {
     need!(root, initpidns, nshandles);
     let child = Script::new().unshare([Net, Uts]).spawn().unwrap();
-    let net = Namespace::of_process(child.pid(), Net).unwrap();
+    let net = NamespaceFd::of_process(child.pid(), Net).unwrap();
     let (id, unique_id) = (net.id(), net.unique_id().unwrap());
     drop(net);
-    assert_eq!(Namespace::by_unique_id(unique_id, Some(id)).unwrap().id(), id);
+    assert_eq!(NamespaceFd::by_unique_id(unique_id, Some(id)).unwrap().id(), id);
 
     // Neither type nor inode may be another.
     let uts = NamespaceId::new(Uts, id.inode()).unwrap();
     let other = NamespaceId::new(Net, id.inode() + 1).unwrap();
     for wrong in [uts, other, child.namespace(Uts)] {
-        let error = Namespace::by_unique_id(unique_id, Some(wrong)).unwrap_err();
+        let error = NamespaceFd::by_unique_id(unique_id, Some(wrong)).unwrap_err();
         assert!(error.is_gone(), "{error}: {:?}", error.errno());
     }
 
-    match (Feature::HandlesByIdOnly.supported(), Namespace::by_unique_id(unique_id, None)) {
+    match (Feature::HandlesByIdOnly.supported(), NamespaceFd::by_unique_id(unique_id, None)) {
         (Support::Supported, opened) => assert_eq!(opened.unwrap().id(), id),
         (_, opened) => assert!(opened.unwrap_err().is_unsupported()),
     }
@@ -32,7 +32,7 @@ fn a_namespace_is_opened_by_its_64_bit_id() {
     drop(child);
     // A network namespace takes its time to die.
     let error = loop {
-        match Namespace::by_unique_id(unique_id, Some(id)) {
+        match NamespaceFd::by_unique_id(unique_id, Some(id)) {
             Ok(_) => std::thread::yield_now(),
             Err(error) => break error,
         }
@@ -45,7 +45,7 @@ fn the_kernels_list_has_what_a_process_is_in() {
     need!(root, initpidns, listns);
     let child = Script::new().unshare([Net, Uts]).spawn().unwrap();
     let unique_id =
-        |ns_type| Namespace::of_process(child.pid(), ns_type).unwrap().unique_id().unwrap();
+        |ns_type| NamespaceFd::of_process(child.pid(), ns_type).unwrap().unique_id().unwrap();
     let all = listns::all(NamespaceTypes::ALL).unwrap();
     assert!(all.is_sorted());
     assert!(all.contains(&unique_id(Net)) && all.contains(&unique_id(Uts)));
@@ -63,7 +63,7 @@ fn pids_are_translated_down_and_up() {
         .spawn()
         .unwrap();
     let (first, second) = (child.pid_of("first"), child.pid_of("second"));
-    let inside = Namespace::of_process(first, Pid).unwrap();
+    let inside = NamespaceFd::of_process(first, Pid).unwrap();
     assert_eq!(pids::pid_in(&inside, first).unwrap(), ProcessId(1));
     assert_eq!(pids::pid_from(&inside, ProcessId(1)).unwrap(), first);
     let second_inside = pids::pid_in(&inside, second).unwrap();
@@ -85,7 +85,7 @@ fn pids_are_translated_down_and_up() {
     ] {
         assert!(error.is_gone(), "{error}: {:?}", error.errno());
     }
-    let user = Namespace::of_self(User).unwrap();
+    let user = NamespaceFd::of_self(User).unwrap();
     assert_eq!(pids::pid_in(&user, first).unwrap_err().errno(), Some(Errno::INVAL));
 }
 

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use lxkns_nstest::{Script, need};
 use lxkns_ops::mounts::Of;
-use lxkns_ops::{Namespace, Portable, Reference, enter, mounts, pidfd};
+use lxkns_ops::{NamespaceFd, Portable, Reference, enter, mounts, pidfd};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
 
 fn count(directory: &str) -> usize {
@@ -36,7 +36,7 @@ fn nothing_stays_behind() {
     let before = (count("/proc/self/fd"), count("/proc/self/task"), children());
     let everything = || {
         let [user, mnt, net, inner] =
-            [User, Mnt, Net, Pid].map(|ns_type| Namespace::of_process(pid, ns_type).unwrap());
+            [User, Mnt, Net, Pid].map(|ns_type| NamespaceFd::of_process(pid, ns_type).unwrap());
         enter::run(&[&net, &mnt], || ()).unwrap();
         enter::spawn(&[&net, &mnt], || ()).unwrap().join().unwrap();
         let panics = AssertUnwindSafe(|| enter::run(&[&net], || panic!("on purpose")));

@@ -14,7 +14,7 @@ use std::time::Duration;
 use lxkns_nstest::{Dir, Script, need};
 use lxkns_ops::mounts::{self, Mount, MountId, NSFS_MAGIC, Of};
 use lxkns_ops::visit::{MountView, open_in, root_of};
-use lxkns_ops::{Feature, Namespace, Support, may_see_all};
+use lxkns_ops::{Feature, NamespaceFd, Support, may_see_all};
 use lxkns_species::NamespaceType::{Mnt, Net, User};
 use rustix::io::Errno;
 use rustix::thread::{CapabilitySet, capabilities, gettid, set_capabilities};
@@ -42,7 +42,7 @@ fn mounts_of_another_mount_namespace_are_seen_without_entering_it() {
         }
     }
     let child = script.unshare([Net]).bind_namespace(Net, deep.join("net")).spawn().unwrap();
-    let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
+    let namespace = NamespaceFd::of_process(child.pid(), Mnt).unwrap();
     let check = |of: Of<'_>| {
         let found = nsfs_mounts(of);
         let here: Vec<_> = found
@@ -52,7 +52,7 @@ fn mounts_of_another_mount_namespace_are_seen_without_entering_it() {
         assert_eq!(here.len(), 1, "{found:?}");
         assert_eq!(here[0].root, child.namespace(Net).to_string().into_bytes());
         assert_eq!(here[0].fs_type, b"nsfs");
-        assert_eq!(Some(here[0].superblock.device), Namespace::nsfs_device());
+        assert_eq!(Some(here[0].superblock.device), NamespaceFd::nsfs_device());
         let parent = mounts::describe(of, here[0].parent).unwrap();
         assert_eq!(parent.point.as_deref(), Some(dir.path().as_os_str().as_bytes()));
         assert_eq!((parent.fs_type.as_slice(), parent.root.as_slice()), (&b"tmpfs"[..], &b"/"[..]));
@@ -86,7 +86,7 @@ fn a_table_longer_than_one_call_is_listed_completely() {
         script = script.mount("tmpfs", &dir, "");
     }
     let child = script.spawn().unwrap();
-    let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
+    let namespace = NamespaceFd::of_process(child.pid(), Mnt).unwrap();
     let of = Of::Id(namespace.unique_id().unwrap());
     let ids = mounts::list(of).unwrap();
     assert!(ids.is_sorted());
@@ -101,12 +101,12 @@ fn a_table_longer_than_one_call_is_listed_completely() {
 fn errors_tell_what_is_not_there() {
     need!(root, mntns_id);
     let child = Script::new().unshare([Mnt]).spawn().unwrap();
-    let id = Namespace::of_process(child.pid(), Mnt).unwrap().unique_id().unwrap();
+    let id = NamespaceFd::of_process(child.pid(), Mnt).unwrap().unique_id().unwrap();
     let some_mount = mounts::list(Of::Id(id)).unwrap()[0];
     drop(child);
     assert!(mounts::list(Of::Id(id)).unwrap_err().is_gone());
     assert!(mounts::describe(Of::Id(id), some_mount).unwrap_err().is_gone());
-    let net = Namespace::of_self(Net).unwrap();
+    let net = NamespaceFd::of_self(Net).unwrap();
     assert_eq!(mounts::info(&net).unwrap_err().errno(), Some(Errno::INVAL));
     let by_fd = mounts::list(Of::Fd(net.as_fd())).unwrap_err();
     assert_eq!(by_fd.errno(), Some(Errno::INVAL));
@@ -130,7 +130,7 @@ fn the_walk_finds_mount_namespaces_that_only_an_fd_holds() {
     assert_eq!(namespace.unique_id().unwrap(), info.unique_id);
     assert_eq!(mounts::info(namespace).unwrap(), *info);
     assert!(info.mounts > 0);
-    let own = Namespace::of_self(Mnt).unwrap();
+    let own = NamespaceFd::of_self(Mnt).unwrap();
     assert!(found.iter().any(|(namespace, _)| namespace.id() == own.id()));
 
     // Backwards as well.
@@ -155,7 +155,7 @@ fn paths_are_opened_below_a_root_and_never_outside() {
         .symlink("/proc/self/ns/net", dir.join("link"))
         .spawn()
         .unwrap();
-    let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
+    let namespace = NamespaceFd::of_process(child.pid(), Mnt).unwrap();
     let proc = std::fs::File::open("/proc").unwrap();
     let view = MountView::of(&namespace, &proc).unwrap();
     let mountinfo = std::io::read_to_string(std::fs::File::from(view.mountinfo)).unwrap();
@@ -167,7 +167,7 @@ fn paths_are_opened_below_a_root_and_never_outside() {
     // Opened with O_PATH: opened again to be asked.
     let path = open(&dir.join("net")).unwrap();
     let file = std::fs::File::open(format!("/proc/self/fd/{}", path.as_raw_fd()));
-    let found = Namespace::from_fd(file.unwrap().into()).unwrap();
+    let found = NamespaceFd::from_fd(file.unwrap().into()).unwrap();
     assert_eq!(found.id(), child.namespace(Net));
     // What that file of procfs refers to is nowhere below the root.
     let error = open(&dir.join("link")).unwrap_err();
@@ -187,13 +187,13 @@ fn an_owner_gets_at_the_root_directory() {
         .touch(&inside)
         .spawn()
         .unwrap();
-    let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
+    let namespace = NamespaceFd::of_process(child.pid(), Mnt).unwrap();
     let root = root_of(&namespace).unwrap();
     let path = CString::new(inside.as_os_str().as_bytes()).unwrap();
     assert!(open_in(&root, &path, Duration::from_secs(60)).is_ok());
     assert!(!inside.exists(), "this is another mount namespace");
 
-    let net = Namespace::of_self(Net).unwrap();
+    let net = NamespaceFd::of_self(Net).unwrap();
     assert_eq!(root_of(&net).unwrap_err().errno(), Some(Errno::INVAL));
 }
 
@@ -207,7 +207,7 @@ fn nobody_inside_gets_at_the_memory_of_a_visitor() {
     let (folder, fifo) = (dir.join("self"), dir.join("self/mountinfo"));
     // Where the child looks for its table of mounts it has to wait for who writes.
     let trap = Script::new().mkdir(&folder).mkfifo(&fifo).spawn().unwrap();
-    let namespace = Namespace::of_process(child.pid(), Mnt).unwrap();
+    let namespace = NamespaceFd::of_process(child.pid(), Mnt).unwrap();
     let (sender, visitor) = mpsc::channel();
     let proc = File::open(dir.path()).unwrap();
     thread::scope(|scope| {

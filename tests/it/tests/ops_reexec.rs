@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use lxkns_discover::reexec::{self, Action, Error};
 use lxkns_nstest::{Child, Dir, Script, linked, need, own_namespace};
-use lxkns_ops::{Namespace, enter};
+use lxkns_ops::{NamespaceFd, enter};
 use lxkns_species::NamespaceType::{self, Cgroup, Ipc, Mnt, Net, Pid, Time, User, Uts};
 use rustix::io::Errno;
 
@@ -32,8 +32,8 @@ static HANG: Action<(), ()> = Action::new("hang", |()| {
 });
 /// Whether there is none, and whether it is beyond view.
 static ABOVE: Action<(), Vec<(bool, bool)>> = Action::new("above", |()| {
-    let parent = Namespace::of_self(User).unwrap().parent();
-    let owners = [Uts, Net, Pid].map(|ns_type| Namespace::of_self(ns_type).unwrap().owner());
+    let parent = NamespaceFd::of_self(User).unwrap().parent();
+    let owners = [Uts, Net, Pid].map(|ns_type| NamespaceFd::of_self(ns_type).unwrap().owner());
     let errors = owners.into_iter().chain([parent]).map(Result::unwrap_err);
     errors.map(|error| (error.is_none(), error.is_denied())).collect()
 });
@@ -113,8 +113,8 @@ fn contained() -> Child {
 fn check_all_types(order: [NamespaceType; 8]) {
     let child = contained();
     let inside = child.pid_of("inside");
-    let namespaces = order.map(|ns_type| Namespace::of_process(inside, ns_type).unwrap());
-    let namespaces: Vec<&Namespace> = namespaces.iter().collect();
+    let namespaces = order.map(|ns_type| NamespaceFd::of_process(inside, ns_type).unwrap());
+    let namespaces: Vec<&NamespaceFd> = namespaces.iter().collect();
     let before = own_namespaces();
     let found = NAMESPACES.inside(&namespaces).run(&()).unwrap();
     let expected = NamespaceType::ALL
@@ -141,7 +141,7 @@ fn an_owner_needs_no_privileges() {
 fn what_is_above_is_beyond_view() {
     need!(userns);
     let child = Script::new().user_namespace().spawn().unwrap();
-    let user = Namespace::of_process(child.pid(), User).unwrap();
+    let user = NamespaceFd::of_process(child.pid(), User).unwrap();
     let above = ABOVE.inside(&[&user]).run(&()).unwrap();
     assert_eq!(above, [(false, true); 4]);
 }
@@ -163,7 +163,7 @@ const ENTERED: [NamespaceType; 3] = [User, Uts, Pid];
 
 /// Enters namespaces of a process without any copy in between: this is the only thread.
 fn enter_for_good(pid: lxkns_species::Pid) -> ! {
-    let namespaces = ENTERED.map(|ns_type| Namespace::of_process(pid, ns_type).unwrap());
+    let namespaces = ENTERED.map(|ns_type| NamespaceFd::of_process(pid, ns_type).unwrap());
     enter::for_good(&namespaces.each_ref(), |entered| match entered {
         Ok(()) => {
             let found = ENTERED.map(|ns_type| own_namespace(ns_type).to_string());
@@ -198,7 +198,7 @@ fn a_process_may_enter_for_good() {
 
 fn no_file_is_inherited() {
     let _inheritable = rustix::pipe::pipe().unwrap();
-    let own = Namespace::of_self(Uts).unwrap();
+    let own = NamespaceFd::of_self(Uts).unwrap();
     let files = FILES.inside(&[]).run(&()).unwrap();
     let [stdin, stdout, stderr, socket] = files.as_slice() else {
         panic!("{files:?}");
@@ -224,7 +224,7 @@ fn a_panic_is_told() {
 }
 
 fn who_takes_too_long_is_killed() {
-    let hang = |namespaces: &[&Namespace]| {
+    let hang = |namespaces: &[&NamespaceFd]| {
         // Long enough to say its PID, even on a busy machine; if not, there is nothing to check.
         let call = HANG.inside(namespaces).time_limit(Duration::from_secs(1));
         match call.run(&()).unwrap_err() {
@@ -246,7 +246,7 @@ fn who_takes_too_long_is_killed() {
         .spawn()
         .unwrap();
     let inside = child.pid_of("inside");
-    let [user, pid] = [User, Pid].map(|ns_type| Namespace::of_process(inside, ns_type).unwrap());
+    let [user, pid] = [User, Pid].map(|ns_type| NamespaceFd::of_process(inside, ns_type).unwrap());
     if let Ok(pid) = hang(&[&user, &pid]) {
         // Its parent, which was between, is dead: it is about to die itself.
         while std::path::Path::new(&format!("/proc/{pid}")).exists() {
@@ -264,7 +264,7 @@ fn what_goes_wrong_is_told() {
     let error = NOT_AS_REGISTERED.inside(&[]).run(&()).unwrap_err();
     assert!(matches!(error, Error::Answer { .. }), "{error}");
     // Nobody can enter the user namespace that they are in.
-    let own = Namespace::of_self(User).unwrap();
+    let own = NamespaceFd::of_self(User).unwrap();
     let error = NAMESPACES.inside(&[&own]).run(&()).unwrap_err();
     let Error::Enter(lxkns_ops::Error::Enter { id, source }) = error else {
         panic!("{error}");

@@ -5,7 +5,7 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use lxkns_nstest::{Child, Dir, Script, linked, need, own_namespace};
-use lxkns_ops::{Error, Fact, Namespace, Portable, Reference, pidfd};
+use lxkns_ops::{Error, Fact, NamespaceFd, Portable, Reference, pidfd};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
 use lxkns_species::{NamespaceId, Uid};
 use rustix::io::Errno;
@@ -33,15 +33,15 @@ fn all_references_lead_to_their_namespace() {
     assert_ne!(id_at(&Reference::Thread(pid, thread, Uts)), child.namespace(Uts));
     assert_eq!(id_at(&Reference::Thread(pid, thread, Uts)), child.namespace_of("thread", Uts));
     assert_eq!(
-        Namespace::of_thread(pid, thread, Uts).unwrap().id(),
+        NamespaceFd::of_thread(pid, thread, Uts).unwrap().id(),
         child.namespace_of("thread", Uts)
     );
     assert_eq!(id_at(&Reference::Own(Net)), own_namespace(Net));
 
-    let open = Namespace::of_process(pid, Net).unwrap();
+    let open = NamespaceFd::of_process(pid, Net).unwrap();
     let number = OwnedFd::from(open.try_clone().unwrap());
     assert_eq!(id_at(&Reference::Fd(number.as_raw_fd())), net);
-    assert_eq!(Namespace::from_fd(number).unwrap().id(), net);
+    assert_eq!(NamespaceFd::from_fd(number).unwrap().id(), net);
 
     let pidfd = pidfd::of_process(pid).unwrap();
     for ns_type in [Net, Uts, User, Mnt, Pid] {
@@ -112,16 +112,16 @@ fn what_is_no_namespace_is_refused_without_waiting() {
     let dir = Dir::new().unwrap();
     let _child = Script::new().mkfifo(dir.join("fifo")).touch(dir.join("file")).spawn().unwrap();
     for name in ["fifo", "file", ""] {
-        let error = Namespace::at_path(dir.join(name)).unwrap_err();
+        let error = NamespaceFd::at_path(dir.join(name)).unwrap_err();
         assert!(matches!(error, Error::NotNamespace { .. }), "{error}");
     }
-    assert!(Namespace::at_path(dir.join("missing")).unwrap_err().is_gone());
+    assert!(NamespaceFd::at_path(dir.join("missing")).unwrap_err().is_gone());
     let file = std::fs::File::open(dir.join("file")).unwrap();
-    let error = Namespace::from_fd(file.into()).unwrap_err();
+    let error = NamespaceFd::from_fd(file.into()).unwrap_err();
     assert!(matches!(error, Error::NotNamespace { .. }), "{error}");
     let (flags, mode) = (rustix::fs::OFlags::PATH, rustix::fs::Mode::empty());
     let mere_place = rustix::fs::open("/proc/self/ns/net", flags, mode).unwrap();
-    let error = Namespace::from_fd(mere_place).unwrap_err();
+    let error = NamespaceFd::from_fd(mere_place).unwrap_err();
     assert_eq!(error.errno(), Some(Errno::BADF), "{error}");
 }
 
@@ -134,14 +134,14 @@ fn relations_lead_up_to_where_there_are_none() {
         .fork("inside", Script::new())
         .spawn()
         .unwrap();
-    let net = Namespace::of_process(child.pid(), Net).unwrap();
+    let net = NamespaceFd::of_process(child.pid(), Net).unwrap();
     let user = net.owner().unwrap();
     assert_eq!(user.id(), child.namespace(User));
     assert_eq!(user.creator().unwrap(), Uid(rustix::process::geteuid().as_raw()));
     let parent = user.parent().unwrap();
     assert_eq!(parent.id(), own_namespace(User));
     assert_eq!(user.owner().unwrap().id(), parent.id());
-    let pid = Namespace::of_process(child.pid_of("inside"), Pid).unwrap();
+    let pid = NamespaceFd::of_process(child.pid_of("inside"), Pid).unwrap();
     assert_eq!(pid.parent().unwrap().id(), own_namespace(Pid));
     assert_eq!(pid.owner().unwrap().id(), user.id());
 
@@ -150,7 +150,7 @@ fn relations_lead_up_to_where_there_are_none() {
         assert!(error.is_none() && !error.is_denied(), "{error}");
     }
     for ns_type in [User, Pid] {
-        let own = Namespace::of_self(ns_type).unwrap();
+        let own = NamespaceFd::of_self(ns_type).unwrap();
         let error = own.parent().unwrap_err();
         let is_initial = own.id().inode() == ns_type.initial_inode();
         assert_eq!(error.is_none(), is_initial, "{error}");
@@ -195,7 +195,7 @@ fn a_kept_reference_is_opened_later_with_all_facts_verified() {
     let error = refused(&|changed| changed.path = Some(format!("/proc/{pid}/ns/uts").into()));
     assert!(matches!(error, Error::WrongType { expected: Net, .. }), "{error}");
     let error = refused(&|changed| changed.unique_id = Some(1));
-    match Namespace::of_self(Net).unwrap().unique_id() {
+    match NamespaceFd::of_self(Net).unwrap().unique_id() {
         Ok(_) => assert_eq!(fact_of(&error), Some(Fact::UniqueId), "{error}"),
         Err(_) => {
             assert!(matches!(error, Error::Unverifiable { fact: Fact::UniqueId, .. }), "{error}")
@@ -226,7 +226,7 @@ fn a_namespace_in_the_place_of_another_is_not_taken_for_it() {
     let kept = Portable::at_path(&place).unwrap();
     assert_eq!(kept.open().unwrap().id().namespace_type(), Uts);
     child.proceed().unwrap();
-    let now = Namespace::at_path(&place).unwrap();
+    let now = NamespaceFd::at_path(&place).unwrap();
     // Inodes are reused at once, mostly.
     let expected = match (Some(now.id().inode()) == kept.inode, kept.unique_id) {
         (false, _) => Fact::Inode,
@@ -242,7 +242,7 @@ fn a_namespace_in_the_place_of_another_is_not_taken_for_it() {
 fn a_kept_64_bit_id_leads_to_its_namespace() {
     need!(root, initpidns, nshandles);
     let child = Script::new().unshare([Uts]).spawn().unwrap();
-    let kept = Portable::of(&Namespace::of_process(child.pid(), Uts).unwrap());
+    let kept = Portable::of(&NamespaceFd::of_process(child.pid(), Uts).unwrap());
     assert_eq!((kept.pid, &kept.path), (None, &None));
     assert_eq!(kept.open().unwrap().id(), child.namespace(Uts));
     drop(child);
@@ -251,16 +251,16 @@ fn a_kept_64_bit_id_leads_to_its_namespace() {
 
 #[test]
 fn what_is_expected_is_verified() {
-    let own = || OwnedFd::from(Namespace::of_self(Uts).unwrap());
+    let own = || OwnedFd::from(NamespaceFd::of_self(Uts).unwrap());
     let id = own_namespace(Uts);
-    assert_eq!(Namespace::expecting(own(), id).unwrap().id(), id);
+    assert_eq!(NamespaceFd::expecting(own(), id).unwrap().id(), id);
     let other = NamespaceId::new(Uts, id.inode() + 1).unwrap();
     for wrong in [other, own_namespace(Net)] {
-        let error = Namespace::expecting(own(), wrong).unwrap_err();
+        let error = NamespaceFd::expecting(own(), wrong).unwrap_err();
         assert!(matches!(error, Error::OtherNamespace { .. }), "{error}");
     }
     let file = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
-    let error = Namespace::expecting(file, id).unwrap_err();
+    let error = NamespaceFd::expecting(file, id).unwrap_err();
     assert!(matches!(error, Error::NotNamespace { .. }), "{error}");
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lxkns_nstest::{Call, Dir, Script, answer_on_this_thread, need};
 use lxkns_ops::socket::Asker;
-use lxkns_ops::{Namespace, pidfd, socket, visit};
+use lxkns_ops::{NamespaceFd, pidfd, socket, visit};
 use lxkns_species::NamespaceType::{Mnt, Net};
 use rustix::io::Errno;
 
@@ -28,7 +28,7 @@ fn a_socket_tells_its_network_namespace() {
 fn a_clone_that_makes_no_child_is_an_error() {
     let sandboxed = || {
         answer_on_this_thread(Call::Clone, 0).unwrap();
-        let mnt = Namespace::of_self(Mnt).unwrap();
+        let mnt = NamespaceFd::of_self(Mnt).unwrap();
         let errors = [Asker::start().map(drop).unwrap_err(), visit::root_of(&mnt).unwrap_err()];
         errors.map(|error| error.errno())
     };
@@ -67,7 +67,7 @@ fn files_of_another_process_are_asked_all_at_once() {
     let told = ask();
     let namespace = |at: usize| {
         let told = told[at].as_ref().unwrap();
-        told.namespace.as_ref().map(Namespace::id)
+        told.namespace.as_ref().map(NamespaceFd::id)
     };
     assert_eq!(namespace(0), Some(child.namespace(Net)));
     assert_eq!(namespace(3), Some(child.noted("net")));

@@ -5,7 +5,7 @@
 use lxkns_it::{assert_failure, everywhere, gap, json, scan, snapshot_of, stdout, tool_snapshot};
 use lxkns_model::{Missing, Reason, Relation, Snapshot};
 use lxkns_nstest::{Child, Script, need, own_namespace, tool};
-use lxkns_ops::{Namespace, pids};
+use lxkns_ops::{NamespaceFd, pids};
 use lxkns_pidmap::PidMap;
 use lxkns_species::NamespaceType::{Mnt, Pid};
 use lxkns_species::{NamespaceId, Pid as ProcessId};
@@ -160,7 +160,7 @@ fn the_kernel_translates_likewise() {
     let nested = Nested::new();
     let snapshot = scan();
     let map = PidMap::new(&snapshot);
-    let open = |label| Namespace::of_process(nested.pid(label), Pid).unwrap();
+    let open = |label| NamespaceFd::of_process(nested.pid(label), Pid).unwrap();
     let all = ["first", "second", "third", "stranger"].map(open);
     let mut translated = 0;
     for (pid, _) in nested.pids() {

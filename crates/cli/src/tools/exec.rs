@@ -13,7 +13,7 @@ use lxkns_discover::{Options, discover, open};
 use lxkns_model::{Part, Snapshot};
 use lxkns_ops::enter::Confinement;
 use lxkns_ops::enter::{Credentials, confined, for_good_as, from_sealed_copy};
-use lxkns_ops::{Error as OpsError, Namespace, is_secure_execution, pidfd};
+use lxkns_ops::{Error as OpsError, NamespaceFd, is_secure_execution, pidfd};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use super::Run;
@@ -69,7 +69,7 @@ pub(crate) struct Exec {
 
 /// A namespace to enter.
 struct Target {
-    namespace: Namespace,
+    namespace: NamespaceFd,
     /// A path that leads there, for nsenter.
     path: Option<Vec<u8>>,
     /// Whether it is one of `--of`.
@@ -130,7 +130,7 @@ impl Exec {
             confinement::leave_environment(&mut command);
         }
         let named = targets.iter().map(|it| &it.namespace);
-        let namespaces: Vec<&Namespace> = on_the_way.iter().chain(named).collect();
+        let namespaces: Vec<&NamespaceFd> = on_the_way.iter().chain(named).collect();
         let inside = |entered| execute(entered, command);
         match confinement {
             Some(confinement) => confined(confinement, &namespaces, inside),
@@ -192,7 +192,7 @@ impl Exec {
         }
         targets.retain(|target| {
             let id = target.namespace.id();
-            let own = Namespace::of_self(id.namespace_type());
+            let own = NamespaceFd::of_self(id.namespace_type());
             own.map_or(true, |own| own.id() != id)
         });
         Ok(targets)
@@ -223,7 +223,7 @@ fn execute(entered: Result<(), OpsError>, mut command: Command) -> i32 {
 }
 
 /// Opens what was named.
-pub(super) fn open_named(named: &NamespaceArg) -> anyhow::Result<Namespace> {
+pub(super) fn open_named(named: &NamespaceArg) -> anyhow::Result<NamespaceFd> {
     find(named, &mut None).map(|target| target.namespace)
 }
 
@@ -231,7 +231,7 @@ pub(super) fn open_named(named: &NamespaceArg) -> anyhow::Result<Namespace> {
 fn find(named: &NamespaceArg, snapshot: &mut Option<Snapshot>) -> anyhow::Result<Target> {
     match named {
         NamespaceArg::OfProcess(namespace_type, pid) => {
-            let opened = Namespace::of_process(*pid, *namespace_type);
+            let opened = NamespaceFd::of_process(*pid, *namespace_type);
             let namespace = opened.map_err(|error| why_not(*pid, *namespace_type, error))?;
             Ok(Target {
                 namespace,
@@ -240,7 +240,7 @@ fn find(named: &NamespaceArg, snapshot: &mut Option<Snapshot>) -> anyhow::Result
             })
         }
         NamespaceArg::Path(path) => Ok(Target {
-            namespace: Namespace::at_path(path)?,
+            namespace: NamespaceFd::at_path(path)?,
             path: Some(path.as_os_str().as_encoded_bytes().to_vec()),
             of_process: false,
         }),
@@ -291,8 +291,8 @@ pub(super) fn hint(namespace_type: NamespaceType) -> &'static str {
 
 /// The namespace of a process; `None` where the kernel has none of this type.
 fn of_process(pid: Pid, namespace_type: NamespaceType) -> anyhow::Result<Option<Target>> {
-    if Namespace::of_self(namespace_type).is_err() {
-        if Namespace::of_self(NamespaceType::Mnt).is_err() {
+    if NamespaceFd::of_self(namespace_type).is_err() {
+        if NamespaceFd::of_self(NamespaceType::Mnt).is_err() {
             // Nor would it be known what not to enter, being in it already.
             return Err(anyhow!(
                 "--of {pid} takes a /proc of one's own PID namespace, and /proc is none; \
@@ -312,13 +312,13 @@ fn of_process(pid: Pid, namespace_type: NamespaceType) -> anyhow::Result<Option<
 /// namespace has all of them in there and below, and none above. So it comes first if all others
 /// belong there, which is how an unprivileged user gets anywhere, and else last. If they belong to
 /// one above it, but below one's own, that is to be entered on the way.
-fn for_entering(targets: &mut [Target]) -> Option<Namespace> {
+fn for_entering(targets: &mut [Target]) -> Option<NamespaceFd> {
     let is_user = |it: &Target| it.is(NamespaceType::User);
     let (users, others): (Vec<_>, Vec<_>) = targets.iter().partition(|it| is_user(it));
     let user = &users.first()?.namespace;
     let owners = others.iter().map(|it| it.namespace.owner());
     let owners: Vec<Vec<NamespaceId>> = owners.map(|it| ids_upwards(it.ok())).collect();
-    let own = Namespace::of_self(NamespaceType::User).ok();
+    let own = NamespaceFd::of_self(NamespaceType::User).ok();
     let mut above = user.try_clone().ok();
     while let Some(it) = above.take_if(|it| own.as_ref().is_some_and(|own| own.id() != it.id())) {
         if owners.iter().all(|owner| owner.contains(&it.id())) {
@@ -333,7 +333,7 @@ fn for_entering(targets: &mut [Target]) -> Option<Namespace> {
 }
 
 /// A user namespace and all above it, as far as they can be seen.
-fn ids_upwards(user: Option<Namespace>) -> Vec<NamespaceId> {
+fn ids_upwards(user: Option<NamespaceFd>) -> Vec<NamespaceId> {
     let upwards = std::iter::successors(user, |it| it.parent().ok());
     upwards.map(|it| it.id()).collect()
 }

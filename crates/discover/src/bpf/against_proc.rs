@@ -8,7 +8,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use lxkns_ops::bpf::KernelTypes;
-use lxkns_ops::{Namespace, mounts};
+use lxkns_ops::{NamespaceFd, mounts};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use super::tasks::Tasks;
@@ -81,7 +81,7 @@ fn see(directory: &Path, pid: u32, tid: u32) -> Option<Seen> {
         [link(Some(ns_type.proc_file()), ns_type, false), link(children, ns_type, true)]
     });
     let answers = NamespaceType::ALL.into_iter().filter_map(|ns_type| {
-        let namespace = Namespace::at_path(directory.join(ns_type.proc_file())).ok()?;
+        let namespace = NamespaceFd::at_path(directory.join(ns_type.proc_file())).ok()?;
         let owner = namespace.owner().ok().filter(|_| !ns_type.is_hierarchical())?;
         let mounts = mounts::info(&namespace).ok().map(|info| info.mounts);
         Some((ns_type, owner.id(), namespace.unique_id().ok(), mounts))

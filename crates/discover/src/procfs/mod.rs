@@ -18,7 +18,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use lxkns_ops::Namespace;
+use lxkns_ops::NamespaceFd;
 use lxkns_ops::foreign::{TIMEOUT, directory, file_type, read_in};
 use lxkns_species::Pid;
 use rustix::fs::{
@@ -195,7 +195,7 @@ impl Procfs {
 
     /// The device number of nsfs: every file with it is a namespace.
     pub(crate) fn nsfs_device(&self) -> Option<u64> {
-        Namespace::nsfs_device().or_else(|| {
+        NamespaceFd::nsfs_device().or_else(|| {
             // Where nothing is mounted at `/proc`.
             let own = statat(&self.root, c"thread-self/ns/user", AtFlags::empty()).ok();
             own.filter(|_| self.kind != Kind::Tree).map(|own| own.st_dev)

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 
-use lxkns_ops::{Namespace, enter, is_secure_execution};
+use lxkns_ops::{NamespaceFd, enter, is_secure_execution};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{
@@ -35,7 +35,7 @@ pub(crate) fn run(actions: &[&'static dyn Registered]) -> ! {
             std::process::exit(FAILED);
         }
     };
-    let references: Vec<&Namespace> = namespaces.iter().collect();
+    let references: Vec<&NamespaceFd> = namespaces.iter().collect();
     enter::for_good(&references, |entered| {
         let reply = match entered {
             Ok(()) => answer(actions, &request),
@@ -48,7 +48,7 @@ pub(crate) fn run(actions: &[&'static dyn Registered]) -> ! {
     })
 }
 
-fn prepare() -> std::io::Result<(UnixStream, Vec<Namespace>, Vec<u8>)> {
+fn prepare() -> std::io::Result<(UnixStream, Vec<NamespaceFd>, Vec<u8>)> {
     if is_secure_execution() {
         return Err(std::io::Error::other("refused in secure-execution mode"));
     }
@@ -63,7 +63,7 @@ fn prepare() -> std::io::Result<(UnixStream, Vec<Namespace>, Vec<u8>)> {
     }
     let namespaces = receive_namespaces(&socket)?
         .into_iter()
-        .map(Namespace::from_fd)
+        .map(NamespaceFd::from_fd)
         .collect::<Result<_, _>>()
         .map_err(std::io::Error::other)?;
     let mut request = Vec::new();
@@ -98,7 +98,7 @@ fn answer(actions: &[&'static dyn Registered], request: &[u8]) -> Vec<u8> {
     }
 }
 
-fn not_entered(namespaces: &[Namespace], error: &lxkns_ops::Error) -> Reply<()> {
+fn not_entered(namespaces: &[NamespaceFd], error: &lxkns_ops::Error) -> Reply<()> {
     let lxkns_ops::Error::Enter { id, source } = error else {
         let errno = error.errno().map(|errno| format!(": {errno}"));
         return Reply::Refused(format!("{error}{}", errno.unwrap_or_default()));

@@ -9,14 +9,14 @@
 //!
 //! ```no_run
 //! use lxkns_discover::reexec::{self, Action};
-//! use lxkns_ops::Namespace;
+//! use lxkns_ops::NamespaceFd;
 //! use lxkns_species::{NamespaceType, Pid};
 //!
 //! static SQUARE: Action<u32, u32> = Action::new("square", |number| number * number);
 //!
 //! fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     reexec::register(&[&SQUARE]);
-//!     let user = Namespace::of_process(Pid(812), NamespaceType::User)?;
+//!     let user = NamespaceFd::of_process(Pid(812), NamespaceType::User)?;
 //!     assert_eq!(SQUARE.inside(&[&user]).run(&7)?, 49);
 //!     Ok(())
 //! }
@@ -42,7 +42,7 @@ use std::fmt;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use lxkns_ops::Namespace;
+use lxkns_ops::NamespaceFd;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -68,7 +68,7 @@ impl<Q, A> Action<Q, A> {
 impl<Q: Serialize, A: DeserializeOwned> Action<Q, A> {
     /// Prepares to run it inside namespaces of any types, entered in the order given. See
     /// [`lxkns_ops::enter`] for why it matters where the user namespace stands.
-    pub fn inside<'a>(&'a self, namespaces: &'a [&'a Namespace]) -> Call<'a, Q, A> {
+    pub fn inside<'a>(&'a self, namespaces: &'a [&'a NamespaceFd]) -> Call<'a, Q, A> {
         Call {
             action: self,
             namespaces,
@@ -131,7 +131,7 @@ pub fn register(actions: &[&'static dyn Registered]) {
 #[must_use = "nothing runs before `run`"]
 pub struct Call<'a, Q, A> {
     action: &'a Action<Q, A>,
-    namespaces: &'a [&'a Namespace],
+    namespaces: &'a [&'a NamespaceFd],
     time_limit: Duration,
     variables: Vec<(OsString, OsString)>,
 }

@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use lxkns_ops::{Namespace, enter, is_secure_execution, pidfd};
+use lxkns_ops::{NamespaceFd, enter, is_secure_execution, pidfd};
 use lxkns_species::Pid;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -29,7 +29,7 @@ const STDERR_LIMIT: usize = 64 * 1024;
 const PARTING: Duration = Duration::from_secs(1);
 
 pub(crate) fn run<A: DeserializeOwned>(
-    namespaces: &[&Namespace],
+    namespaces: &[&NamespaceFd],
     request: &[u8],
     time_limit: Duration,
     variables: Vec<(OsString, OsString)>,

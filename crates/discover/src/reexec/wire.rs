@@ -6,7 +6,7 @@ use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use lxkns_ops::Namespace;
+use lxkns_ops::NamespaceFd;
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -48,7 +48,7 @@ pub(crate) fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
 }
 
 /// Sends the namespaces.
-pub(crate) fn send_namespaces(socket: impl AsFd, namespaces: &[&Namespace]) -> Result<(), Error> {
+pub(crate) fn send_namespaces(socket: impl AsFd, namespaces: &[&NamespaceFd]) -> Result<(), Error> {
     if namespaces.len() > MOST {
         let count = namespaces.len();
         return Err(Error::TooMany { count });
@@ -104,11 +104,11 @@ mod tests {
     fn namespaces_arrive_as_sent() {
         let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
         let own = [lxkns_species::NamespaceType::Net, lxkns_species::NamespaceType::User]
-            .map(|ns_type| Namespace::of_self(ns_type).unwrap());
+            .map(|ns_type| NamespaceFd::of_self(ns_type).unwrap());
         send_namespaces(&one, &[&own[0], &own[1]]).unwrap();
         let arrived = receive_namespaces(&other).unwrap();
         let ids: Vec<_> =
-            arrived.into_iter().map(|fd| Namespace::from_fd(fd).unwrap().id()).collect();
+            arrived.into_iter().map(|fd| NamespaceFd::from_fd(fd).unwrap().id()).collect();
         assert_eq!(ids, own.map(|namespace| namespace.id()));
         send_namespaces(&one, &[]).unwrap();
         assert!(receive_namespaces(&other).unwrap().is_empty());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::sync::{Mutex, PoisonError};
 
-use lxkns_ops::{Feature, Namespace, Support};
+use lxkns_ops::{Feature, NamespaceFd, Support};
 use lxkns_species::{NamespaceType, NamespaceTypes};
 
 use crate::options::Tier;
@@ -20,7 +20,7 @@ pub(super) enum Held {
 
 /// A file descriptor that holds a namespace.
 #[derive(Debug)]
-pub(super) struct Descriptor(Namespace);
+pub(super) struct Descriptor(NamespaceFd);
 
 /// The file descriptors of all that the scans of this process hold: no sightings for any of them.
 static HELD: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
@@ -31,7 +31,7 @@ pub(crate) fn is_held(fd: u32) -> bool {
 }
 
 impl Descriptor {
-    pub(super) fn new(namespace: Namespace) -> Descriptor {
+    pub(super) fn new(namespace: NamespaceFd) -> Descriptor {
         let fd = namespace.as_fd().as_raw_fd().cast_unsigned();
         HELD.lock().unwrap_or_else(PoisonError::into_inner).insert(fd);
         Descriptor(namespace)

@@ -26,7 +26,7 @@ use std::sync::atomic::Ordering;
 
 use lxkns_model::Missing;
 use lxkns_ops::mounts::{self, Of};
-use lxkns_ops::{Error, Namespace};
+use lxkns_ops::{Error, NamespaceFd};
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes};
 
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
@@ -48,7 +48,7 @@ impl Resolver {
 
     /// Whether a namespace is the known one, which is held from now on. If the known one is another
     /// one, that is forgotten, and it is the caller's turn to ask; as it is if none is known.
-    pub(super) fn confirms(&self, namespace: &Namespace) -> bool {
+    pub(super) fn confirms(&self, namespace: &NamespaceFd) -> bool {
         let id = namespace.id();
         let mut known = self.known();
         let Some(Entry::Resolved(answers)) = known.get_mut(&id) else {
@@ -68,7 +68,7 @@ impl Resolver {
     }
 
     /// Keeps a namespace open, if nothing else tells later that it is still the same.
-    pub(super) fn hold(&self, namespace: Namespace, by: Use) -> Option<Held> {
+    pub(super) fn hold(&self, namespace: NamespaceFd, by: Use) -> Option<Held> {
         let id = namespace.id();
         let holds = match self.compares.contains(id.namespace_type()) {
             true => by == Use::Inactive || self.holds_all.load(Ordering::Relaxed),
@@ -90,7 +90,7 @@ impl Resolver {
 
     /// Watches the file of a namespace, see inotify(7): as long as the watch is there, so is the
     /// namespace. All watches take one file descriptor.
-    fn watch(&self, namespace: &Namespace) -> Result<(), Errno> {
+    fn watch(&self, namespace: &NamespaceFd) -> Result<(), Errno> {
         let directory = self.own_files.as_ref().ok_or(Errno::NOSYS)?;
         let path = directory.join(namespace.as_fd().as_raw_fd().to_string());
         let mut watches = self.watches.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,7 +162,7 @@ impl Resolver {
             .collect();
         for (id, unique_id) in below {
             self.known().remove(&id);
-            let opened = unique_id.map(|it| Namespace::by_unique_id(it, Some(id)));
+            let opened = unique_id.map(|it| NamespaceFd::by_unique_id(it, Some(id)));
             match opened {
                 Some(Ok(namespace)) if self.begin(id) => self.ask(namespace, Use::Active),
                 Some(Ok(_)) => {}
@@ -202,6 +202,6 @@ impl Resolver {
 fn find(unique_id: u64, id: NamespaceId) -> Result<(), Error> {
     match id.namespace_type() {
         NamespaceType::Mnt => mounts::probe(Of::Id(unique_id)),
-        _ => Namespace::probe(unique_id, id),
+        _ => NamespaceFd::probe(unique_id, id),
     }
 }

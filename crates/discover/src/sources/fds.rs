@@ -11,7 +11,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use lxkns_model::{Holder, Missing, Part, Reason};
-use lxkns_ops::{Namespace, pidfd, socket};
+use lxkns_ops::{NamespaceFd, pidfd, socket};
 use lxkns_species::NamespaceId;
 use rustix::fs::{AtFlags, FileType, StatxFlags, makedev, readlinkat_raw, statx};
 use rustix::io::Errno;
@@ -82,7 +82,7 @@ fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
             }
             let time = scan.resolver.now();
             match file_at(scan, &directory, name) {
-                File::Namespace(id) if scan.wants(Part::Fds) => {
+                File::NamespaceFd(id) if scan.wants(Part::Fds) => {
                     let open = || scan.proc.open_if_namespace(directory.as_fd(), name);
                     if !scan.resolver.meet_file(id, time, open) {
                         // Closed meanwhile, and the number may have meant another namespace.
@@ -102,7 +102,7 @@ fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
                 File::Tun => sockets.tun(fd),
                 // A directory may be listed that must not be followed into: then it is all of it.
                 File::Unreadable(errno) => unreadable = Some(errno),
-                File::Namespace(_) | File::Unopenable(_) | File::Socket { .. } | File::Other => {}
+                File::NamespaceFd(_) | File::Unopenable(_) | File::Socket { .. } | File::Other => {}
             }
         })
     });
@@ -115,7 +115,7 @@ fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
 }
 
 enum File {
-    Namespace(NamespaceId),
+    NamespaceFd(NamespaceId),
     /// A namespace that could not be opened to see which.
     Unopenable(Errno),
     /// Something that must not be looked at.
@@ -129,7 +129,7 @@ enum File {
 
 fn file_at(scan: &Scan<'_>, directory: &OwnedFd, name: &CStr) -> File {
     if scan.proc.kind() == Kind::Tree {
-        return linked_namespace(directory, name).map_or(File::Other, File::Namespace);
+        return linked_namespace(directory, name).map_or(File::Other, File::NamespaceFd);
     }
     let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
     let stat = match statx(directory, name, flags, StatxFlags::empty()) {
@@ -141,9 +141,9 @@ fn file_at(scan: &Scan<'_>, directory: &OwnedFd, name: &CStr) -> File {
     let device = makedev(stat.stx_dev_major, stat.stx_dev_minor);
     if Some(device) == scan.proc.nsfs_device() {
         return match linked_namespace(directory, name) {
-            Some(id) if id.inode() == stat.stx_ino => File::Namespace(id),
+            Some(id) if id.inode() == stat.stx_ino => File::NamespaceFd(id),
             _ => match opened_namespace(scan, directory, name) {
-                Ok(id) => File::Namespace(id),
+                Ok(id) => File::NamespaceFd(id),
                 Err(Errno::NOENT | Errno::SRCH) => File::Other,
                 Err(errno) => File::Unopenable(errno),
             },
@@ -176,7 +176,7 @@ fn opened_namespace(
     name: &CStr,
 ) -> Result<NamespaceId, Errno> {
     let fd = scan.proc.open_if_namespace(directory.as_fd(), name)?;
-    Namespace::from_fd(fd)
+    NamespaceFd::from_fd(fd)
         .map(|namespace| namespace.id())
         .map_err(|error| error.errno().unwrap_or(Errno::NOENT))
 }

@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 
 use lxkns_model::{Holder, Missing, Part, Reason};
-use lxkns_ops::{Namespace, listns, may_see_all, mounts};
+use lxkns_ops::{NamespaceFd, listns, may_see_all, mounts};
 use lxkns_species::NamespaceId;
 
 use crate::gaps::reason;
@@ -73,7 +73,7 @@ pub(crate) fn after(scan: &Scan<'_>, before: &HashSet<u64>, sightings: &mut Sigh
         let known: HashSet<u64> = known.iter().map(|(_, unique_id)| *unique_id).collect();
         for unique_id in unexplained.difference(&known) {
             // It may have gone since; then it is not to be reported.
-            if let Ok(namespace) = Namespace::by_unique_id(*unique_id, None) {
+            if let Ok(namespace) = NamespaceFd::by_unique_id(*unique_id, None) {
                 scan.resolver.meet_open(&namespace);
             }
         }

@@ -10,7 +10,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use super::thread::on_thread;
 use super::{any, enter_one};
 use crate::sys::enter as sys;
-use crate::{Error, Namespace};
+use crate::{Error, NamespaceFd};
 
 /// Starts a program inside other namespaces, of all types.
 ///
@@ -36,10 +36,10 @@ use crate::{Error, Namespace};
 /// ```
 /// use std::process::{Command, Stdio};
 ///
-/// use lxkns_ops::{Error, Namespace, enter};
+/// use lxkns_ops::{Error, NamespaceFd, enter};
 /// use lxkns_species::NamespaceType;
 ///
-/// let user = Namespace::of_process(lxkns_species::Pid(1), NamespaceType::User);
+/// let user = NamespaceFd::of_process(lxkns_species::Pid(1), NamespaceType::User);
 /// let mut command = Command::new("true");
 /// command.stdin(Stdio::null());
 /// if let Ok(user) = user {
@@ -52,8 +52,8 @@ use crate::{Error, Namespace};
 /// ```
 #[doc(alias = "setns")]
 #[doc(alias = "nsenter")]
-pub fn command(namespaces: &[&Namespace], command: Command) -> Result<Child, Error> {
-    let is = |namespace: &Namespace, wanted| namespace.id().namespace_type() == wanted;
+pub fn command(namespaces: &[&NamespaceFd], command: Command) -> Result<Child, Error> {
+    let is = |namespace: &NamespaceFd, wanted| namespace.id().namespace_type() == wanted;
     let user = namespaces
         .iter()
         .position(|namespace| is(namespace, NamespaceType::User))
@@ -61,7 +61,7 @@ pub fn command(namespaces: &[&Namespace], command: Command) -> Result<Child, Err
     // Until then the order does not matter, so the thread that forks can enter PID namespaces, and
     // the child is in them without any process in between.
     let (before, after) = namespaces.split_at(user);
-    let (by_thread, mut by_child): (Vec<&Namespace>, Vec<&Namespace>) =
+    let (by_thread, mut by_child): (Vec<&NamespaceFd>, Vec<&NamespaceFd>) =
         before.iter().partition(|namespace| is(namespace, NamespaceType::Pid));
     by_child.extend(after);
     if by_thread.is_empty() {
@@ -75,7 +75,7 @@ pub fn command(namespaces: &[&Namespace], command: Command) -> Result<Child, Err
     })
 }
 
-fn start(namespaces: &[&Namespace], mut command: Command) -> Result<Child, Error> {
+fn start(namespaces: &[&NamespaceFd], mut command: Command) -> Result<Child, Error> {
     let failed = |source| Error::Call { what: "prepare a child process", source };
     let above = |fd| sys::above_standard_files(fd).map_err(failed);
     // Nobody waits at its end: what the child wrote is there when spawning has failed.

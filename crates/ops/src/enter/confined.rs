@@ -24,7 +24,7 @@ use crate::sys::files::OpenFiles;
 use crate::sys::fork::{Forked, die_with_parent, fork};
 use crate::sys::keyring;
 use crate::sys::stand_in::{Session, act_for};
-use crate::{Error, Namespace};
+use crate::{Error, NamespaceFd};
 
 /// How a program is confined, besides what [`confined`] always does.
 #[derive(Debug)]
@@ -61,11 +61,11 @@ pub struct Confinement {
 /// use std::os::unix::process::CommandExt;
 /// use std::process::Command;
 ///
-/// use lxkns_ops::Namespace;
+/// use lxkns_ops::NamespaceFd;
 /// use lxkns_ops::enter::{Confinement, Credentials, Identity, Limits, confined};
 /// use lxkns_species::{NamespaceType, Pid};
 ///
-/// let mounts = Namespace::of_process(Pid(812), NamespaceType::Mnt)?;
+/// let mounts = NamespaceFd::of_process(Pid(812), NamespaceType::Mnt)?;
 /// let confinement = Confinement {
 ///     identity: Some(Identity::nobody()),
 ///     credentials: Credentials::Own,
@@ -81,7 +81,7 @@ pub struct Confinement {
 /// ```
 pub fn confined(
     confinement: Confinement,
-    namespaces: &[&Namespace],
+    namespaces: &[&NamespaceFd],
     f: impl FnOnce(Result<(), Error>) -> i32,
 ) -> ! {
     // Unwinding would lead back into the caller.
@@ -90,7 +90,7 @@ pub fn confined(
 }
 
 /// Returns in the process that is to execute the program, or where it has failed.
-fn go_inside(confinement: Confinement, namespaces: &[&Namespace]) -> Result<(), Error> {
+fn go_inside(confinement: Confinement, namespaces: &[&NamespaceFd]) -> Result<(), Error> {
     be_only_thread().map_err(failed("enter namespaces with other threads around"))?;
     // While the files below /proc are still the caller's.
     let files = OpenFiles::note();
@@ -126,7 +126,7 @@ fn failed(what: &'static str) -> impl Fn(Errno) -> Error {
 /// Enters the namespaces, and becomes who is to be in there. Returns the working directory.
 fn take_place(
     confinement: Confinement,
-    namespaces: &[&Namespace],
+    namespaces: &[&NamespaceFd],
 ) -> Result<Option<OwnedFd>, Error> {
     let Confinement { identity, credentials, limits, directory } = confinement;
     let enters_user = any(namespaces, NamespaceType::User);

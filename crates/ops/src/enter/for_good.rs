@@ -11,7 +11,7 @@ use super::{any, enter};
 use crate::sys::enter as sys;
 use crate::sys::files::OpenFiles;
 use crate::sys::fork::{go_on_in_child, is_only_thread};
-use crate::{Error, Namespace};
+use crate::{Error, NamespaceFd};
 
 /// Enters namespaces, of all types, for the rest of the life of this process, which must have no
 /// other thread, and ends the process with what the closure returns as exit status.
@@ -26,18 +26,18 @@ use crate::{Error, Namespace};
 /// No destructors of the caller run. If the closure panics, the process ends with status 101.
 ///
 /// ```no_run
-/// use lxkns_ops::{Namespace, enter};
+/// use lxkns_ops::{NamespaceFd, enter};
 /// use lxkns_species::{NamespaceType, Pid};
 ///
-/// let user = Namespace::of_process(Pid(812), NamespaceType::User)?;
-/// let pid = Namespace::of_process(Pid(812), NamespaceType::Pid)?;
+/// let user = NamespaceFd::of_process(Pid(812), NamespaceType::User)?;
+/// let pid = NamespaceFd::of_process(Pid(812), NamespaceType::Pid)?;
 /// enter::for_good(&[&user, &pid], |entered| match entered {
 ///     Ok(()) => 0,
 ///     Err(_) => 1,
 /// })
 /// # ; #[allow(unreachable_code)] Ok::<(), lxkns_ops::Error>(())
 /// ```
-pub fn for_good(namespaces: &[&Namespace], f: impl FnOnce(Result<(), Error>) -> i32) -> ! {
+pub fn for_good(namespaces: &[&NamespaceFd], f: impl FnOnce(Result<(), Error>) -> i32) -> ! {
     for_good_as(Credentials::Root, namespaces, f)
 }
 
@@ -59,10 +59,10 @@ pub enum Credentials {
 /// use std::process::Command;
 ///
 /// use lxkns_ops::enter::{Credentials, for_good_as};
-/// use lxkns_ops::Namespace;
+/// use lxkns_ops::NamespaceFd;
 /// use lxkns_species::{NamespaceType, Pid};
 ///
-/// let user = Namespace::of_process(Pid(812), NamespaceType::User)?;
+/// let user = NamespaceFd::of_process(Pid(812), NamespaceType::User)?;
 /// for_good_as(Credentials::Own, &[&user], |entered| {
 ///     let error = entered.map(|()| Command::new("id").exec());
 ///     eprintln!("{error:?}");
@@ -72,7 +72,7 @@ pub enum Credentials {
 /// ```
 pub fn for_good_as(
     credentials: Credentials,
-    namespaces: &[&Namespace],
+    namespaces: &[&NamespaceFd],
     f: impl FnOnce(Result<(), Error>) -> i32,
 ) -> ! {
     // Unwinding would lead back into the caller.
@@ -83,7 +83,7 @@ pub fn for_good_as(
 /// What a program that panics ends with.
 pub(super) const PANICKED: i32 = 101;
 
-fn enter_for_good(credentials: Credentials, namespaces: &[&Namespace]) -> Result<(), Error> {
+fn enter_for_good(credentials: Credentials, namespaces: &[&NamespaceFd]) -> Result<(), Error> {
     let failed = |what| move |source| Error::Call { what, source };
     be_only_thread().map_err(failed("enter namespaces with other threads around"))?;
     // Forgotten when a user namespace is entered.
@@ -97,7 +97,7 @@ fn enter_for_good(credentials: Credentials, namespaces: &[&Namespace]) -> Result
         }
         let _ = set_parent_process_death_signal(death_signal);
     }
-    let is_pid = |it: &&&Namespace| it.id().namespace_type() == NamespaceType::Pid;
+    let is_pid = |it: &&&NamespaceFd| it.id().namespace_type() == NamespaceType::Pid;
     if let Some(pid_namespace) = namespaces.iter().rfind(is_pid) {
         go_on_in_child(files).map_err(|source| Error::Enter { id: pid_namespace.id(), source })?;
     }

@@ -7,7 +7,7 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, Protocol, SocketType};
 
 use crate::sys::socket_in::{self as sys, Failed};
-use crate::{Error, Namespace};
+use crate::{Error, NamespaceFd};
 
 /// Timeout for the child: root of the user namespace that it enters may stop it.
 const STAY: Duration = Duration::from_millis(500);
@@ -28,11 +28,11 @@ const STAY: Duration = Duration::from_millis(500);
 /// caller has moved its children to a new PID namespace that has no process yet.
 ///
 /// ```
-/// use lxkns_ops::{Error, Namespace, enter};
+/// use lxkns_ops::{Error, NamespaceFd, enter};
 /// use lxkns_species::NamespaceType;
 /// use rustix::net::{AddressFamily, SocketType};
 ///
-/// let net = Namespace::of_self(NamespaceType::Net)?;
+/// let net = NamespaceFd::of_self(NamespaceType::Net)?;
 /// match enter::socket_in(&[&net], AddressFamily::INET, SocketType::DGRAM, None) {
 ///     Ok(socket) => println!("{:?}", std::net::UdpSocket::from(socket).local_addr()),
 ///     Err(error) => assert!(error.is_denied()),
@@ -41,7 +41,7 @@ const STAY: Duration = Duration::from_millis(500);
 /// ```
 #[doc(alias = "setns")]
 pub fn socket_in(
-    namespaces: &[&Namespace],
+    namespaces: &[&NamespaceFd],
     family: AddressFamily,
     kind: SocketType,
     protocol: Option<Protocol>,

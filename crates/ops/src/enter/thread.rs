@@ -8,7 +8,7 @@ use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
 
 use super::enter;
-use crate::{Error, Namespace};
+use crate::{Error, NamespaceFd};
 
 /// Runs a closure inside other namespaces, on a thread of its own that ends with it, and returns
 /// what it returns.
@@ -25,10 +25,10 @@ use crate::{Error, Namespace};
 /// If the closure does, with its panic.
 ///
 /// ```
-/// use lxkns_ops::{Error, Namespace, enter};
+/// use lxkns_ops::{Error, NamespaceFd, enter};
 /// use lxkns_species::NamespaceType;
 ///
-/// let net = Namespace::of_self(NamespaceType::Net)?;
+/// let net = NamespaceFd::of_self(NamespaceType::Net)?;
 /// let mut devices = String::new();
 /// let read = enter::run(&[&net], || {
 ///     devices = std::fs::read_to_string("/proc/thread-self/net/dev").unwrap();
@@ -37,7 +37,7 @@ use crate::{Error, Namespace};
 /// # Ok::<(), Error>(())
 /// ```
 #[doc(alias = "setns")]
-pub fn run<T: Send>(namespaces: &[&Namespace], f: impl FnOnce() -> T + Send) -> Result<T, Error> {
+pub fn run<T: Send>(namespaces: &[&NamespaceFd], f: impl FnOnce() -> T + Send) -> Result<T, Error> {
     for_threads(namespaces)?;
     on_thread(|| {
         enter(namespaces)?;
@@ -55,10 +55,10 @@ pub fn run<T: Send>(namespaces: &[&Namespace], f: impl FnOnce() -> T + Send) -> 
 /// As [`run`], and [`Error::Call`] if there are too many open files.
 ///
 /// ```
-/// use lxkns_ops::{Error, Namespace, enter};
+/// use lxkns_ops::{Error, NamespaceFd, enter};
 /// use lxkns_species::NamespaceType;
 ///
-/// let uts = Namespace::of_self(NamespaceType::Uts)?;
+/// let uts = NamespaceFd::of_self(NamespaceType::Uts)?;
 /// match enter::spawn(&[&uts], || std::fs::read_to_string("/proc/sys/kernel/hostname")) {
 ///     Ok(visit) => println!("{:?}", visit.join()),
 ///     Err(error) => assert!(error.is_denied()),
@@ -67,15 +67,15 @@ pub fn run<T: Send>(namespaces: &[&Namespace], f: impl FnOnce() -> T + Send) -> 
 /// ```
 #[doc(alias = "setns")]
 pub fn spawn<T: Send + 'static>(
-    namespaces: &[&Namespace],
+    namespaces: &[&NamespaceFd],
     f: impl FnOnce() -> T + Send + 'static,
 ) -> Result<Visit<T>, Error> {
     for_threads(namespaces)?;
-    let own: Vec<Namespace> =
+    let own: Vec<NamespaceFd> =
         namespaces.iter().map(|namespace| namespace.try_clone()).collect::<Result<_, _>>()?;
     let (sender, entered) = mpsc::sync_channel(1);
     let inside = move || {
-        let all: Vec<&Namespace> = own.iter().collect();
+        let all: Vec<&NamespaceFd> = own.iter().collect();
         let result = enter(&all);
         let failed = result.is_err();
         // The caller waits for this.
@@ -133,7 +133,7 @@ impl<T> Visit<T> {
     }
 }
 
-fn for_threads(namespaces: &[&Namespace]) -> Result<(), Error> {
+fn for_threads(namespaces: &[&NamespaceFd]) -> Result<(), Error> {
     let is_not = |id: NamespaceId| {
         matches!(
             id.namespace_type(),

@@ -4,13 +4,13 @@ use lxkns_species::NamespaceType;
 use rustix::io::Errno;
 
 use crate::sys::nsfs::{self, Neighbour};
-use crate::{Error, Namespace};
+use crate::{Error, NamespaceFd};
 
 /// What the kernel tells of a mount namespace as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Info {
-    /// Its 64-bit id, as [`Namespace::unique_id`].
+    /// Its 64-bit id, as [`NamespaceFd::unique_id`].
     pub unique_id: u64,
     /// How many mounts it has.
     pub mounts: u32,
@@ -29,17 +29,17 @@ fn info_from(info: nsfs::MountNamespaceInfo) -> Info {
 /// [`Error::Ask`]; EINVAL for the other types, [`Error::is_unsupported`] on older kernels.
 ///
 /// ```
-/// use lxkns_ops::{Namespace, mounts};
+/// use lxkns_ops::{NamespaceFd, mounts};
 /// use lxkns_species::NamespaceType;
 ///
-/// match mounts::info(&Namespace::of_self(NamespaceType::Mnt)?) {
+/// match mounts::info(&NamespaceFd::of_self(NamespaceType::Mnt)?) {
 ///     Ok(info) => assert!(info.mounts > 0),
 ///     Err(error) => assert!(error.is_unsupported()),
 /// }
 /// # Ok::<(), lxkns_ops::Error>(())
 /// ```
 #[doc(alias = "NS_MNT_GET_INFO")]
-pub fn info(mount_namespace: &Namespace) -> Result<Info, Error> {
+pub fn info(mount_namespace: &NamespaceFd) -> Result<Info, Error> {
     nsfs::mount_namespace_info(mount_namespace).map(info_from).map_err(|source| Error::Ask {
         what: "number of mounts",
         id: mount_namespace.id(),
@@ -59,10 +59,10 @@ pub fn info(mount_namespace: &Namespace) -> Result<Info, Error> {
 /// [`Error::Ask`]; [`Error::is_unsupported`] on older kernels.
 ///
 /// ```
-/// use lxkns_ops::{Namespace, mounts};
+/// use lxkns_ops::{NamespaceFd, mounts};
 /// use lxkns_species::NamespaceType;
 ///
-/// let own = Namespace::of_self(NamespaceType::Mnt)?;
+/// let own = NamespaceFd::of_self(NamespaceType::Mnt)?;
 /// match mounts::next(&own) {
 ///     Ok(Some((other, _))) => assert_ne!(other.id(), own.id()),
 ///     Ok(None) => println!("there is none"),
@@ -71,7 +71,7 @@ pub fn info(mount_namespace: &Namespace) -> Result<Info, Error> {
 /// # Ok::<(), lxkns_ops::Error>(())
 /// ```
 #[doc(alias = "NS_MNT_GET_NEXT")]
-pub fn next(mount_namespace: &Namespace) -> Result<Option<(Namespace, Info)>, Error> {
+pub fn next(mount_namespace: &NamespaceFd) -> Result<Option<(NamespaceFd, Info)>, Error> {
     neighbour(mount_namespace, Neighbour::Next)
 }
 
@@ -82,10 +82,10 @@ pub fn next(mount_namespace: &Namespace) -> Result<Option<(Namespace, Info)>, Er
 /// As [`next()`].
 ///
 /// ```
-/// use lxkns_ops::{Namespace, mounts};
+/// use lxkns_ops::{NamespaceFd, mounts};
 /// use lxkns_species::NamespaceType;
 ///
-/// let own = Namespace::of_self(NamespaceType::Mnt)?;
+/// let own = NamespaceFd::of_self(NamespaceType::Mnt)?;
 /// match mounts::previous(&own) {
 ///     Ok(Some((other, _))) => assert_ne!(other.id(), own.id()),
 ///     Ok(None) => println!("there is none"),
@@ -94,17 +94,17 @@ pub fn next(mount_namespace: &Namespace) -> Result<Option<(Namespace, Info)>, Er
 /// # Ok::<(), lxkns_ops::Error>(())
 /// ```
 #[doc(alias = "NS_MNT_GET_PREV")]
-pub fn previous(mount_namespace: &Namespace) -> Result<Option<(Namespace, Info)>, Error> {
+pub fn previous(mount_namespace: &NamespaceFd) -> Result<Option<(NamespaceFd, Info)>, Error> {
     neighbour(mount_namespace, Neighbour::Previous)
 }
 
 fn neighbour(
-    mount_namespace: &Namespace,
+    mount_namespace: &NamespaceFd,
     which: Neighbour,
-) -> Result<Option<(Namespace, Info)>, Error> {
+) -> Result<Option<(NamespaceFd, Info)>, Error> {
     match nsfs::neighbour(mount_namespace, which) {
         Ok((fd, info)) => {
-            let namespace = Namespace::of_type(fd, NamespaceType::Mnt)
+            let namespace = NamespaceFd::of_type(fd, NamespaceType::Mnt)
                 .map_err(|source| Error::Call { what: "open the neighbour", source })?;
             Ok(Some((namespace, info_from(info))))
         }
@@ -139,7 +139,7 @@ fn neighbour(
 /// }
 /// ```
 pub fn walk() -> Result<Walk, Error> {
-    let own = Namespace::of_self(NamespaceType::Mnt)?;
+    let own = NamespaceFd::of_self(NamespaceType::Mnt)?;
     let mut first = (info(&own)?, own);
     while let Some((before, info)) = previous(&first.1)? {
         first = (info, before);
@@ -150,11 +150,11 @@ pub fn walk() -> Result<Walk, Error> {
 /// See [`walk`].
 #[derive(Debug)]
 pub struct Walk {
-    upcoming: Option<Result<(Namespace, Info), Error>>,
+    upcoming: Option<Result<(NamespaceFd, Info), Error>>,
 }
 
 impl Iterator for Walk {
-    type Item = Result<(Namespace, Info), Error>;
+    type Item = Result<(NamespaceFd, Info), Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let current = self.upcoming.take()?;

@@ -7,7 +7,7 @@ use lxkns_it::scan;
 use lxkns_model::Snapshot;
 use lxkns_model::why::{Action, Plan, Release, Step};
 use lxkns_nstest::{Child, Dir, Script};
-use lxkns_ops::{Namespace, enter};
+use lxkns_ops::{NamespaceFd, enter};
 use lxkns_species::NamespaceId;
 use rustix::mount::{UnmountFlags, unmount};
 use rustix::process::{Signal, kill_process};
@@ -102,7 +102,7 @@ impl Held {
                 assert!(path.as_bytes().starts_with(dir.path().as_os_str().as_encoded_bytes()));
                 let there = snapshot.namespace(mount_namespace.unwrap()).unwrap();
                 let there = there.reference().unwrap();
-                let there = Namespace::at_path(there.to_str().unwrap()).unwrap();
+                let there = NamespaceFd::at_path(there.to_str().unwrap()).unwrap();
                 let done =
                     enter::run(&[&there], || unmount(path.as_bytes(), UnmountFlags::empty()));
                 done.unwrap()?;

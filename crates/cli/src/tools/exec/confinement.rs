@@ -19,7 +19,7 @@ use std::io::{self, Write as _};
 use std::process::Command;
 
 use anyhow::{Context as _, anyhow, bail};
-use lxkns_ops::Namespace;
+use lxkns_ops::NamespaceFd;
 use lxkns_ops::enter::{Confinement, Identity, Limits, directory_of, rights_of};
 use lxkns_species::NamespaceType::{Mnt, User};
 use lxkns_species::{NamespaceId, Pid};
@@ -83,14 +83,14 @@ fn in_user_namespace(of_process: Option<(Identity, Limits)>) -> (Option<Identity
 
 /// The user namespace that owns the mount namespace, unless it is the own one, or one is entered
 /// anyway.
-fn owner_to_enter(targets: &[Target]) -> anyhow::Result<Option<Namespace>> {
+fn owner_to_enter(targets: &[Target]) -> anyhow::Result<Option<NamespaceFd>> {
     let Some(mount) = targets.iter().find(|it| it.is(Mnt)) else {
         return Ok(None);
     };
     let user = targets.iter().find(|it| it.is(User)).map(|it| &it.namespace);
     let owner = mount.namespace.owner()?;
     let Some(user) = user else {
-        let own = Namespace::of_self(User).map(|own| own.id());
+        let own = NamespaceFd::of_self(User).map(|own| own.id());
         return Ok(Some(owner).filter(|owner| own.is_ok_and(|own| own != owner.id())));
     };
     let below: Vec<NamespaceId> = ids_upwards(user.try_clone().ok());
@@ -102,7 +102,7 @@ fn owner_to_enter(targets: &[Target]) -> anyhow::Result<Option<Namespace>> {
 }
 
 /// For nsenter, a path has to lead there.
-fn target(owner: Namespace, with_path: bool) -> anyhow::Result<Target> {
+fn target(owner: NamespaceFd, with_path: bool) -> anyhow::Result<Target> {
     if with_path {
         return find(&NamespaceArg::Id(owner.id()), &mut None);
     }

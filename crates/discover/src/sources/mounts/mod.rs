@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use lxkns_model::{Holder, Missing, MountFacts, Part, Reason};
 use lxkns_ops::visit::open_in;
-use lxkns_ops::{Namespace, mounts};
+use lxkns_ops::{NamespaceFd, mounts};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::fs::readlinkat_raw;
 use rustix::io::Errno;
@@ -376,14 +376,19 @@ impl Walk<'_> {
     }
 
     /// Opens what is mounted at an entry, and makes sure that it is what the table says.
-    fn open(&self, place: &Place<'_>, entry: &Entry, id: NamespaceId) -> Result<Namespace, Reason> {
+    fn open(
+        &self,
+        place: &Place<'_>,
+        entry: &Entry,
+        id: NamespaceId,
+    ) -> Result<NamespaceFd, Reason> {
         let file = self.open_path(place, entry)?;
         let (device, inode) = identity(&file).map_err(reason)?;
         if (Some(device), inode) != (self.scan.proc.nsfs_device(), id.inode()) {
             return Err(Reason::Covered);
         }
         let fd = self.scan.proc.reopen(&file).map_err(reason)?;
-        Namespace::expecting(fd, id).map_err(|_| Reason::Covered)
+        NamespaceFd::expecting(fd, id).map_err(|_| Reason::Covered)
     }
 
     fn open_path(&self, place: &Place<'_>, entry: &Entry) -> Result<OwnedFd, Reason> {

@@ -18,7 +18,7 @@ use std::time::Instant;
 use lxkns_model::{Missing, MountFacts, Reason, Text};
 use lxkns_ops::mounts::{self, MountId, NSFS_MAGIC, Of, PROC_MAGIC};
 use lxkns_ops::visit::{MountView, root_of};
-use lxkns_ops::{Error, Namespace};
+use lxkns_ops::{Error, NamespaceFd};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
 
@@ -70,7 +70,7 @@ enum Root<'t> {
 /// How to get to a mount namespace that has not been visited yet.
 enum Way<'t> {
     /// It is open, and may have a member: the way in for a scanner that may not visit it.
-    Open(Namespace, Option<Pid>),
+    Open(NamespaceFd, Option<Pid>),
     /// It was not even needed to open it.
     Closed(&'t Target),
 }
@@ -135,7 +135,7 @@ impl<'t> Place<'t> {
     /// The mount namespace that is open here, and that maybe a process is known to be joined to.
     pub(super) fn of(
         scan: &Scan<'_>,
-        namespace: Namespace,
+        namespace: NamespaceFd,
         member: Option<Pid>,
     ) -> Result<Place<'t>, Reason> {
         let (id, time) = (namespace.id(), scan.resolver.now());
@@ -346,7 +346,7 @@ fn of_proc(scan: &Scan<'_>, root: &[u8]) -> Option<Mounted> {
 /// The root directory of a mount namespace, by a visit, or from this member.
 fn root_directory(
     scan: &Scan<'_>,
-    namespace: &Namespace,
+    namespace: &NamespaceFd,
     member: Option<Pid>,
 ) -> Result<OwnedFd, Reason> {
     let visited = match scan.proc.is_ours() {
@@ -373,7 +373,7 @@ fn is_joined(task: &TaskDir, id: NamespaceId) -> Result<(), Errno> {
 }
 
 /// Looks into a mount namespace with the help of a child.
-fn view(scan: &Scan<'_>, namespace: &Namespace) -> Result<MountView, Reason> {
+fn view(scan: &Scan<'_>, namespace: &NamespaceFd) -> Result<MountView, Reason> {
     if !scan.proc.is_ours() {
         return Err(Reason::ForeignProc);
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::os::fd::AsFd as _;
 
 use lxkns_model::{Holder, Reason};
-use lxkns_ops::Namespace;
+use lxkns_ops::NamespaceFd;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use crate::gaps::reason;
@@ -27,7 +27,7 @@ impl Target {
     pub(super) fn handles<'t>(
         &'t self,
         scan: &'t Scan<'_>,
-    ) -> impl Iterator<Item = Result<Namespace, Reason>> + 't {
+    ) -> impl Iterator<Item = Result<NamespaceFd, Reason>> + 't {
         let members = self.members.iter().map(|pid| format!("{pid}/ns/mnt"));
         let handles = self.handles.iter().filter_map(|holder| match holder {
             Holder::Thread { pid, tid } => Some(format!("{pid}/task/{tid}/ns/mnt")),
@@ -38,7 +38,7 @@ impl Target {
         members.chain(handles).map(move |path| {
             let fd = scan.proc.open_if_namespace(scan.proc.as_fd(), &path);
             let fd = fd.map_err(reason)?;
-            Namespace::expecting(fd, self.id)
+            NamespaceFd::expecting(fd, self.id)
                 .map_err(|error| error.errno().map_or(Reason::Gone, reason))
         })
     }

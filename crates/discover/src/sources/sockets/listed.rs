@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use lxkns_model::ProcessFacts;
-use lxkns_ops::{Error, Namespace, enter, sock_diag};
+use lxkns_ops::{Error, NamespaceFd, enter, sock_diag};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use crate::procfs::{number, read_open};
@@ -164,7 +164,7 @@ fn read_in(
     }
     let failed = |source| Error::Call { what: "open the network namespace of a process", source };
     let file = scan.proc.process(member).and_then(|dir| dir.open_namespace(NamespaceType::Net));
-    let namespace = Namespace::expecting(file.map_err(failed)?, id)?;
+    let namespace = NamespaceFd::expecting(file.map_err(failed)?, id)?;
     enter::run(&[&namespace], read)
 }
 

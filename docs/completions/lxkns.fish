@@ -437,7 +437,7 @@ basename\t'the last part of its program\'s path, as it was called'
 exe\t'its program\'s path, as it was called'"
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l cgroup -d 'How to show cgroup paths; short cuts long container ids' -r -f -a "full\t'as they are'
 short\t'container ids of 64 hexadecimal digits cut to the first 12'"
-complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l json -d 'Print JSON: an object with "came", "went" and "changed"'
+complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l json -d 'Print JSON: an object with "added", "removed" and "changed"'
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l strict -d 'End with exit status 4 if the view is partial; the output is the same'
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -s c -l color -d 'When to use colours: auto, always (also without a value), never'
 complete -c lxkns -n "__fish_lxkns_using_subcommand diff" -l dump-theme -d 'Print the theme in force, as a theme file'

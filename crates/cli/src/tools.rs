@@ -315,7 +315,7 @@ A NAMESPACE is any of: mnt:[4026532281]; mnt:4026532281; 4026532281, if no other
 inode; mnt@812, that of process 812; a path such as /proc/812/ns/mnt.";
 
 const DIFF: &str = "\
-A line begins with - for a namespace that went, + for one that came, ~ for one that has changed. \
+A line begins with - for a namespace that was removed, + for an added, ~ for a changed namespace. \
 A ? after that means that one of the snapshots could see less than the other: the namespace may \
 only not have been seen then. \
 Namespaces are told apart by the kernel's 64-bit ids where it has any (Linux 6.18), else by who is in \

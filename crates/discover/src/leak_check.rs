@@ -78,7 +78,7 @@ impl LeakCheck {
         let mut scans = 1;
         loop {
             let snapshot = discover(&self.options)?;
-            let ids = before.map_or_else(Vec::new, |before| came(before, &snapshot));
+            let ids = before.map_or_else(Vec::new, |before| added(before, &snapshot));
             if ids.is_empty() || scans == SCANS {
                 return Ok(Leaks { snapshot, ids });
             }
@@ -88,12 +88,12 @@ impl LeakCheck {
 }
 
 /// What is in the second snapshot only. Two snapshots of one program are of one boot.
-fn came(before: &Snapshot, after: &Snapshot) -> Vec<NamespaceId> {
+fn added(before: &Snapshot, after: &Snapshot) -> Vec<NamespaceId> {
     let ignore = Ignore { holders: true, leaders: true };
     let diff = Diff::between(before, after, ignore);
     diff.map_or_else(
         |_| Vec::new(),
-        |diff| diff.came.iter().map(|namespace| namespace.id()).collect(),
+        |diff| diff.added.iter().map(|namespace| namespace.id()).collect(),
     )
 }
 

@@ -24,19 +24,19 @@ use crate::{Gap, Holder, Namespace, Part, Parts, Process, Relation, Snapshot};
 #[non_exhaustive]
 pub struct Diff<'s> {
     /// Namespaces that are only in the later snapshot.
-    pub came: Vec<Namespace<'s>>,
+    pub added: Vec<Namespace<'s>>,
     /// Namespaces that are only in the earlier snapshot.
-    pub went: Vec<Namespace<'s>>,
+    pub removed: Vec<Namespace<'s>>,
     /// Namespaces that are in both, and not the same in both.
     pub changed: Vec<Change<'s>>,
     /// Namespaces that are in both, and whose leaders are [uncertain](Namespace::leaders_uncertain)
     /// and others than before; they are not compared.
     pub leaders_uncompared: Vec<Namespace<'s>>,
-    /// What the earlier snapshot could not see, as far as the later one could see much more of it:
-    /// what came may have been there before.
+    /// The gaps of the earlier snapshot, as far as the later snapshot has much smaller ones: an added
+    /// namespace or holder may have been there before.
     pub unseen_before: Vec<&'s Gap>,
-    /// What the later snapshot could not see, as far as the earlier one could see much more of it:
-    /// what went may still be there.
+    /// The gaps of the later snapshot, as far as the earlier snapshot has much smaller ones: a removed
+    /// namespace or holder may still be there.
     pub unseen_after: Vec<&'s Gap>,
     /// Whether both snapshots tell their boot. If not, they may be of two boots.
     pub same_boot: bool,
@@ -59,13 +59,13 @@ pub struct Change<'s> {
     /// Whether the owner differs. The kernel never does that either.
     pub owner: bool,
     /// Who leads it now, and did not before; by seniority.
-    pub leaders_came: Vec<Process<'s>>,
+    pub leaders_added: Vec<Process<'s>>,
     /// Who led it, and does no longer; by seniority.
-    pub leaders_went: Vec<Process<'s>>,
+    pub leaders_removed: Vec<Process<'s>>,
     /// What holds it now, and did not before.
-    pub holders_came: Vec<&'s Holder>,
+    pub holders_added: Vec<&'s Holder>,
     /// What held it, and does no longer.
-    pub holders_went: Vec<&'s Holder>,
+    pub holders_removed: Vec<&'s Holder>,
 }
 
 /// What does not count as a change.
@@ -130,8 +130,8 @@ impl<'s> Diff<'s> {
         let are_compared = !ignore.leaders && common.parts.contains(Part::Processes);
         let uncertain = pairs.iter().filter(|pair| are_compared && pair.may_have_other_leaders());
         Ok(Diff {
-            came: only_in(after),
-            went: only_in(before),
+            added: only_in(after),
+            removed: only_in(before),
             changed: changed.collect(),
             leaders_uncompared: uncertain.map(|pair| pair.after).collect(),
             unseen_before: unseen_only_in(before, after),
@@ -144,7 +144,7 @@ impl<'s> Diff<'s> {
 
     /// Whether nothing has changed, as far as was compared.
     pub fn is_empty(&self) -> bool {
-        self.came.is_empty() && self.went.is_empty() && self.changed.is_empty()
+        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
     }
 }
 
@@ -236,25 +236,25 @@ impl<'s> Pair<'s, '_> {
             ),
             owner: matches!((before.owner(), after.owner()),
                 (Some(before), Some(after)) if before.id() != after.id()),
-            leaders_came: Vec::new(),
-            leaders_went: Vec::new(),
-            holders_came: Vec::new(),
-            holders_went: Vec::new(),
+            leaders_added: Vec::new(),
+            leaders_removed: Vec::new(),
+            holders_added: Vec::new(),
+            holders_removed: Vec::new(),
         };
         if !ignore.leaders && self.has_certain_leaders() && common.parts.contains(Part::Processes) {
-            change.leaders_went = self.other_leaders(before, after);
-            change.leaders_came = self.other_leaders(after, before);
+            change.leaders_removed = self.other_leaders(before, after);
+            change.leaders_added = self.other_leaders(after, before);
         }
         if !ignore.holders {
-            change.holders_went = self.other_holders(before, after, common);
-            change.holders_came = self.other_holders(after, before, common);
+            change.holders_removed = self.other_holders(before, after, common);
+            change.holders_added = self.other_holders(after, before, common);
         }
         let is_changed = change.parent
             || change.owner
-            || !change.leaders_came.is_empty()
-            || !change.leaders_went.is_empty()
-            || !change.holders_came.is_empty()
-            || !change.holders_went.is_empty();
+            || !change.leaders_added.is_empty()
+            || !change.leaders_removed.is_empty()
+            || !change.holders_added.is_empty()
+            || !change.holders_removed.is_empty();
         is_changed.then_some(change)
     }
 

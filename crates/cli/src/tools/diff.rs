@@ -38,7 +38,7 @@ pub(crate) struct Diff {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     ignore: Vec<Ignorable>,
 
-    /// Print JSON: an object with "came", "went" and "changed"
+    /// Print JSON: an object with "added", "removed" and "changed"
     #[arg(long)]
     json: bool,
 
@@ -122,15 +122,15 @@ fn warn_of(diff: &Difference<'_>) {
         tracing::warn!("nothing tells whether both snapshots are of the same boot");
     }
     let changed = || diff.changed.iter();
-    let has_come = !diff.came.is_empty() || changed().any(|it| !it.holders_came.is_empty());
+    let has_come = !diff.added.is_empty() || changed().any(|it| !it.holders_added.is_empty());
     for gap in diff.unseen_before.iter().filter(|_| has_come) {
         let gap = notes::in_full(gap);
-        tracing::warn!("what came may have been there before, but {gap}");
+        tracing::warn!("an added namespace or holder may have been there before, but {gap}");
     }
-    let has_gone = !diff.went.is_empty() || changed().any(|it| !it.holders_went.is_empty());
+    let has_gone = !diff.removed.is_empty() || changed().any(|it| !it.holders_removed.is_empty());
     for gap in diff.unseen_after.iter().filter(|_| has_gone) {
         let gap = notes::in_full(gap);
-        tracing::warn!("what went may still be there, but {gap}");
+        tracing::warn!("a removed namespace or holder may still be there, but {gap}");
     }
     let uncertain = diff.leaders_uncompared.iter().map(|it| it.id().to_string());
     let uncertain: Vec<_> = uncertain.collect();
@@ -179,18 +179,18 @@ struct Writer<'s> {
 }
 
 impl<'s> Writer<'s> {
-    /// All that is different, in the order of namespaces; of those with one id, what went first.
+    /// All that is different, in the order of namespaces; of those with the same id, the removed first.
     fn write(&self, diff: &Difference<'s>, screen: &mut Screen<'_>) -> io::Result<()> {
         enum Entry<'d, 's> {
-            Went(Namespace<'s>),
-            Came(Namespace<'s>),
+            Removed(Namespace<'s>),
+            Added(Namespace<'s>),
             Changed(&'d Change<'s>),
         }
-        let went = diff.went.iter().map(|it| (it.id(), Entry::Went(*it)));
-        let came = diff.came.iter().map(|it| (it.id(), Entry::Came(*it)));
+        let removed = diff.removed.iter().map(|it| (it.id(), Entry::Removed(*it)));
+        let added = diff.added.iter().map(|it| (it.id(), Entry::Added(*it)));
         let changed = diff.changed.iter();
         let changed = changed.map(|it| (it.after.id(), Entry::Changed(it)));
-        let mut entries: Vec<_> = went.chain(came).chain(changed).collect();
+        let mut entries: Vec<_> = removed.chain(added).chain(changed).collect();
         entries.sort_by_key(|(id, _)| *id);
         // Where one snapshot could see less, the namespace may be there all the same.
         let unseen_before = Hidden::by(&diff.unseen_before);
@@ -199,12 +199,12 @@ impl<'s> Writer<'s> {
             |hidden: &Hidden<'_>, it: Namespace<'s>| hidden.types.contains(it.namespace_type());
         for (_, entry) in entries {
             match entry {
-                Entry::Went(it) => {
+                Entry::Removed(it) => {
                     let line = self.labels.namespace(self.before, it);
                     let sign = if may_hide(&unseen_after, it) { "-? " } else { "- " };
                     indented(screen, line, sign, "  ")?;
                 }
-                Entry::Came(it) => {
+                Entry::Added(it) => {
                     let line = self.labels.namespace(self.after, it);
                     let sign = if may_hide(&unseen_before, it) { "+? " } else { "+ " };
                     indented(screen, line, sign, "  ")?;
@@ -240,14 +240,14 @@ impl<'s> Writer<'s> {
             let lines = list.iter().map(|it| (sign, self.leader(*it)));
             lines.collect::<Vec<_>>()
         };
-        properties.extend(leaders(&change.leaders_went, "-"));
-        properties.extend(leaders(&change.leaders_came, "+"));
-        for holder in &change.holders_went {
+        properties.extend(leaders(&change.leaders_removed, "-"));
+        properties.extend(leaders(&change.leaders_added, "+"));
+        for holder in &change.holders_removed {
             let is_unsure = unseen_after.may_hide_holder(holder);
             let sign = if is_unsure { "-?" } else { "-" };
             properties.push((sign, self.labels.holder(self.before, change.before, holder)));
         }
-        for holder in &change.holders_came {
+        for holder in &change.holders_added {
             let is_unsure = unseen_before.may_hide_holder(holder);
             let sign = if is_unsure { "+?" } else { "+" };
             properties.push((sign, self.labels.holder(self.after, change.after, holder)));

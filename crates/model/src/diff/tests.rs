@@ -55,14 +55,14 @@ fn facts(
     facts
 }
 
-/// `+net:[5]` came, `-net:[5]` went, `~net:[5]` changed.
+/// `+net:[5]` is added, `-net:[5]` removed, `~net:[5]` changed.
 fn compare(before: Facts, after: Facts, ignore: Ignore) -> String {
     let (before, after) = (Snapshot::assemble(before), Snapshot::assemble(after));
     let diff = Diff::between(&before, &after, ignore).unwrap();
-    let went = diff.went.iter().map(|it| format!("-{}", it.id()));
-    let came = diff.came.iter().map(|it| format!("+{}", it.id()));
+    let removed = diff.removed.iter().map(|it| format!("-{}", it.id()));
+    let added = diff.added.iter().map(|it| format!("+{}", it.id()));
     let changed = diff.changed.iter().map(|it| format!("~{}", it.after.id()));
-    let all: Vec<_> = went.chain(came).chain(changed).collect();
+    let all: Vec<_> = removed.chain(added).chain(changed).collect();
     assert_eq!(diff.is_empty(), all.is_empty());
     all.join(" ")
 }
@@ -196,7 +196,7 @@ fn mounts_at_one_place_come_and_go_one_by_one() {
     let moved = |before, after| {
         let diff = Diff::between(before, after, Ignore::default()).unwrap();
         let changed = diff.changed.iter();
-        changed.map(|it| (it.holders_went.len(), it.holders_came.len())).collect::<Vec<_>>()
+        changed.map(|it| (it.holders_removed.len(), it.holders_added.len())).collect::<Vec<_>>()
     };
     assert_eq!(moved(&twice, &thrice), [(0, 1)]);
     assert_eq!(moved(&thrice, &twice), [(1, 0)]);
@@ -216,10 +216,10 @@ fn changing_hands_is_told_and_can_be_ignored() {
     let (was, is) = (Snapshot::assemble(before()), Snapshot::assemble(after()));
     let diff = Diff::between(&was, &is, Ignore::default()).unwrap();
     let [change] = &diff.changed[..] else { panic!("{:?}", diff.changed) };
-    assert_eq!(change.holders_went, [&fd(10, 3)]);
-    assert_eq!(change.holders_came, [&fd(20, 3)]);
-    assert_eq!(change.leaders_went, [was.process(Pid(10)).unwrap()]);
-    assert_eq!(change.leaders_came, [is.process(Pid(20)).unwrap()]);
+    assert_eq!(change.holders_removed, [&fd(10, 3)]);
+    assert_eq!(change.holders_added, [&fd(20, 3)]);
+    assert_eq!(change.leaders_removed, [was.process(Pid(10)).unwrap()]);
+    assert_eq!(change.leaders_added, [is.process(Pid(20)).unwrap()]);
     assert!(!change.owner && !change.parent);
 
     let check = |holders, leaders, expected| {

@@ -64,7 +64,7 @@ fn diff_sees_what_comes_and_goes() {
         let diff: Value = serde_json::from_slice(&output.stdout).unwrap();
         let has = |list: &str| diff[list].as_array().unwrap().iter().any(|it| it["id"] == id);
         assert!(diff["same-boot"] == true);
-        (code, has("came"), has("went"))
+        (code, has("added"), has("removed"))
     };
     assert_eq!(compare(&[&before, &after]), (Some(1), true, false));
     assert_eq!(compare(&[&after, &before]), (Some(1), false, true));

@@ -13,16 +13,16 @@ use crate::{Diff, Gap, Namespace, Process};
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct DiffDoc<'s> {
-    /// What the earlier one could not see, and the later one could: what came may have been there.
+    /// The gaps of the earlier snapshot: an added namespace or holder may have been there.
     unseen_before: Vec<GapDoc<'s>>,
-    /// What the later one could not see, and the earlier one could: what went may still be there.
+    /// The gaps of the later snapshot: a removed namespace or holder may still be there.
     unseen_after: Vec<GapDoc<'s>>,
     /// Whether both snapshots tell that they are of the same boot.
     same_boot: bool,
     /// Namespaces that are only in the later one.
-    came: Vec<NamespaceDoc<'s>>,
+    added: Vec<NamespaceDoc<'s>>,
     /// Namespaces that are only in the earlier one.
-    went: Vec<NamespaceDoc<'s>>,
+    removed: Vec<NamespaceDoc<'s>>,
     /// Namespaces that are not the same in both.
     changed: Vec<ChangeDoc<'s>>,
     /// Namespaces whose leaders are uncertain and others than before, and were not compared.
@@ -41,10 +41,10 @@ struct ChangeDoc<'s> {
     parent: Option<RelationDoc>,
     #[serde(skip_serializing_if = "Option::is_none")]
     owner: Option<RelationDoc>,
-    leaders_came: Vec<Pid>,
-    leaders_went: Vec<Pid>,
-    holders_came: Vec<HolderDoc<'s>>,
-    holders_went: Vec<HolderDoc<'s>>,
+    leaders_added: Vec<Pid>,
+    leaders_removed: Vec<Pid>,
+    holders_added: Vec<HolderDoc<'s>>,
+    holders_removed: Vec<HolderDoc<'s>>,
 }
 
 /// The namespace above, then and now; null: none.
@@ -62,8 +62,8 @@ impl<'s> From<&Diff<'s>> for DiffDoc<'s> {
             unseen_before: gaps(&diff.unseen_before),
             unseen_after: gaps(&diff.unseen_after),
             same_boot: diff.same_boot,
-            came: namespaces(&diff.came),
-            went: namespaces(&diff.went),
+            added: namespaces(&diff.added),
+            removed: namespaces(&diff.removed),
             changed: diff.changed.iter().map(ChangeDoc::from).collect(),
             leaders_uncompared: diff.leaders_uncompared.iter().map(|it| it.id()).collect(),
             uncompared: diff.uncompared.iter().map(|part| part.name()).collect(),
@@ -83,10 +83,10 @@ impl<'s> From<&Change<'s>> for ChangeDoc<'s> {
             id: change.after.id(),
             parent: change.parent.then(|| relation(&parent)),
             owner: change.owner.then(|| relation(&|it| it.owner())),
-            leaders_came: pids(&change.leaders_came),
-            leaders_went: pids(&change.leaders_went),
-            holders_came: change.holders_came.iter().map(|it| (*it).into()).collect(),
-            holders_went: change.holders_went.iter().map(|it| (*it).into()).collect(),
+            leaders_added: pids(&change.leaders_added),
+            leaders_removed: pids(&change.leaders_removed),
+            holders_added: change.holders_added.iter().map(|it| (*it).into()).collect(),
+            holders_removed: change.holders_removed.iter().map(|it| (*it).into()).collect(),
         }
     }
 }

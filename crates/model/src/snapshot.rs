@@ -38,6 +38,12 @@ pub struct Snapshot {
     pub(crate) process_children: Vec<ProcessIndex>,
 }
 
+/// Threads may share a snapshot.
+const _: () = {
+    const fn is_shared<T: Send + Sync>() {}
+    is_shared::<Snapshot>();
+};
+
 /// Where a namespace stands in [`Snapshot::namespaces`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct NamespaceIndex(pub(crate) u32);

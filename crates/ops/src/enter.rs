@@ -40,7 +40,7 @@ pub use confined::{Confinement, confined};
 pub use for_good::{Credentials, for_good, for_good_as};
 pub use rights::{Identity, Limits, directory_of, rights_of};
 pub use sealed::from_sealed_copy;
-pub use socket_in::socket_in;
+pub use socket_in::{AddressFamily, Protocol, SocketType, socket_in};
 pub use thread::{Visit, run, spawn};
 
 use std::os::fd::AsFd;

@@ -9,11 +9,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, Stdio};
 
 use lxkns_nstest::{Child, Dir, Script, namespace_of, need, own_namespace};
+use lxkns_ops::enter::{AddressFamily, SocketType};
 use lxkns_ops::{Error, NamespaceFd, enter, pids, socket};
 use lxkns_species::NamespaceType::{Cgroup, Ipc, Mnt, Net, Pid, Time, User, Uts};
 use lxkns_species::{NamespaceId, NamespaceType};
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketType};
 use rustix::process::geteuid;
 
 /// What a thread can enter.

@@ -34,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lxkns-discover", &["lxkns-model", "lxkns-ops", "lxkns-species"]),
     ("lxkns-pidmap", &["lxkns-model", "lxkns-species"]),
     ("lxkns-cli", &["lxkns-discover", "lxkns-model", "lxkns-ops", "lxkns-pidmap", "lxkns-species"]),
+    ("lxkns", &["lxkns-discover", "lxkns-model", "lxkns-ops", "lxkns-pidmap", "lxkns-species"]),
     ("lxkns-nstest", &["lxkns-model", "lxkns-ops", "lxkns-species"]),
     (
         "lxkns-fuzz",
@@ -49,6 +50,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "lxkns-it",
         &[
+            "lxkns",
             "lxkns-discover",
             "lxkns-model",
             "lxkns-nstest",

@@ -188,7 +188,8 @@ fn a_holder_that_may_only_not_have_been_seen_is_no_loss_for_sure() {
         .collect();
     assert!(!signs.is_empty(), "{}", outcome.stdout);
     assert!(signs.iter().all(|sign| *sign == "-?"), "{}", outcome.stdout);
-    let warning = "warning: a removed namespace or holder may still be there, but the file descriptors of 90";
+    let warning =
+        "warning: a removed namespace or holder may still be there, but the file descriptors of 90";
     assert!(outcome.stderr.starts_with(warning), "{}", outcome.stderr);
 }
 

@@ -4,7 +4,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, Protocol, SocketType};
+#[doc(no_inline)]
+pub use rustix::net::{AddressFamily, Protocol, SocketType};
 
 use crate::sys::socket_in::{self as sys, Failed};
 use crate::{Error, NamespaceFd};
@@ -28,9 +29,9 @@ const STAY: Duration = Duration::from_millis(500);
 /// caller has moved its children to a new PID namespace that has no process yet.
 ///
 /// ```
-/// use lxkns_ops::{Error, NamespaceFd, enter};
+/// use lxkns_ops::enter::{self, AddressFamily, SocketType};
+/// use lxkns_ops::{Error, NamespaceFd};
 /// use lxkns_species::NamespaceType;
-/// use rustix::net::{AddressFamily, SocketType};
 ///
 /// let net = NamespaceFd::of_self(NamespaceType::Net)?;
 /// match enter::socket_in(&[&net], AddressFamily::INET, SocketType::DGRAM, None) {

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+#[doc(inline)]
+pub use lxkns_discover::{
+    Bpf, Error, LeakCheck, Leaks, MountPoint, Mounted, MountedIn, Options, ThreadCredentials, Tier,
+    discover, features, mounted, open, reexec, thread_credentials,
+};
+#[doc(inline)]
+pub use lxkns_model::{
+    BlindSpot, Cmdline, Counts, Details, Diff, Facts, Gap, HeldBy, Holder, Host, IdMapping, Ignore,
+    Joined, Missing, MountFacts, Namespace, NamespaceFacts, Part, Parts, Process, ProcessFacts,
+    Reason, Relation, Scope, Snapshot, Text, ThreadFacts, Why, blind_spots, diff, why, wire,
+};
+/// All about single namespaces, and the kernel calls behind them.
+pub use lxkns_ops as ops;
+#[doc(inline)]
+pub use lxkns_ops::{NamespaceFd, enter};
+#[doc(inline)]
+pub use lxkns_pidmap::{self as pidmap, PidMap};
+#[doc(inline)]
+pub use lxkns_species::{
+    Capabilities, Capability, NamespaceId, NamespaceType, NamespaceTypes, ParseError, Pid, Uid,
+};

@@ -31,6 +31,9 @@ _lxkns() {
             lxkns,help)
                 cmd="lxkns__subcmd__help"
                 ;;
+            lxkns,links)
+                cmd="lxkns__subcmd__links"
+                ;;
             lxkns,lsallns)
                 cmd="lxkns__subcmd__lsallns"
                 ;;
@@ -73,6 +76,9 @@ _lxkns() {
             lxkns__subcmd__help,help)
                 cmd="lxkns__subcmd__help__subcmd__help"
                 ;;
+            lxkns__subcmd__help,links)
+                cmd="lxkns__subcmd__help__subcmd__links"
+                ;;
             lxkns__subcmd__help,lsallns)
                 cmd="lxkns__subcmd__help__subcmd__lsallns"
                 ;;
@@ -107,7 +113,7 @@ _lxkns() {
 
     case "${cmd}" in
         lxkns)
-            opts="-p -o -i -f -c -v -q -h -V --pid --output --noheadings --json --jsonl --filter --input --tier --bpf --skip --proc-root --strict --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version lsallns lsuns lspidns pidtree nscaps dumpns snapshot features why exec umount diff pid help"
+            opts="-p -o -i -f -c -v -q -h -V --pid --output --noheadings --json --jsonl --filter --input --tier --bpf --skip --proc-root --strict --color --theme --dump-theme --proc --icon --cgroup --all-leaders --verbose --quiet --help --version lsallns lsuns lspidns pidtree nscaps dumpns snapshot features why exec umount diff pid links help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -366,7 +372,7 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__help)
-            opts="lsallns lsuns lspidns pidtree nscaps dumpns snapshot features why exec umount diff pid help"
+            opts="lsallns lsuns lspidns pidtree nscaps dumpns snapshot features why exec umount diff pid links help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -436,6 +442,20 @@ _lxkns() {
             return 0
             ;;
         lxkns__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lxkns__subcmd__help__subcmd__links)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -564,6 +584,20 @@ _lxkns() {
         lxkns__subcmd__help__subcmd__why)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        lxkns__subcmd__links)
+            opts="-h -V --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -82,7 +82,7 @@ fn start_for_release() -> Result<bool> {
         .cargo()
         .args(["build", "--quiet", "--release"])
         .args(["--package", "lxkns-cli", "--package", "xtask"])
-        .args(["--bin", "lxkns", "--bin", "lsallns", "--bin", "xtask"])
+        .args(["--bin", "lxkns", "--bin", "xtask"])
         .status()
         .context("cannot start cargo build")?;
     ensure!(status.success(), "cargo build failed ({status})");

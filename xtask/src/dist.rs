@@ -7,7 +7,7 @@
 //! by whom it was packed.
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -34,14 +34,14 @@ pub(crate) fn run(workspace: &Workspace, deb: bool) -> Result<()> {
     if stage.exists() {
         fs::remove_dir_all(&stage)?;
     }
-    for tool in Tool::ALL.map(Tool::name) {
-        let program = built.join(tool);
-        let bytes = fs::read(&program)
-            .with_context(|| format!("cargo has not built {}", program.display()))?;
-        ensure!(is_static(&bytes), "{tool} is not linked statically");
-        println!("dist: {:>9} bytes  bin/{tool}", bytes.len());
-        put(&program, &stage.join("bin").join(tool), 0o755)?;
-    }
+    let program = built.join("lxkns");
+    let bytes =
+        fs::read(&program).with_context(|| format!("cargo has not built {}", program.display()))?;
+    ensure!(is_static(&bytes), "lxkns is not linked statically");
+    println!("dist: {:>9} bytes  bin/lxkns", bytes.len());
+    let bin = stage.join("bin");
+    put(&program, &bin.join("lxkns"), 0o755)?;
+    link(&bin)?;
     for (from, to) in documents(workspace)? {
         put(&workspace.root().join(from), &stage.join(to), 0o644)?;
     }
@@ -50,7 +50,23 @@ pub(crate) fn run(workspace: &Workspace, deb: bool) -> Result<()> {
     println!("dist: {:>9} bytes  {}", fs::metadata(&archive)?.len(), archive.display());
     fs::remove_dir_all(&stage)?;
     if deb {
+        // Where the manifest of the tools looks for them.
+        let links = built.join("links");
+        if links.exists() {
+            fs::remove_dir_all(&links)?;
+        }
+        fs::create_dir(&links)?;
+        link(&links)?;
         pack_for_debian(workspace, &dist)?;
+    }
+    Ok(())
+}
+
+/// Creates the links by which the tools are commands of their own, to lxkns in the same folder.
+fn link(folder: &Path) -> Result<()> {
+    for tool in Tool::ALL.into_iter().filter(|tool| *tool != Tool::Lxkns) {
+        symlink("lxkns", folder.join(tool.name()))
+            .with_context(|| format!("cannot create a link in {}", folder.display()))?;
     }
     Ok(())
 }

@@ -26,8 +26,9 @@ pub fn command(tool: Tool) -> Command {
     entry.command()
 }
 
-/// Runs a tool with the arguments of this process.
-pub fn main_of(tool: Tool) -> ExitCode {
+/// Runs the tool by whose name this process was started, with the arguments of the process.
+pub fn main() -> ExitCode {
+    let tool = Tool::called(std::env::args_os().next().as_deref());
     if is_secure_execution() {
         // The one that there is else heeds RUST_BACKTRACE, which is the user's.
         std::panic::set_hook(Box::new(|panic| complain(&panic.to_string())));

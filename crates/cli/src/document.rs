@@ -57,7 +57,7 @@ pub(crate) fn read(path: &Path) -> anyhow::Result<Snapshot> {
             wire::Error::Schema { .. } | wire::Error::TooLarge | wire::Error::TooDense { .. } => {
                 format!("cannot read {path}")
             }
-            _ => format!("{path} is no snapshot; get one with 'lxkns snapshot' or 'dumpns'"),
+            _ => format!("{path} is no snapshot; get one with 'lxkns snapshot'"),
         };
         anyhow::Error::from(error).context(what)
     })

@@ -6,8 +6,8 @@
 //! and `failure` (exit codes). Nothing here knows a system call; the facts come from
 //! `lxkns-discover` or from a document.
 //!
-//! This is a library only so that several binaries, and the generator of man pages and completions,
-//! can share it. Programs want `lxkns-discover`.
+//! This is a library only for the generator of man pages and completions. Programs want the crate
+//! `lxkns`.
 //!
 //! ```
 //! // What a man page is made from.
@@ -30,5 +30,5 @@ mod tool;
 mod tools;
 mod view;
 
-pub use cli::{command, main_of};
+pub use cli::{command, main};
 pub use tool::Tool;

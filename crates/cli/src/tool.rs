@@ -1,6 +1,9 @@
-//! The programs.
+//! The tools that have names of their own.
 
-/// A program of this crate.
+use std::ffi::OsStr;
+use std::path::Path;
+
+/// The program, by one of its names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tool {
     /// All of the others as subcommands, and more.
@@ -20,7 +23,7 @@ pub enum Tool {
 }
 
 impl Tool {
-    /// All programs.
+    /// All names.
     pub const ALL: [Tool; 7] = [
         Tool::Lxkns,
         Tool::Lsallns,
@@ -31,7 +34,15 @@ impl Tool {
         Tool::Dumpns,
     ];
 
-    /// The name of the program.
+    /// The tool for the name by which a process was started (`argv[0]`): that of a link to the
+    /// program. By any other name it is `lxkns`.
+    pub(crate) fn called(name: Option<&OsStr>) -> Tool {
+        let file = name.and_then(|name| Path::new(name).file_name());
+        let mut tools = Tool::ALL.into_iter();
+        tools.find(|tool| file == Some(OsStr::new(tool.name()))).unwrap_or(Tool::Lxkns)
+    }
+
+    /// The name.
     pub fn name(self) -> &'static str {
         match self {
             Tool::Lxkns => "lxkns",

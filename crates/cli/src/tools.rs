@@ -4,6 +4,7 @@ mod diff;
 mod dumpns;
 mod exec;
 mod features;
+mod links;
 mod lsallns;
 mod lspidns;
 mod lsuns;
@@ -47,13 +48,13 @@ pub(crate) struct Entry {
 }
 
 /// All tools, those first that are also programs of their own.
-pub(crate) static ENTRIES: [Entry; 13] = [
+pub(crate) static ENTRIES: [Entry; 14] = [
     Entry {
         name: "lsallns",
         about: "List all namespaces of this machine in one flat table",
         example: "\
 Example: which namespaces are there, who owns them, who leads them?
-    sudo lsallns",
+    sudo lxkns",
         more: LSALLNS,
         augment: lsallns::Lsallns::augment_args,
         run: run::<lsallns::Lsallns>,
@@ -63,7 +64,7 @@ Example: which namespaces are there, who owns them, who leads them?
         about: "Show the tree of user namespaces",
         example: "\
 Example: who created which user namespace, and what does it own?
-    sudo lsuns --details",
+    sudo lxkns lsuns --details",
         more: LABELS,
         augment: lsuns::Lsuns::augment_args,
         run: run::<lsuns::Lsuns>,
@@ -73,7 +74,7 @@ Example: who created which user namespace, and what does it own?
         about: "Show the tree of PID namespaces",
         example: "\
 Example: how do PID namespaces nest, and which user namespaces own them?
-    sudo lspidns --user",
+    sudo lxkns lspidns --user",
         more: LABELS,
         augment: lspidns::Lspidns::augment_args,
         run: run::<lspidns::Lspidns>,
@@ -83,7 +84,7 @@ Example: how do PID namespaces nest, and which user namespaces own them?
         about: "Show the process tree with the PID namespaces in which it nests",
         example: "\
 Example: what is the PID of process 812 inside of its container?
-    pidtree --pid 812",
+    lxkns pidtree --pid 812",
         more: PIDTREE,
         augment: pidtree::Pidtree::augment_args,
         run: run::<pidtree::Pidtree>,
@@ -93,7 +94,7 @@ Example: what is the PID of process 812 inside of its container?
         about: "Show which capabilities a process has in a namespace",
         example: "\
 Example: what may process 812 do to the network of process 1?
-    nscaps --pid 812 net@1",
+    lxkns nscaps --pid 812 net@1",
         more: NSCAPS,
         augment: nscaps::Nscaps::augment_args,
         run: run::<nscaps::Nscaps>,
@@ -103,7 +104,7 @@ Example: what may process 812 do to the network of process 1?
         about: "Print all namespaces and processes as JSON, in the lxkns wire format",
         example: "\
 Example: which network namespaces are there, for a script?
-    sudo dumpns | jq '.namespaces[] | select(.type == \"net\")'",
+    sudo lxkns dumpns | jq '.namespaces[] | select(.type == \"net\")'",
         more: "",
         augment: dumpns::Dumpns::augment_args,
         run: run::<dumpns::Dumpns>,
@@ -114,7 +115,7 @@ Example: which network namespaces are there, for a script?
         example: "\
 Example: how do I look at a machine from afar?
     ssh server sudo lxkns snapshot > server.json
-    lsallns --input server.json",
+    lxkns --input server.json",
         more: "",
         augment: snapshot::Snapshot::augment_args,
         run: run::<snapshot::Snapshot>,
@@ -179,7 +180,21 @@ Example: my container speaks of its process 7; which one is that outside?
         augment: pid::Whereabouts::augment_args,
         run: run::<pid::Whereabouts>,
     },
+    Entry {
+        name: "links",
+        about: "Create links to lxkns by which lsallns, lsuns and others are commands of their own",
+        example: "\
+Example: how do I call lsuns without lxkns before it?
+    lxkns links ~/.local/bin",
+        more: LINKS,
+        augment: links::Links::augment_args,
+        run: run::<links::Links>,
+    },
 ];
+
+const LINKS: &str = "\
+The links are lsallns, lsuns, lspidns, pidtree, nscaps and dumpns. Each stands for the subcommand of \
+its name. lxkns replaces no file: if there is another file of such a name, it creates no link at all.";
 
 const LSALLNS: &str = "\
 The process is the most senior leader of the namespace: of the processes at the top of the process \

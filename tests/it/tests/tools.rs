@@ -352,3 +352,27 @@ fn who_looks_does_not_see_itself() {
         .collect();
     assert_eq!(fds.into_iter().collect::<Vec<_>>(), [1]);
 }
+
+#[test]
+fn links_run_the_tool_of_their_name() {
+    let dir = Dir::new().unwrap();
+    let links = || tool("lxkns").arg("links").arg(dir.join("")).output().unwrap();
+    let names = ["lsallns", "lsuns", "lspidns", "pidtree", "nscaps", "dumpns"];
+    // Nothing is replaced, and nothing else created.
+    std::fs::write(dir.join("nscaps"), "mine").unwrap();
+    assert_failure(&links(), 1, &["nscaps", "already"]);
+    assert!(!dir.join("lsallns").exists());
+    assert_eq!(std::fs::read(dir.join("nscaps")).unwrap(), b"mine");
+    std::fs::remove_file(dir.join("nscaps")).unwrap();
+    // A second time changes nothing.
+    for _ in 0..2 {
+        assert_eq!(stdout(&links()), "");
+        for name in names {
+            let output = Command::new(dir.join(name)).arg("--version").output().unwrap();
+            assert!(stdout(&output).starts_with(&format!("{name} ")), "{output:?}");
+        }
+    }
+    let nowhere = dir.join("nowhere");
+    let output = tool("lxkns").arg("links").arg(&nowhere).output().unwrap();
+    assert_failure(&output, 1, &["nowhere"]);
+}

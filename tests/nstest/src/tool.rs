@@ -7,10 +7,14 @@ use std::process::Command;
 /// The directory with the tools under test, set by `cargo xtask test`.
 const BIN_DIR: &str = "LXKNS_BIN_DIR";
 
-/// One of the tools of this project, such as `lsallns`, ready to get its arguments.
+/// The one program of this project; the tools are its subcommands.
+const PROGRAM: &str = "lxkns";
+
+/// One of the tools of this project, such as `lsallns`, or an example, such as `examples/list`,
+/// ready to get its arguments.
 ///
-/// It is looked for in the directory named by the environment variable `LXKNS_BIN_DIR`, and without
-/// that where cargo puts the binaries of the build that the running test belongs to.
+/// The program is looked for in the directory named by the environment variable `LXKNS_BIN_DIR`,
+/// and without that where cargo puts the binaries of the build that the running test belongs to.
 ///
 /// # Panics
 ///
@@ -20,13 +24,17 @@ pub fn tool(name: &str) -> Command {
         Some(directory) => PathBuf::from(directory),
         None => beside_the_test(),
     };
-    let path = directory.join(name);
+    let is_subcommand = name != PROGRAM && !name.contains('/');
+    let program = if is_subcommand { PROGRAM } else { name };
+    let path = directory.join(program);
     assert!(
         path.is_file(),
-        "no tool {name} in {}: run the tests with `cargo xtask test`, or build the tools and set {BIN_DIR}",
+        "no program {program} in {}: run the tests with `cargo xtask test`, or build the tools and set {BIN_DIR}",
         directory.display()
     );
-    Command::new(path)
+    let mut command = Command::new(path);
+    command.args(is_subcommand.then_some(name));
+    command
 }
 
 /// `target/debug`, where the running test is `target/debug/deps/test-…`.

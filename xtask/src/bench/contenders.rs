@@ -111,7 +111,7 @@ impl Contenders {
     }
 
     fn command(&self, contender: Contender) -> Command {
-        let tool = |name: &str| Command::new(self.tools.join(name));
+        let lxkns = || Command::new(self.tools.join("lxkns"));
         let floor = |threads: NonZeroUsize| {
             let mut command = Command::new(&self.own);
             command.args(["bench", "floor", &threads.to_string()]);
@@ -121,8 +121,7 @@ impl Contenders {
             Contender::FloorAlone => floor(NonZeroUsize::MIN),
             Contender::Floor => floor(self.threads),
             Contender::Lsns | Contender::LsnsJson => Command::new("lsns"),
-            Contender::Relations(_) | Contender::Everything(_) => tool("lxkns"),
-            Contender::Lsallns(_) => tool("lsallns"),
+            Contender::Relations(_) | Contender::Everything(_) | Contender::Lsallns(_) => lxkns(),
         };
         match contender {
             Contender::FloorAlone | Contender::Floor | Contender::Lsns => {}
@@ -131,14 +130,14 @@ impl Contenders {
                 command.args(["snapshot", "--skip", SKIPPED]).args(way.arguments());
             }
             Contender::Everything(way) => _ = command.arg("snapshot").args(way.arguments()),
-            Contender::Lsallns(way) => _ = command.args(way.arguments()),
+            Contender::Lsallns(way) => _ = command.arg("lsallns").args(way.arguments()),
         }
         command
     }
 }
 
 fn is_built(folder: &Path) -> bool {
-    ["lxkns", "lsallns"].iter().all(|tool| folder.join(tool).is_file())
+    folder.join("lxkns").is_file()
 }
 
 impl std::fmt::Display for Contender {

@@ -114,7 +114,7 @@ impl NamespaceArg {
 fn known(snapshot: &Snapshot, id: NamespaceId) -> anyhow::Result<Namespace<'_>> {
     snapshot.namespace(id).ok_or_else(|| {
         anyhow!(
-            "there is no namespace {id}, as far as can be seen; see 'lsallns' for those there are"
+            "there is no namespace {id}, as far as can be seen; see 'lxkns' for those there are"
         )
     })
 }
@@ -127,7 +127,7 @@ fn only_one(snapshot: &Snapshot, inode: u64) -> anyhow::Result<Namespace<'_>> {
             bail!("{inode} may be {} or {}; say which", one.id(), other.id())
         }
         (None, _) => bail!(
-            "there is no namespace {inode}, as far as can be seen; see 'lsallns' for those there are"
+            "there is no namespace {inode}, as far as can be seen; see 'lxkns' for those there are"
         ),
     }
 }

@@ -1,6 +1,7 @@
 //! Running a tool.
 
 use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
 use lxkns_model::{Snapshot, wire};
@@ -15,8 +16,8 @@ pub(crate) struct Outcome {
 
 /// The command for a tool, with an empty environment: no theme file, no wishes about colour.
 pub(crate) fn command(name: &str) -> Command {
-    let mut command = lxkns_nstest::tool(name);
-    command.env_clear();
+    let mut command = Command::new(lxkns_nstest::tool("lxkns").get_program());
+    command.arg0(name).env_clear();
     command
 }
 

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    lxkns_cli::main_of(lxkns_cli::Tool::Lxkns)
+    lxkns_cli::main()
 }

@@ -1,7 +1,0 @@
-//! See `nscaps --help`.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    lxkns_cli::main_of(lxkns_cli::Tool::Nscaps)
-}

@@ -111,7 +111,7 @@ fn things_that_are_not_there() {
     let check = |line: &str, parts: &[&str]| check(line, &run_on(&snapshot, line), 1, parts);
     for tool in ["nscaps -p 1", "lsallns"] {
         check(&format!("{tool} net:[1]"), &["no namespace net:[1]", "'lxkns'"]);
-        check(&format!("{tool} 1"), &["no namespace 1", "lsallns"]);
+        check(&format!("{tool} 1"), &["no namespace 1", "'lxkns'"]);
         check(&format!("{tool} net@4711"), &["no process 4711"]);
     }
     check("lsallns -p 4711", &["no process 4711"]);

@@ -1,3 +1,5 @@
+//! The whole library under one name.
+
 #![doc = include_str!("../README.md")]
 
 #[doc(inline)]

@@ -32,11 +32,11 @@ pub struct Diff<'s> {
     /// Namespaces that are in both, and whose leaders are [uncertain](Namespace::leaders_uncertain)
     /// and others than before; they are not compared.
     pub leaders_uncompared: Vec<Namespace<'s>>,
-    /// The gaps of the earlier snapshot, as far as the later snapshot has much smaller ones: an added
-    /// namespace or holder may have been there before.
+    /// The gaps of the earlier snapshot, as far as the later snapshot has much smaller ones: an
+    /// added namespace or holder may have been there before.
     pub unseen_before: Vec<&'s Gap>,
-    /// The gaps of the later snapshot, as far as the earlier snapshot has much smaller ones: a removed
-    /// namespace or holder may still be there.
+    /// The gaps of the later snapshot, as far as the earlier snapshot has much smaller ones: a
+    /// removed namespace or holder may still be there.
     pub unseen_after: Vec<&'s Gap>,
     /// Whether both snapshots tell their boot. If not, they may be of two boots.
     pub same_boot: bool,

@@ -102,8 +102,8 @@ impl<'s> Process<'s> {
         self.facts().pids.as_deref()
     }
 
-    /// All of its PIDs, from the outermost namespace to its own; `None` beside those whose namespace
-    /// is out of sight.
+    /// All of its PIDs, from the outermost namespace to its own; `None` beside those whose
+    /// namespace is out of sight.
     ///
     /// `None` if its PIDs could not be read, or contradict what is known of its namespaces.
     pub fn levels(self) -> Option<Vec<(Option<Namespace<'s>>, Pid)>> {

@@ -1,9 +1,9 @@
 //! Ask, enter and re-open Linux namespaces.
 //!
-//! Everything begins with a [`NamespaceFd`]: an open file on nsfs, checked to be one. It can be asked
-//! for its type and id, its owner, its parent and its creator ([ioctl_nsfs(2)]), and it keeps the
-//! namespace alive as long as it is there. A [`Reference`] says where a namespace is to be found,
-//! without opening it.
+//! Everything begins with a [`NamespaceFd`]: an open file on nsfs, checked to be one. It can be
+//! asked for its type and id, its owner, its parent and its creator ([ioctl_nsfs(2)]), and it keeps
+//! the namespace alive as long as it is there. A [`Reference`] says where a namespace is to be
+//! found, without opening it.
 //!
 //! ```
 //! use lxkns_ops::NamespaceFd;

@@ -360,7 +360,7 @@ fn a_terminal_of_its_own_works_as_the_callers() {
 fn keys_reach_the_program_only() {
     need!(root, sh);
     let (_child, named) = stranger();
-    // With a signal, a terminal drops output that waits, which may be what the trap has just written.
+    // With a signal, a terminal drops output that waits: maybe that of the trap.
     let script =
         "stty noflsh; trap 'echo caught; exit 3' INT; echo ready; while :; do read line; done";
     let mut exec = exec(&[&named, "--", "sh", "-c", script]);

@@ -25,11 +25,11 @@ pub fn tool(name: &str) -> Command {
         None => beside_the_test(),
     };
     let is_subcommand = name != PROGRAM && !name.contains('/');
-    let program = if is_subcommand { PROGRAM } else { name };
-    let path = directory.join(program);
+    let name_of_file = if is_subcommand { PROGRAM } else { name };
+    let path = directory.join(name_of_file);
     assert!(
         path.is_file(),
-        "no program {program} in {}: run the tests with `cargo xtask test`, or build the tools and set {BIN_DIR}",
+        "no tool {name} in {}: run the tests with `cargo xtask test`, or build the tools and set {BIN_DIR}",
         directory.display()
     );
     let mut command = Command::new(path);

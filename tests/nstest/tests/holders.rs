@@ -101,9 +101,9 @@ fn a_program_that_cannot_run_is_a_failure() {
 }
 
 #[test]
-#[should_panic(expected = "no tool does-not-exist in ")]
+#[should_panic(expected = "no tool examples/does-not-exist in ")]
 fn a_missing_tool_is_told() {
-    _ = tool("does-not-exist");
+    _ = tool("examples/does-not-exist");
 }
 
 #[test]

@@ -179,7 +179,7 @@ struct Writer<'s> {
 }
 
 impl<'s> Writer<'s> {
-    /// All that is different, in the order of namespaces; of those with the same id, the removed first.
+    /// All differences, in the order of namespaces; of those with the same id, the removed first.
     fn write(&self, diff: &Difference<'s>, screen: &mut Screen<'_>) -> io::Result<()> {
         enum Entry<'d, 's> {
             Removed(Namespace<'s>),

@@ -18,8 +18,8 @@ use crate::workspace::Workspace;
 /// The packages with tests that talk to the kernel.
 const TESTED: &[&str] = &["lxkns-ops", "lxkns-discover", "lxkns-nstest", "lxkns-it"];
 
-/// Whose programs are needed: the tools, and the init.
-const NEEDED: &[&str] = &["lxkns-cli", "xtask"];
+/// Whose programs are needed: the tools, the examples, and the init.
+const NEEDED: &[&str] = &["lxkns", "lxkns-cli", "xtask"];
 
 /// Builds everything and packs it into `initramfs`.
 pub(super) fn build(

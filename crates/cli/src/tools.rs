@@ -365,6 +365,15 @@ impl Entry {
     }
 }
 
+/// Fails in set-user-ID and file-capability copies: for tools that act, instead of looking.
+fn refuse_with_privileges(tool: &str) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        !lxkns_ops::is_secure_execution(),
+        "{tool} is not offered where lxkns has more privileges than the user who runs it"
+    );
+    Ok(())
+}
+
 fn run<T: Run + FromArgMatches>(matches: &ArgMatches) -> anyhow::Result<()> {
     let args = T::from_arg_matches(matches)?;
     let volume = args.volume();

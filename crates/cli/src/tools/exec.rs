@@ -13,10 +13,10 @@ use lxkns_discover::{Options, discover, open};
 use lxkns_model::{Part, Snapshot};
 use lxkns_ops::enter::Confinement;
 use lxkns_ops::enter::{Credentials, confined, for_good_as, from_sealed_copy};
-use lxkns_ops::{Error as OpsError, NamespaceFd, is_secure_execution, pidfd};
+use lxkns_ops::{Error as OpsError, NamespaceFd, pidfd};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
-use super::Run;
+use super::{Run, refuse_with_privileges};
 use crate::args::noise::Volume;
 use crate::args::pid_arg::{self, known_process, unread};
 use crate::args::{NamespaceArg, Noise, Show};
@@ -100,12 +100,8 @@ impl Run for Exec {
 impl Exec {
     /// Returns only if nothing was run.
     fn run_inside(&self) -> anyhow::Result<()> {
-        if is_secure_execution() {
-            // Whoever may run lxkns must not get into namespaces with its privileges.
-            return Err(anyhow!(
-                "exec is not offered where lxkns has more privileges than the user who runs it"
-            ));
-        }
+        // A user must not enter namespaces with its privileges.
+        refuse_with_privileges("exec")?;
         let (mut targets, confinement) = self.targets_and_confinement()?;
         let on_the_way = for_entering(&mut targets);
         if self.show {

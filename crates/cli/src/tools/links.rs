@@ -4,10 +4,9 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow, ensure};
-use lxkns_ops::is_secure_execution;
+use anyhow::{Context as _, ensure};
 
-use super::Run;
+use super::{Run, refuse_with_privileges};
 use crate::Tool;
 use crate::args::Show;
 use crate::args::noise::Volume;
@@ -32,12 +31,8 @@ impl Run for Links {
     }
 
     fn run(self) -> anyhow::Result<View> {
-        if is_secure_execution() {
-            // A user must not create files with the privileges of lxkns.
-            return Err(anyhow!(
-                "links is not offered where lxkns has more privileges than the user who runs it"
-            ));
-        }
+        // A user must not create files with the privileges of lxkns.
+        refuse_with_privileges("links")?;
         let folder = fs::canonicalize(&self.folder)
             .with_context(|| format!("cannot create links in {}", shown(&self.folder)))?;
         let target = target(&folder)?;

@@ -16,11 +16,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use lxkns_ops::is_secure_execution;
 use lxkns_ops::unmount::{Failure, How, MountPoint, unmount};
 use lxkns_species::{NamespaceId, NamespaceType};
 
-use super::{Run, exec};
+use super::{Run, exec, refuse_with_privileges};
 use crate::args::noise::Volume;
 use crate::args::{NamespaceArg, Show};
 use crate::failure::{Exit, Usage};
@@ -62,12 +61,8 @@ impl Run for Umount {
     }
 
     fn run(self) -> anyhow::Result<View> {
-        if is_secure_execution() {
-            // A user must not unmount anything with the privileges of lxkns.
-            return Err(anyhow!(
-                "umount is not offered where lxkns has more privileges than the user who runs it"
-            ));
-        }
+        // A user must not unmount anything with the privileges of lxkns.
+        refuse_with_privileges("umount")?;
         let path = quoted(self.path.as_os_str().as_encoded_bytes());
         let mount_point = MountPoint::new(&self.path).ok_or_else(|| {
             Usage::new(format!(

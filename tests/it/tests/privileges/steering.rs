@@ -91,6 +91,9 @@ fn nobody_gets_into_namespaces_through_a_privileged_copy() {
         }
         let output = as_nobody(&copy).args(["umount", "mnt@1", "/proc"]).output().unwrap();
         assert_failure(&output, 1, &["more privileges than the user"]);
+        let output = as_nobody(&copy).arg("links").arg(dir.join("")).output().unwrap();
+        assert_failure(&output, 1, &["more privileges than the user"]);
+        assert!(!dir.join("lsuns").exists());
     }
 }
 

@@ -65,6 +65,10 @@ impl Part {
             Part::Credentials => "credentials",
         }
     }
+
+    const fn bit(self) -> u16 {
+        self as u16
+    }
 }
 
 impl fmt::Display for Part {
@@ -89,49 +93,14 @@ impl FromStr for Part {
     }
 }
 
-/// A set of [`Part`]s.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Parts(u16);
+lxkns_species::bit_set! {
+    /// A set of [`Part`]s.
+    Parts(u16) of Part, in the order of Part::ALL
+}
 
 impl Parts {
-    /// No part.
-    pub const NONE: Parts = Parts(0);
     /// Every part.
     pub const ALL: Parts = Parts((1 << Part::ALL.len()) - 1);
-
-    /// Whether this part is in the set.
-    pub const fn contains(self, part: Part) -> bool {
-        self.0 & (1 << part as u16) != 0
-    }
-
-    /// The set with this part.
-    #[must_use]
-    pub const fn with(self, part: Part) -> Parts {
-        Parts(self.0 | 1 << part as u16)
-    }
-
-    /// The set without this part.
-    #[must_use]
-    pub const fn without(self, part: Part) -> Parts {
-        Parts(self.0 & !(1 << part as u16))
-    }
-
-    /// The parts in the set, in the order of [`Part::ALL`].
-    pub fn iter(self) -> impl Iterator<Item = Part> {
-        Part::ALL.into_iter().filter(move |part| self.contains(*part))
-    }
-}
-
-impl FromIterator<Part> for Parts {
-    fn from_iter<I: IntoIterator<Item = Part>>(parts: I) -> Parts {
-        parts.into_iter().fold(Parts::NONE, Parts::with)
-    }
-}
-
-impl fmt::Debug for Parts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter()).finish()
-    }
 }
 
 /// Whose command line and cgroup to read. Credentials are read of every process.

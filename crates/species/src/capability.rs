@@ -84,6 +84,10 @@ impl Capability {
     pub const fn number(self) -> u8 {
         self.0
     }
+
+    const fn bit(self) -> u8 {
+        self.0
+    }
 }
 
 impl fmt::Display for Capability {
@@ -110,14 +114,12 @@ impl FromStr for Capability {
     }
 }
 
-/// A set of capabilities, as in the `Cap…` lines of /proc/PID/status.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Capabilities(u64);
+crate::bit_set! {
+    /// A set of capabilities, as in the `Cap…` lines of /proc/PID/status.
+    Capabilities(u64) of Capability, in the order of (0..64).map(Capability)
+}
 
 impl Capabilities {
-    /// The empty set.
-    pub const NONE: Capabilities = Capabilities(0);
-
     /// The set with this bit mask, bit n being capability n.
     pub const fn from_bits(bits: u64) -> Capabilities {
         Capabilities(bits)
@@ -131,33 +133,6 @@ impl Capabilities {
     /// The bit mask.
     pub const fn bits(self) -> u64 {
         self.0
-    }
-
-    /// Whether the set has no capability at all.
-    pub const fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Whether the set has this capability.
-    pub const fn contains(self, capability: Capability) -> bool {
-        self.0 & (1 << capability.0) != 0
-    }
-
-    /// The capabilities in the set, by number.
-    pub fn iter(self) -> impl Iterator<Item = Capability> {
-        (0..64).map(Capability).filter(move |capability| self.contains(*capability))
-    }
-}
-
-impl FromIterator<Capability> for Capabilities {
-    fn from_iter<I: IntoIterator<Item = Capability>>(capabilities: I) -> Self {
-        Capabilities(capabilities.into_iter().fold(0, |bits, capability| bits | 1 << capability.0))
-    }
-}
-
-impl fmt::Debug for Capabilities {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.iter().map(|capability| capability.to_string())).finish()
     }
 }
 

@@ -22,16 +22,17 @@
 //!
 //! With the feature `serde` all of them serialise in their text form.
 
+#[macro_use]
+mod set;
+
 mod capability;
 mod id;
 mod namespace_type;
 mod pid;
 #[cfg(feature = "serde")]
 mod serde_text;
-mod set;
 
 pub use capability::{Capabilities, Capability};
 pub use id::{NamespaceId, ParseError};
-pub use namespace_type::NamespaceType;
+pub use namespace_type::{NamespaceType, NamespaceTypes};
 pub use pid::{Pid, Uid};
-pub use set::NamespaceTypes;

@@ -97,6 +97,10 @@ impl NamespaceType {
         self as usize
     }
 
+    const fn bit(self) -> usize {
+        self.index()
+    }
+
     /// The name, as in `/proc/PID/ns` and in `net:[4026531840]`.
     pub fn name(self) -> &'static str {
         self.row().name
@@ -146,6 +150,21 @@ impl NamespaceType {
     /// Whether namespaces of this type form a hierarchy: PID and user namespaces do.
     pub fn is_hierarchical(self) -> bool {
         matches!(self, NamespaceType::Pid | NamespaceType::User)
+    }
+}
+
+crate::bit_set! {
+    /// A set of namespace types.
+    NamespaceTypes(u8) of NamespaceType, in the order of NamespaceType::ALL
+}
+
+impl NamespaceTypes {
+    /// All eight types.
+    pub const ALL: NamespaceTypes = NamespaceTypes(0xff);
+
+    /// The `CLONE_NEW…` flags of all types in the set.
+    pub fn clone_flags(self) -> u32 {
+        self.iter().fold(0, |flags, ns_type| flags | ns_type.clone_flag())
     }
 }
 

@@ -10,10 +10,10 @@ use lxkns_species::{Capabilities, NamespaceId, NamespaceType, Pid, Uid};
 use rustix::io::Errno;
 use rustix::path::Arg;
 
+use crate::context::Context;
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
 use crate::procfs::{Folder, cgroup, id_map, read_all, read_into, read_whole, stat, status};
-use crate::scan::Scan;
 use crate::workers::share_out;
 
 /// So much of a command line is kept.
@@ -24,8 +24,8 @@ const READINGS: usize = 8;
 
 /// The effective capabilities of a process, if they are wanted and can be asked for: to be read
 /// before its namespaces, and compared by [`credentials`] afterwards.
-pub(crate) fn capabilities(scan: &Scan<'_>, pid: Pid) -> Option<Capabilities> {
-    if !scan.wants(Part::Credentials) || !scan.proc.is_ours() {
+pub(crate) fn capabilities(context: &Context<'_>, pid: Pid) -> Option<Capabilities> {
+    if !context.wanted.has(Part::Credentials) || !context.proc.is_ours() {
         return None;
     }
     let number = rustix::process::Pid::from_raw(pid.0.try_into().ok()?)?;
@@ -47,15 +47,15 @@ type Credentials = (Uid, Capabilities);
 ///
 /// Only if the process is gone.
 pub(crate) fn credentials_once(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     dir: &TaskDir,
     before: Option<Capabilities>,
     process: &mut ProcessFacts,
 ) -> Result<bool, Errno> {
-    let Some(credentials) = read_credentials(scan, dir, process)? else {
+    let Some(credentials) = read_credentials(context, dir, process)? else {
         return Ok(true);
     };
-    keep(scan, process, credentials);
+    keep(context, process, credentials);
     Ok(before == Some(credentials.1) && are_usual(credentials))
 }
 
@@ -66,12 +66,12 @@ pub(crate) fn credentials_once(
 ///
 /// Only if the process is gone.
 pub(crate) fn credentials(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     dir: &TaskDir,
     before: Option<Capabilities>,
     process: &mut ProcessFacts,
 ) -> Result<bool, Errno> {
-    let Some((euid, effective)) = read_credentials(scan, dir, process)? else {
+    let Some((euid, effective)) = read_credentials(context, dir, process)? else {
         return Ok(true);
     };
     let is_same = match before {
@@ -82,7 +82,7 @@ pub(crate) fn credentials(
         }
     };
     let again = || match before {
-        Some(_) => ask_for_credentials(scan, dir, process.pid),
+        Some(_) => ask_for_credentials(context, dir, process.pid),
         None => {
             let mut buffer = [0; 4096];
             let text = dir.read_whole(c"status", &mut buffer).ok()?;
@@ -93,43 +93,43 @@ pub(crate) fn credentials(
     let is_steady = are_usual((euid, effective))
         || (1..READINGS).all(|_| again().is_none_or(|now| now == (euid, effective)));
     if is_same && is_steady {
-        keep(scan, process, (euid, effective));
+        keep(context, process, (euid, effective));
     }
     Ok(is_same && is_steady)
 }
 
 /// Reads effective UID and capabilities, if they are wanted, and keeps the PIDs.
 fn read_credentials(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     dir: &TaskDir,
     process: &mut ProcessFacts,
 ) -> Result<Option<Credentials>, Errno> {
     let pid_namespace = process.namespaces.get(NamespaceType::Pid);
-    let at_home = pid_namespace.is_some() && pid_namespace == scan.own_pid_namespace;
+    let at_home = pid_namespace.is_some() && pid_namespace == context.own_pid_namespace;
     if at_home {
         process.pids = Some(vec![process.pid]);
     }
-    let wants_pids = !at_home && scan.wants_type(NamespaceType::Pid);
-    if !scan.wants(Part::Credentials) && !wants_pids {
+    let wants_pids = !at_home && context.wanted.shows(NamespaceType::Pid);
+    if !context.wanted.has(Part::Credentials) && !wants_pids {
         return Ok(None);
     }
-    if at_home && let Some(asked) = ask_for_credentials(scan, dir, process.pid) {
+    if at_home && let Some(asked) = ask_for_credentials(context, dir, process.pid) {
         return Ok(Some(asked));
     }
     let mut buffer = [0; 4096];
     let text = match dir.read_whole(c"status", &mut buffer) {
         Ok(text) => text,
-        Err(errno) => return unread(scan, process.pid, errno).map(|()| None),
+        Err(errno) => return unread(context, process.pid, errno).map(|()| None),
     };
     let status = status::parse(&text);
     let pids: Vec<_> = status.pids.collect();
     process.pids = Some(pids).filter(|pids| !pids.is_empty());
-    Ok(status.euid.zip(status.effective).filter(|_| scan.wants(Part::Credentials)))
+    Ok(status.euid.zip(status.effective).filter(|_| context.wanted.has(Part::Credentials)))
 }
 
 /// Asks for effective UID and capabilities, which is less work than reading them.
-fn ask_for_credentials(scan: &Scan<'_>, dir: &TaskDir, pid: Pid) -> Option<Credentials> {
-    let effective = capabilities(scan, pid)?;
+fn ask_for_credentials(context: &Context<'_>, dir: &TaskDir, pid: Pid) -> Option<Credentials> {
+    let effective = capabilities(context, pid)?;
     Some((dir.effective_uid().ok()?, effective))
 }
 
@@ -137,8 +137,8 @@ fn are_usual((euid, effective): Credentials) -> bool {
     (euid == Uid(0)) != effective.is_empty()
 }
 
-fn keep(scan: &Scan<'_>, process: &mut ProcessFacts, (euid, effective): Credentials) {
-    process.euid = scan.uids.known(euid);
+fn keep(context: &Context<'_>, process: &mut ProcessFacts, (euid, effective): Credentials) {
+    process.euid = context.uids.known(euid);
     process.effective_capabilities = Some(effective);
 }
 
@@ -148,7 +148,7 @@ fn keep(scan: &Scan<'_>, process: &mut ProcessFacts, (euid, effective): Credenti
 ///
 /// Only if the process is gone.
 pub(crate) fn command_and_cgroup(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     dir: &TaskDir,
     process: &mut ProcessFacts,
 ) -> Result<(), Errno> {
@@ -156,15 +156,15 @@ pub(crate) fn command_and_cgroup(
     let is_dead = matches!(process.state, Some('Z' | 'X'));
     let living = is_dead.then(|| dir.living_thread()).flatten();
     let dir = living.as_ref().unwrap_or(dir);
-    if scan.wants(Part::Cmdline) {
+    if context.wanted.has(Part::Cmdline) {
         process.cmdline = if process.kernel_thread {
             Some(Cmdline::default())
         } else {
-            told(scan, process.pid, cmdline_in(dir.folder(), c"cmdline"))?
+            told(context, process.pid, cmdline_in(dir.folder(), c"cmdline"))?
         };
     }
-    if scan.wants(Part::Cgroup) {
-        process.cgroup = told(scan, process.pid, cgroup_in(dir.folder(), c"cgroup"))?.flatten();
+    if context.wanted.has(Part::Cgroup) {
+        process.cgroup = told(context, process.pid, cgroup_in(dir.folder(), c"cgroup"))?.flatten();
     }
     Ok(())
 }
@@ -172,14 +172,14 @@ pub(crate) fn command_and_cgroup(
 /// Whether a process leads some of the namespaces asked for: its parent is not in all the same
 /// ones.
 pub(crate) fn leads(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     process: &ProcessFacts,
     parent: Option<&ProcessFacts>,
 ) -> bool {
     let shown = |process: &ProcessFacts| {
         let mut shown = process.namespaces;
         for namespace_type in NamespaceType::ALL {
-            if !scan.wants_type(namespace_type) {
+            if !context.wanted.shows(namespace_type) {
                 shown.clear(namespace_type);
             }
         }
@@ -189,9 +189,9 @@ pub(crate) fn leads(
 }
 
 /// Whether all of that has been read.
-pub(crate) fn has_command_and_cgroup(scan: &Scan<'_>, process: &ProcessFacts) -> bool {
-    (process.cmdline.is_some() || !scan.wants(Part::Cmdline))
-        && (process.cgroup.is_some() || !scan.wants(Part::Cgroup))
+pub(crate) fn has_command_and_cgroup(context: &Context<'_>, process: &ProcessFacts) -> bool {
+    (process.cmdline.is_some() || !context.wanted.has(Part::Cmdline))
+        && (process.cgroup.is_some() || !context.wanted.has(Part::Cgroup))
 }
 
 /// The command line in a file.
@@ -213,14 +213,14 @@ pub(crate) fn cgroup_in(folder: Folder<'_>, file: impl Arg + Copy) -> Result<Opt
 
 /// Notes that details of a process could not be had, which was looked up by its number, unless the
 /// process is gone.
-pub(crate) fn undescribed(scan: &Scan<'_>, pid: Pid, errno: Errno) {
+pub(crate) fn undescribed(context: &Context<'_>, pid: Pid, errno: Errno) {
     let why = match reason(errno) {
-        Reason::Gone if !scan.proc.is_ours() || pidfd::of_process(pid).is_err() => return,
+        Reason::Gone if !context.proc.is_ours() || pidfd::of_process(pid).is_err() => return,
         // BPF shows a process that the procfs hides.
         Reason::Gone => Reason::Restricted,
         why => why,
     };
-    scan.gaps.add(Missing::ProcessDetails, why, format!("pid {pid}"));
+    context.gaps.add(Missing::ProcessDetails, why, format!("pid {pid}"));
 }
 
 /// What was read, unless that is a gap.
@@ -228,15 +228,15 @@ pub(crate) fn undescribed(scan: &Scan<'_>, pid: Pid, errno: Errno) {
 /// # Errors
 ///
 /// Only if the process is gone.
-fn told<T>(scan: &Scan<'_>, pid: Pid, read: Result<T, Errno>) -> Result<Option<T>, Errno> {
-    read.map(Some).or_else(|errno| unread(scan, pid, errno).map(|()| None))
+fn told<T>(context: &Context<'_>, pid: Pid, read: Result<T, Errno>) -> Result<Option<T>, Errno> {
+    read.map(Some).or_else(|errno| unread(context, pid, errno).map(|()| None))
 }
 
-fn unread(scan: &Scan<'_>, pid: Pid, errno: Errno) -> Result<(), Errno> {
+fn unread(context: &Context<'_>, pid: Pid, errno: Errno) -> Result<(), Errno> {
     if matches!(errno, Errno::NOENT | Errno::SRCH) {
         return Err(errno);
     }
-    scan.gaps.add(Missing::ProcessDetails, reason(errno), format!("pid {pid}"));
+    context.gaps.add(Missing::ProcessDetails, reason(errno), format!("pid {pid}"));
     Ok(())
 }
 
@@ -253,8 +253,8 @@ pub(crate) fn cmdline(text: &[u8], cut: bool) -> Cmdline {
 
 /// Reads the details of those who lead some namespace: whose parent is not in all the same ones.
 /// They are sorted by PID.
-pub(crate) fn leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
-    if !scan.wants(Part::Cmdline) && !scan.wants(Part::Cgroup) {
+pub(crate) fn leaders(context: &Context<'_>, processes: &mut [ProcessFacts]) {
+    if !context.wanted.has(Part::Cmdline) && !context.wanted.has(Part::Cgroup) {
         return;
     }
     let by_pid: HashMap<Pid, &ProcessFacts> =
@@ -263,25 +263,25 @@ pub(crate) fn leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
         .iter()
         .filter(|process| {
             let parent = process.ppid.and_then(|ppid| by_pid.get(&ppid));
-            leads(scan, process, parent.copied())
+            leads(context, process, parent.copied())
         })
-        .filter(|process| !has_command_and_cgroup(scan, process))
+        .filter(|process| !has_command_and_cgroup(context, process))
         .collect();
     let describe = |leader: &&ProcessFacts, described: &mut Vec<ProcessFacts>| {
         // The PID may have been reused since; then the details are another process's.
         let mut buffer = [0; 1024];
-        let dir = scan.proc.process(leader.pid);
+        let dir = context.proc.process(leader.pid);
         let (dir, now) = match dir.and_then(|dir| Ok((dir.read(c"stat", &mut buffer)?, dir))) {
             Ok((stat, dir)) => (dir, stat::parse(stat)),
-            Err(errno) => return undescribed(scan, leader.pid, errno),
+            Err(errno) => return undescribed(context, leader.pid, errno),
         };
         if now.is_some_and(|now| Some(now.start_time) == leader.start_time) {
             let mut leader = (*leader).clone();
-            let _ = command_and_cgroup(scan, &dir, &mut leader);
+            let _ = command_and_cgroup(context, &dir, &mut leader);
             described.push(leader);
         }
     };
-    let workers = scan.options.worker_count();
+    let workers = context.options.worker_count();
     let described = share_out(&leaders, workers, describe).concat();
     for leader in described {
         let place = processes.binary_search_by_key(&leader.pid, |process| process.pid);
@@ -295,9 +295,9 @@ pub(crate) fn leaders(scan: &Scan<'_>, processes: &mut [ProcessFacts]) {
 type IdMaps = HashMap<NamespaceId, (Vec<IdMapping>, Vec<IdMapping>)>;
 
 /// The UID and GID maps of user namespaces, each read from a member.
-pub(crate) fn id_maps(scan: &Scan<'_>, processes: &[ProcessFacts]) -> IdMaps {
+pub(crate) fn id_maps(context: &Context<'_>, processes: &[ProcessFacts]) -> IdMaps {
     let mut maps = IdMaps::new();
-    if !scan.wants(Part::Credentials) || !scan.wants_type(NamespaceType::User) {
+    if !context.wanted.has(Part::Credentials) || !context.wanted.shows(NamespaceType::User) {
         return maps;
     }
     for process in processes {
@@ -307,7 +307,7 @@ pub(crate) fn id_maps(scan: &Scan<'_>, processes: &[ProcessFacts]) -> IdMaps {
         if maps.contains_key(&id) {
             continue;
         }
-        let Ok(dir) = scan.proc.process(process.pid) else {
+        let Ok(dir) = context.proc.process(process.pid) else {
             continue;
         };
         // The kernel writes down a page at a time.
@@ -343,11 +343,11 @@ mod tests {
             status.euid.zip(status.effective)
         };
         let options = Options::everything();
-        let scan = Scan::new(&options, Procfs::open(Path::new("/proc")).unwrap());
+        let context = Context::new(&options, Procfs::open(Path::new("/proc")).unwrap());
         let mut compared = Vec::new();
         for pid in proc.pids().unwrap() {
             let Ok(dir) = proc.process(pid) else { continue };
-            let (before, asked) = (in_status(&dir), ask_for_credentials(&scan, &dir, pid));
+            let (before, asked) = (in_status(&dir), ask_for_credentials(&context, &dir, pid));
             // Others may end, or change, at any time, or be out of bounds.
             if before == in_status(&dir) && (asked.is_some() || pid == own) {
                 assert_eq!(asked, before, "pid {pid}");

@@ -11,8 +11,8 @@ use lxkns_model::{Holder, ProcessFacts};
 use lxkns_ops::pidfd::share_files;
 use lxkns_species::{NamespaceId, Pid};
 
+use crate::context::Context;
 use crate::procfs::stat;
-use crate::scan::Scan;
 
 /// Bound on processes with the same descriptors that are compared with each other.
 const MOST: usize = 64;
@@ -21,12 +21,12 @@ const MOST: usize = 64;
 ///
 /// The processes are sorted by PID. `matters` selects the namespaces whose holders matter.
 pub(crate) fn compare(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     processes: &mut [ProcessFacts],
     holders: &[(NamespaceId, Holder)],
     matters: impl Fn(NamespaceId) -> bool,
 ) {
-    if !scan.proc.is_ours() {
+    if !context.proc.is_ours() {
         return;
     }
     let mut files: BTreeMap<Pid, Vec<(NamespaceId, &'static str, u32)>> = BTreeMap::new();
@@ -56,7 +56,7 @@ pub(crate) fn compare(
         let is_same = |pid: &Pid| {
             let then = at(processes, *pid).and_then(|at| processes.get(at)?.start_time);
             let mut buffer = [0; 1024];
-            let dir = scan.proc.process(*pid).ok();
+            let dir = context.proc.process(*pid).ok();
             let text = dir.as_ref().and_then(|dir| dir.read(c"stat", &mut buffer).ok());
             text.and_then(stat::parse).is_some_and(|now| Some(now.start_time) == then)
         };

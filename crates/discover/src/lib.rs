@@ -26,6 +26,7 @@
 //! namespace that they meet, and [`lxkns_model::Snapshot::assemble`] puts the facts in order.
 
 mod bpf;
+mod context;
 mod describe;
 mod error;
 pub mod features;
@@ -33,6 +34,7 @@ mod file_tables;
 mod gaps;
 mod host;
 mod leak_check;
+mod means;
 mod mounted;
 mod open;
 mod options;
@@ -40,7 +42,6 @@ mod passwd;
 mod pipeline;
 mod procfs;
 mod resolve;
-mod scan;
 mod settle;
 mod sightings;
 mod socket_table;
@@ -48,6 +49,7 @@ mod sources;
 mod thread_credentials;
 mod timeouts;
 mod uids;
+mod wanted;
 mod workers;
 
 #[cfg(feature = "fuzzing")]

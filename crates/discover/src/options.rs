@@ -161,10 +161,6 @@ impl Options {
         &self.scope
     }
 
-    pub(crate) fn wants(&self, part: Part) -> bool {
-        self.scope.parts.contains(part)
-    }
-
     pub(crate) fn tier_cap(&self) -> Tier {
         self.tier
     }

@@ -9,6 +9,7 @@ use lxkns_model::{Details, Facts, Holder, Host, NamespaceFacts, Part, ProcessFac
 use lxkns_ops::visit::reap_abandoned;
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid};
 
+use crate::context::Context;
 use crate::describe;
 use crate::error::Error;
 use crate::file_tables;
@@ -16,7 +17,6 @@ use crate::host;
 use crate::options::Options;
 use crate::passwd;
 use crate::procfs::Procfs;
-use crate::scan::Scan;
 use crate::sightings::Sightings;
 use crate::sources::{kernel, mounts, processes, sockets};
 
@@ -32,26 +32,26 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
     let taken_at = SystemTime::now();
     // Helpers that an earlier scan had to leave behind may have ended since.
     reap_abandoned();
-    let scan = Scan::new(options, open_procfs(options.proc_path())?);
+    let context = Context::new(options, open_procfs(options.proc_path())?);
     let mut seen = Sightings::default();
 
     // A later source builds on the sightings of the earlier ones.
-    let listed = kernel::before(&scan);
-    let by_bpf = processes::scan(&scan, &mut seen);
+    let listed = kernel::before(&context);
+    let by_bpf = processes::scan(&context, &mut seen);
     log("processes", &seen);
-    sockets::scan(&scan, &mut seen);
+    sockets::scan(&context, &mut seen);
     log("sockets", &seen);
-    processes::settle_held(&scan, &mut seen);
-    mounts::scan(&scan, &listed, &mut seen);
+    processes::settle_held(&context, &mut seen);
+    mounts::scan(&context, &listed, &mut seen);
     log("mounts", &seen);
-    kernel::after(&scan, &listed, &mut seen);
+    kernel::after(&context, &listed, &mut seen);
     log("kernel", &seen);
-    ask_again(&scan, &seen.processes);
-    processes::settle_compared(&scan, &mut seen);
-    sockets::end_helpers(&scan);
+    ask_again(&context, &seen.processes);
+    processes::settle_compared(&context, &mut seen);
+    sockets::end_helpers(&context);
 
-    let host = host::host(&scan, taken_at, by_bpf);
-    let facts = into_facts(scan, host, seen);
+    let host = host::host(&context, taken_at, by_bpf);
+    let facts = into_facts(context, host, seen);
     reap_abandoned();
     Ok(Snapshot::assemble(facts))
 }
@@ -72,22 +72,22 @@ fn log(source: &str, seen: &Sightings) {
 }
 
 /// The facts that the sightings add up to.
-fn into_facts(scan: Scan<'_>, host: Host, seen: Sightings) -> Facts {
-    let mut alive = seen.explained(&scan.resolver);
+fn into_facts(context: Context<'_>, host: Host, seen: Sightings) -> Facts {
+    let mut alive = seen.explained(&context.resolver);
     // Where something is mounted has been there, even if what explains it came later or went.
     alive.extend(places(&seen.holders));
-    let alive = scan.resolver.with_relations(alive);
+    let alive = context.resolver.with_relations(alive);
     let Sightings { mut processes, holders, mounts, counts, .. } = seen;
     processes.sort_by_key(|process| process.pid);
-    if scan.options.scope().details == Details::Leaders {
-        describe::leaders(&scan, &mut processes);
+    if context.options.scope().details == Details::Leaders {
+        describe::leaders(&context, &mut processes);
     }
-    let id_maps = describe::id_maps(&scan, &processes);
-    let is_initial = initial(&scan, &processes);
+    let id_maps = describe::id_maps(&context, &processes);
+    let is_initial = initial(&context, &processes);
     let may_go = |id: NamespaceId| is_initial(id, None) != Some(true);
-    file_tables::compare(&scan, &mut processes, &holders, may_go);
+    file_tables::compare(&context, &mut processes, &holders, may_go);
 
-    let Scan { resolver, gaps, options, .. } = scan;
+    let Context { resolver, gaps, options, .. } = context;
     let mut namespaces = resolver.into_facts(&alive, &gaps);
     for (id, holder) in holders {
         let namespace = namespaces.entry(id).or_insert_with(|| NamespaceFacts::new(id));
@@ -124,14 +124,14 @@ fn places(holders: &[(NamespaceId, Holder)]) -> impl Iterator<Item = NamespaceId
 
 /// A namespace that could not be opened where it was first seen, because that process was just
 /// ending, may have others.
-fn ask_again(scan: &Scan<'_>, processes: &[ProcessFacts]) {
+fn ask_again(context: &Context<'_>, processes: &[ProcessFacts]) {
     const TRIES: usize = 3;
-    for id in scan.resolver.unresolved() {
+    for id in context.resolver.unresolved() {
         let joined =
             |process: &&ProcessFacts| process.namespaces.get(id.namespace_type()) == Some(id);
         for process in processes.iter().filter(joined).take(TRIES) {
-            scan.resolver.meet(id, scan.resolver.now(), || {
-                scan.proc.process(process.pid)?.open_namespace(id.namespace_type())
+            context.resolver.meet(id, context.resolver.now(), || {
+                context.proc.process(process.pid)?.open_namespace(id.namespace_type())
             });
         }
     }
@@ -143,11 +143,12 @@ fn ask_again(scan: &Scan<'_>, processes: &[ProcessFacts]) {
 /// numbers that earlier kernels never give out; before, the kernel's own threads tell, if the
 /// scanner can see them: PID 2 of the initial PID namespace is the first of them.
 fn initial(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     processes: &[ProcessFacts],
 ) -> impl Fn(NamespaceId, Option<u64>) -> Option<bool> + use<> {
-    let at_home =
-        scan.own_pid_namespace.is_some_and(|id| id.inode() == NamespaceType::Pid.initial_inode());
+    let at_home = context
+        .own_pid_namespace
+        .is_some_and(|id| id.inode() == NamespaceType::Pid.initial_inode());
     let kthreadd = processes.iter().find(|process| process.pid == Pid(2));
     let kernels = kthreadd.filter(|process| at_home && process.kernel_thread);
     let kernels = kernels.map(|process| process.namespaces).unwrap_or_default();

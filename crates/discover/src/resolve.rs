@@ -18,13 +18,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use lxkns_model::{Joined, Missing, NamespaceFacts, Part, Reason, Relation};
-use lxkns_ops::{Error, Feature, NamespaceFd, Support, may_see_all, mounts};
+use lxkns_ops::{Error, Feature, NamespaceFd, Support, mounts};
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes};
 use rustix::io::Errno;
 
 pub(crate) use self::held::is_held;
 use self::held::{Held, comparable, room};
 use crate::gaps::{Gaps, reason, reason_though_there};
+use crate::means::Means;
 use crate::options::{Options, Tier};
 use crate::procfs::{Kind, Procfs};
 use crate::uids::UidView;
@@ -112,16 +113,14 @@ pub(crate) struct Told {
 }
 
 impl Resolver {
-    pub(crate) fn new(options: &Options, proc: &Procfs, uids: UidView) -> Resolver {
-        let compares = if proc.is_ours() && may_see_all() {
-            comparable(options.tier_cap())
-        } else {
-            NamespaceTypes::NONE
-        };
+    pub(crate) fn new(options: &Options, means: Means, proc: &Procfs, uids: UidView) -> Resolver {
+        let compares =
+            if means.sees_all { comparable(options.tier_cap()) } else { NamespaceTypes::NONE };
+        let parts = options.scope().parts;
         Resolver {
             asks: proc.kind() != Kind::Tree,
-            owners: options.wants(Part::Ownership),
-            parents: options.wants(Part::Hierarchy),
+            owners: parts.contains(Part::Ownership),
+            parents: parts.contains(Part::Hierarchy),
             tier: options.tier_cap(),
             uids,
             compares,
@@ -526,7 +525,8 @@ mod tests {
     fn a_number_that_leads_elsewhere_is_not_settled() {
         let options = Options::everything();
         let proc = Procfs::open(Path::new("/proc")).unwrap();
-        let resolver = Resolver::new(&options, &proc, UidView::of_scanner(&proc));
+        let resolver =
+            Resolver::new(&options, Means::of(&options, &proc), &proc, UidView::of_scanner(&proc));
         let own = proc.own_process().unwrap();
         let id = own.namespace(NamespaceType::Uts).unwrap();
         let (now, other) = (resolver.now(), || own.open_namespace(NamespaceType::Ipc));
@@ -542,7 +542,8 @@ mod tests {
     fn what_cannot_be_opened_is_settled() {
         let options = Options::everything();
         let proc = Procfs::open(Path::new("/proc")).unwrap();
-        let resolver = Resolver::new(&options, &proc, UidView::of_scanner(&proc));
+        let resolver =
+            Resolver::new(&options, Means::of(&options, &proc), &proc, UidView::of_scanner(&proc));
         let id = NamespaceId::new(NamespaceType::Uts, 4_026_000_000).unwrap();
         assert!(resolver.meet(id, resolver.now(), || Err(Errno::ACCESS)));
         assert!(resolver.is_settled(id) && !resolver.has(id));

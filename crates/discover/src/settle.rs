@@ -16,10 +16,10 @@ use lxkns_ops::pidfd;
 use lxkns_species::{NamespaceTypes, Pid};
 use rustix::io::Errno;
 
+use crate::context::Context;
 use crate::procfs::read_from_start;
 use crate::procfs::stat::{self, Stat};
 use crate::procfs::task::{Links, TaskDir};
-use crate::scan::Scan;
 
 /// How many readings in a row must confirm a new set. One is not enough: a process that goes back
 /// and forth may do so in step with the readings.
@@ -39,8 +39,8 @@ pub(crate) struct Rest {
 
 impl Rest {
     /// Begins, before anything is read of it.
-    pub(crate) fn begin(scan: &Scan<'_>, pid: Pid, dir: &TaskDir) -> Result<Rest, Errno> {
-        let cpu_time = scan.proc.is_ours().then(|| pidfd::cpu_time(pid).ok()).flatten();
+    pub(crate) fn begin(context: &Context<'_>, pid: Pid, dir: &TaskDir) -> Result<Rest, Errno> {
+        let cpu_time = context.proc.is_ours().then(|| pidfd::cpu_time(pid).ok()).flatten();
         Ok(Rest { pid, file: dir.open_to_read(c"stat")?, cpu_time })
     }
 
@@ -73,11 +73,11 @@ pub(crate) enum Sure {
 
 /// Reads the namespace links of a process once, and makes the namespaces known.
 pub(crate) fn namespaces_once(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     dir: &TaskDir,
     types: NamespaceTypes,
 ) -> (Links, Sure) {
-    let resolver = &scan.resolver;
+    let resolver = &context.resolver;
     let time = resolver.now();
     let links = dir.namespaces(types);
     if links.joined.is_empty() || resolver.knows_set(&links.joined, time) {
@@ -98,11 +98,11 @@ pub(crate) fn namespaces_once(
 /// The second result has the types that never read the same twice in a row: of these, no link is
 /// in the first one.
 pub(crate) fn namespaces(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     dir: &TaskDir,
     types: NamespaceTypes,
 ) -> (Links, NamespaceTypes) {
-    let resolver = &scan.resolver;
+    let resolver = &context.resolver;
     let time = resolver.now();
     let mut links = dir.namespaces(types);
     if links.joined.is_empty() || resolver.knows_set(&links.joined, time) {
@@ -151,9 +151,9 @@ mod tests {
     #[test]
     fn a_process_on_a_cpu_is_not_at_rest() {
         let options = Options::everything();
-        let scan = Scan::new(&options, Procfs::open(Path::new("/proc")).unwrap());
-        let (own, dir) = (Pid(std::process::id()), scan.proc.own_process().unwrap());
-        let rest = Rest::begin(&scan, own, &dir).unwrap();
+        let context = Context::new(&options, Procfs::open(Path::new("/proc")).unwrap());
+        let (own, dir) = (Pid(std::process::id()), context.proc.own_process().unwrap());
+        let rest = Rest::begin(&context, own, &dir).unwrap();
         let mut buffer = [0; 1024];
         let stat = rest.stat(&mut buffer).unwrap();
         assert_eq!(stat.start_time, rest.stat(&mut [0; 1024]).unwrap().start_time);

@@ -18,31 +18,31 @@ use rustix::io::Errno;
 
 use super::process::{Found, OpenProcess, OpenThread, Table};
 use super::sockets;
+use crate::context::Context;
 use crate::gaps::reason;
 use crate::procfs::{Kind, numbers_in};
 use crate::resolve;
-use crate::scan::Scan;
 use crate::sightings::OpenSocket;
 
-fn is_wanted(scan: &Scan<'_>) -> bool {
-    scan.wants(Part::Fds) || scan.wants(Part::Sockets)
+fn is_wanted(context: &Context<'_>) -> bool {
+    context.wanted.has(Part::Fds) || context.wanted.has(Part::Sockets)
 }
 
-pub(crate) fn of_process(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
-    if is_wanted(scan) && !process.is_zombie() && !process.stat.kernel_thread {
-        look_at(scan, Table { pid: process.pid, tid: None, task: process.dir }, found);
+pub(crate) fn of_process(context: &Context<'_>, process: &OpenProcess<'_>, found: &mut Found) {
+    if is_wanted(context) && !process.is_zombie() && !process.stat.kernel_thread {
+        look_at(context, Table { pid: process.pid, tid: None, task: process.dir }, found);
     }
 }
 
 pub(crate) fn of_thread(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     process: &OpenProcess<'_>,
     thread: &OpenThread,
     found: &mut Found,
 ) {
     // Where the process's own table may not be read, nor may those of its threads.
     let readable = process.is_zombie() || !found.file_tables.is_empty();
-    if !is_wanted(scan) || !scan.proc.is_ours() || !readable {
+    if !is_wanted(context) || !context.proc.is_ours() || !readable {
         return;
     }
     let (pid, tid) = (process.pid, thread.tid);
@@ -56,7 +56,7 @@ pub(crate) fn of_thread(
                 thread.dir.is_alive().and_then(|alive| Ok(alive && process.dir.is_alive()?));
             match alive {
                 Ok(true) => {
-                    look_at(scan, Table { pid, tid: Some(tid), task: &thread.dir }, found);
+                    look_at(context, Table { pid, tid: Some(tid), task: &thread.dir }, found);
                     Ok(())
                 }
                 Ok(false) => Ok(()),
@@ -68,34 +68,34 @@ pub(crate) fn of_thread(
     };
     match looked {
         Ok(()) | Err(Reason::Gone) => {}
-        Err(why) => scan.gaps.add(Missing::Fds, why, format!("thread {tid} of pid {pid}")),
+        Err(why) => context.gaps.add(Missing::Fds, why, format!("thread {tid} of pid {pid}")),
     }
 }
 
-fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
-    let mut sockets = sockets::Of::new(scan, table);
+fn look_at(context: &Context<'_>, table: Table<'_>, found: &mut Found) {
+    let mut sockets = sockets::Of::new(context, table);
     let mut unreadable = None;
     let looked = table.task.directory(c"fd").and_then(|directory| {
         numbers_in(&directory, |fd, name| {
-            if Some(table.pid) == scan.own_pid && resolve::is_held(fd) {
+            if Some(table.pid) == context.own_pid && resolve::is_held(fd) {
                 return;
             }
-            let time = scan.resolver.now();
-            match file_at(scan, &directory, name) {
-                File::NamespaceFd(id) if scan.wants(Part::Fds) => {
-                    let open = || scan.proc.open_if_namespace(directory.as_fd(), name);
-                    if !scan.resolver.meet_file(id, time, open) {
+            let time = context.resolver.now();
+            match file_at(context, &directory, name) {
+                File::NamespaceFd(id) if context.wanted.has(Part::Fds) => {
+                    let open = || context.proc.open_if_namespace(directory.as_fd(), name);
+                    if !context.resolver.meet_file(id, time, open) {
                         // Closed meanwhile, and the number may have meant another namespace.
                         return;
                     }
                     let holder = Holder::Fd { pid: table.pid, tid: table.tid, fd };
                     found.holders.push((id, holder));
                 }
-                File::Unopenable(errno) if scan.wants(Part::Fds) => {
+                File::Unopenable(errno) if context.wanted.has(Part::Fds) => {
                     let example = format!("fd {fd} of {}", table.name());
-                    scan.gaps.add(Missing::Fds, reason(errno), example);
+                    context.gaps.add(Missing::Fds, reason(errno), example);
                 }
-                File::Socket { inode } if scan.proc.is_ours() => {
+                File::Socket { inode } if context.proc.is_ours() => {
                     let Table { pid, tid, .. } = table;
                     found.sockets.push(OpenSocket { pid, tid, fd, inode });
                 }
@@ -110,7 +110,7 @@ fn look_at(scan: &Scan<'_>, table: Table<'_>, found: &mut Found) {
     match unreadable.map_or(looked, Err).map_err(|errno| table.task.reason(errno)) {
         Ok(()) => found.file_tables.push(table.tid.unwrap_or(table.pid)),
         Err(Reason::Gone) => {}
-        Err(why) => scan.gaps.add(Missing::Fds, why, table.name()),
+        Err(why) => context.gaps.add(Missing::Fds, why, table.name()),
     }
 }
 
@@ -127,8 +127,8 @@ enum File {
     Other,
 }
 
-fn file_at(scan: &Scan<'_>, directory: &OwnedFd, name: &CStr) -> File {
-    if scan.proc.kind() == Kind::Tree {
+fn file_at(context: &Context<'_>, directory: &OwnedFd, name: &CStr) -> File {
+    if context.proc.kind() == Kind::Tree {
         return linked_namespace(directory, name).map_or(File::Other, File::NamespaceFd);
     }
     let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
@@ -139,10 +139,10 @@ fn file_at(scan: &Scan<'_>, directory: &OwnedFd, name: &CStr) -> File {
         Err(errno) => return File::Unreadable(errno),
     };
     let device = makedev(stat.stx_dev_major, stat.stx_dev_minor);
-    if Some(device) == scan.proc.nsfs_device() {
+    if Some(device) == context.proc.nsfs_device() {
         return match linked_namespace(directory, name) {
             Some(id) if id.inode() == stat.stx_ino => File::NamespaceFd(id),
-            _ => match opened_namespace(scan, directory, name) {
+            _ => match opened_namespace(context, directory, name) {
                 Ok(id) => File::NamespaceFd(id),
                 Err(Errno::NOENT | Errno::SRCH) => File::Other,
                 Err(errno) => File::Unopenable(errno),
@@ -171,11 +171,11 @@ fn linked_namespace(directory: &OwnedFd, name: &CStr) -> Option<NamespaceId> {
 }
 
 fn opened_namespace(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     directory: &OwnedFd,
     name: &CStr,
 ) -> Result<NamespaceId, Errno> {
-    let fd = scan.proc.open_if_namespace(directory.as_fd(), name)?;
+    let fd = context.proc.open_if_namespace(directory.as_fd(), name)?;
     NamespaceFd::from_fd(fd)
         .map(|namespace| namespace.id())
         .map_err(|error| error.errno().unwrap_or(Errno::NOENT))

@@ -14,9 +14,9 @@ use lxkns_ops::{Error, pidfd};
 use lxkns_species::NamespaceId;
 use rustix::io::Errno;
 
+use crate::context::Context;
 use crate::gaps::reason;
 use crate::procfs::read_into;
-use crate::scan::Scan;
 use crate::sightings::{OpenSocket, Sightings};
 use crate::timeouts::{PATIENCE, TOTAL_PATIENCE};
 use crate::workers::share_out;
@@ -24,7 +24,7 @@ use crate::workers::share_out;
 /// Looks into the sockets that may have files in their queues. Not all of them are known to be Unix
 /// sockets.
 pub(crate) fn look(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     sockets: Vec<OpenSocket>,
     is_unix: impl Fn(u64) -> bool + Sync,
     seen: &mut Sightings,
@@ -34,25 +34,26 @@ pub(crate) fn look(
         shared.entry(socket.inode).or_default().push(socket);
     }
     let shared: Vec<Vec<OpenSocket>> = shared.into_values().collect();
-    let queues = share_out(&shared, scan.options.worker_count(), |sharers, found: &mut Queues| {
-        let mut counts = sharers.iter().map(|socket| files_in(scan, socket));
-        match counts.find(|count| !matches!(count, Err(Errno::NOENT | Errno::SRCH))) {
-            Some(Ok(Some(0))) | None => {}
-            Some(Ok(Some(count))) => found.push((count, sharers.clone())),
-            Some(Ok(None)) => {
-                if sharers.first().is_some_and(|socket| is_unix(socket.inode)) {
-                    scan.gaps.add_uncounted(Missing::InFlight, Reason::Unsupported, "");
+    let queues =
+        share_out(&shared, context.options.worker_count(), |sharers, found: &mut Queues| {
+            let mut counts = sharers.iter().map(|socket| files_in(context, socket));
+            match counts.find(|count| !matches!(count, Err(Errno::NOENT | Errno::SRCH))) {
+                Some(Ok(Some(0))) | None => {}
+                Some(Ok(Some(count))) => found.push((count, sharers.clone())),
+                Some(Ok(None)) => {
+                    if sharers.first().is_some_and(|socket| is_unix(socket.inode)) {
+                        context.gaps.add_uncounted(Missing::InFlight, Reason::Unsupported, "");
+                    }
+                }
+                Some(Err(errno)) => {
+                    let example = sharers.first().map(name).unwrap_or_default();
+                    context.gaps.add(Missing::InFlight, reason(errno), example);
                 }
             }
-            Some(Err(errno)) => {
-                let example = sharers.first().map(name).unwrap_or_default();
-                scan.gaps.add(Missing::InFlight, reason(errno), example);
-            }
-        }
-    });
+        });
     let mut queues = queues.concat();
     queues.sort_by_key(|(_, sharers)| sharers.first().map(|socket| socket.inode));
-    let mut looks = Looks { scan, peeker: None, stuck: Duration::ZERO };
+    let mut looks = Looks { context, peeker: None, stuck: Duration::ZERO };
     for (count, sharers) in &queues {
         let mut ids = looks.queue(*count, sharers);
         ids.sort_unstable();
@@ -68,14 +69,14 @@ pub(crate) fn look(
 type Queues = Vec<(u32, Vec<OpenSocket>)>;
 
 /// How many files wait in a socket; `None` if it is no Unix socket, or the kernel does not tell.
-fn files_in(scan: &Scan<'_>, socket: &OpenSocket) -> Result<Option<u32>, Errno> {
+fn files_in(context: &Context<'_>, socket: &OpenSocket) -> Result<Option<u32>, Errno> {
     let OpenSocket { pid, tid, fd, .. } = *socket;
     let path = match tid {
         Some(tid) => format!("{pid}/task/{tid}/fdinfo/{fd}"),
         None => format!("{pid}/fdinfo/{fd}"),
     };
     let mut buffer = [0; 512];
-    Ok(waiting(read_into(scan.proc.folder(), path, &mut buffer)?))
+    Ok(waiting(read_into(context.proc.folder(), path, &mut buffer)?))
 }
 
 fn name(socket: &OpenSocket) -> String {
@@ -87,7 +88,7 @@ fn name(socket: &OpenSocket) -> String {
 
 /// All looks of a scan, one after the other.
 struct Looks<'s> {
-    scan: &'s Scan<'s>,
+    context: &'s Context<'s>,
     peeker: Option<Peeker>,
     /// How long the scan has waited in vain.
     stuck: Duration,
@@ -104,10 +105,10 @@ impl Looks<'_> {
         let example = || name(socket);
         let gap = |why: Reason, count: u32| {
             if count > 0 && why != Reason::Gone {
-                self.scan.gaps.add_many(Missing::InFlight, why, count.into(), example());
+                self.context.gaps.add_many(Missing::InFlight, why, count.into(), example());
             }
         };
-        match look_at(self.scan, &mut self.peeker, &mut self.stuck, socket, &mut ids) {
+        match look_at(self.context, &mut self.peeker, &mut self.stuck, socket, &mut ids) {
             Ok(Missed { queued, disturbing, denied, .. }) => {
                 gap(Reason::Queued, queued);
                 gap(Reason::Disturbing, disturbing);
@@ -119,13 +120,13 @@ impl Looks<'_> {
     }
 
     fn is_there(&self, socket: &OpenSocket) -> bool {
-        let task = self.scan.proc.task(socket.pid, socket.tid);
+        let task = self.context.proc.task(socket.pid, socket.tid);
         task.and_then(|task| task.inode_at(socket.fd)) == Ok(socket.inode)
     }
 }
 
 fn look_at(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     idle: &mut Option<Peeker>,
     stuck: &mut Duration,
     socket: &OpenSocket,
@@ -142,11 +143,11 @@ fn look_at(
     let pidfd = pidfd.map_err(why)?;
     let mut peeker = match idle.take() {
         Some(peeker) => peeker,
-        None => Peeker::start(&scan.proc).map_err(why)?,
+        None => Peeker::start(&context.proc).map_err(why)?,
     };
     let start = Instant::now();
     let missed = peeker.look(&pidfd, socket.fd, limit, |namespace| {
-        scan.resolver.meet_open(&namespace);
+        context.resolver.meet_open(&namespace);
         ids.push(namespace.id());
     });
     if peeker.is_well() {

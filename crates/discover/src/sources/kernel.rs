@@ -9,39 +9,39 @@
 use std::collections::HashSet;
 
 use lxkns_model::{Holder, Missing, Part, Reason};
-use lxkns_ops::{NamespaceFd, listns, may_see_all, mounts};
+use lxkns_ops::{NamespaceFd, listns, mounts};
 use lxkns_species::NamespaceId;
 
+use crate::context::Context;
 use crate::gaps::reason;
-use crate::scan::Scan;
 use crate::sightings::Sightings;
 
 /// The 64-bit ids that the kernel lists before the other sources look.
-pub(crate) fn before(scan: &Scan<'_>) -> HashSet<u64> {
-    if !scan.wants(Part::Kernel) || !scan.proc.is_ours() {
+pub(crate) fn before(context: &Context<'_>) -> HashSet<u64> {
+    if !context.wanted.has(Part::Kernel) || !context.proc.is_ours() {
         return HashSet::new();
     }
-    if (scan.has_kernel_list || scan.can_walk) && !may_see_all() {
-        scan.gaps.add_uncounted(Missing::KernelList, Reason::Denied, "");
+    if (context.means.lists_namespaces || context.means.walks) && !context.means.sees_all {
+        context.gaps.add_uncounted(Missing::KernelList, Reason::Denied, "");
         return HashSet::new();
     }
-    list(scan)
+    list(context)
 }
 
 /// The 64-bit ids of all namespaces of the types looked at, as far as the kernel lists them.
-fn list(scan: &Scan<'_>) -> HashSet<u64> {
+fn list(context: &Context<'_>) -> HashSet<u64> {
     let mut ids = HashSet::new();
-    if scan.has_kernel_list {
-        match listns::all(scan.link_types) {
+    if context.means.lists_namespaces {
+        match listns::all(context.wanted.links) {
             Ok(listed) => ids.extend(listed),
             Err(error) => {
                 let why = error.errno().map_or(Reason::Failed, reason);
-                scan.gaps.add_uncounted(Missing::KernelList, why, "");
+                context.gaps.add_uncounted(Missing::KernelList, why, "");
             }
         }
     }
     // Not all of them are in the list: those that only an open table of mounts keeps are inactive.
-    if scan.walks_mount_namespaces {
+    if context.means.walks_all() {
         let all = mounts::walk().into_iter().flatten();
         ids.extend(all.map_while(Result::ok).map(|(_, info)| info.unique_id));
     }
@@ -49,14 +49,14 @@ fn list(scan: &Scan<'_>) -> HashSet<u64> {
 }
 
 /// Finds those that nothing explains.
-pub(crate) fn after(scan: &Scan<'_>, before: &HashSet<u64>, sightings: &mut Sightings) {
+pub(crate) fn after(context: &Context<'_>, before: &HashSet<u64>, sightings: &mut Sightings) {
     // What the scan itself holds open it must not take for held by others.
-    scan.resolver.release();
+    context.resolver.release();
     if before.is_empty() {
         return;
     }
-    let explained = sightings.explained(&scan.resolver);
-    let known = scan.resolver.unique_ids();
+    let explained = sightings.explained(&context.resolver);
+    let known = context.resolver.unique_ids();
     let is_explained =
         |(id, unique_id): &(NamespaceId, u64)| explained.contains(id).then_some(*unique_id);
     let explained_ids: HashSet<u64> = known.iter().filter_map(is_explained).collect();
@@ -66,20 +66,20 @@ pub(crate) fn after(scan: &Scan<'_>, before: &HashSet<u64>, sightings: &mut Sigh
         return;
     }
     unexplained.retain({
-        let still = list(scan);
+        let still = list(context);
         move |unique_id| still.contains(unique_id)
     });
-    if scan.has_kernel_list {
+    if context.means.lists_namespaces {
         let known: HashSet<u64> = known.iter().map(|(_, unique_id)| *unique_id).collect();
         for unique_id in unexplained.difference(&known) {
             // It may have gone since; then it is not to be reported.
             if let Ok(namespace) = NamespaceFd::by_unique_id(*unique_id, None) {
-                scan.resolver.meet_open(&namespace);
+                context.resolver.meet_open(&namespace);
             }
         }
     }
-    let explained = sightings.explained(&scan.resolver);
-    for (id, unique_id) in scan.resolver.unique_ids() {
+    let explained = sightings.explained(&context.resolver);
+    for (id, unique_id) in context.resolver.unique_ids() {
         if unexplained.contains(&unique_id) && !explained.contains(&id) {
             sightings.holders.push((id, Holder::Unseen));
         }

@@ -16,13 +16,13 @@ mod tasks;
 pub(crate) mod threads;
 
 use self::process::{Found, OpenProcess, OpenThread};
-use crate::scan::Scan;
+use crate::context::Context;
 
 /// A source that looks at one process, while its directory is open.
-type OfProcess = fn(&Scan<'_>, &OpenProcess<'_>, &mut Found);
+type OfProcess = fn(&Context<'_>, &OpenProcess<'_>, &mut Found);
 
 /// A source that looks at one further thread of a process, while its directory is open.
-type OfThread = fn(&Scan<'_>, &OpenProcess<'_>, &OpenThread, &mut Found);
+type OfThread = fn(&Context<'_>, &OpenProcess<'_>, &OpenThread, &mut Found);
 
 pub(crate) const OF_PROCESS: [OfProcess; 2] = [pending::of_process, fds::of_process];
 

@@ -9,36 +9,36 @@ use lxkns_species::{NamespaceType, Pid};
 use rustix::io::Errno;
 
 use super::process::{Found, OpenProcess, OpenThread};
+use crate::context::Context;
 use crate::procfs::task::TaskDir;
-use crate::scan::Scan;
 
-pub(crate) fn of_process(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
+pub(crate) fn of_process(context: &Context<'_>, process: &OpenProcess<'_>, found: &mut Found) {
     if !process.is_zombie() && !process.stat.kernel_thread {
-        look_at(scan, process, process.dir, None, found);
+        look_at(context, process, process.dir, None, found);
     }
 }
 
 pub(crate) fn of_thread(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     process: &OpenProcess<'_>,
     thread: &OpenThread,
     found: &mut Found,
 ) {
-    look_at(scan, process, &thread.dir, Some(thread.tid), found);
+    look_at(context, process, &thread.dir, Some(thread.tid), found);
 }
 
 fn look_at(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     process: &OpenProcess<'_>,
     task: &TaskDir,
     tid: Option<Pid>,
     found: &mut Found,
 ) {
-    if !scan.wants(Part::Threads) {
+    if !context.wanted.has(Part::Threads) {
         return;
     }
     for namespace_type in [NamespaceType::Pid, NamespaceType::Time] {
-        if !scan.link_types.contains(namespace_type) {
+        if !context.wanted.links.contains(namespace_type) {
             continue;
         }
         match task.namespace_for_children(namespace_type) {
@@ -47,8 +47,8 @@ fn look_at(
                 let own = own.or_else(|| task.namespace(namespace_type).ok());
                 if own.is_some_and(|own| own != id) {
                     let open = || task.open_namespace_for_children(namespace_type);
-                    scan.resolver.meet(id, scan.resolver.now(), open);
-                    if !scan.resolver.is_settled(id)
+                    context.resolver.meet(id, context.resolver.now(), open);
+                    if !context.resolver.is_settled(id)
                         || task.namespace_for_children(namespace_type) != Ok(id)
                     {
                         // It has changed meanwhile, and the number may have meant another one.
@@ -64,7 +64,7 @@ fn look_at(
                     && task.namespace(NamespaceType::Mnt).is_ok() =>
             {
                 let example = format!("pid {}", tid.unwrap_or(process.pid));
-                scan.gaps.add(Missing::PendingChildren, Reason::Unborn, example);
+                context.gaps.add(Missing::PendingChildren, Reason::Unborn, example);
             }
             Err(_) => {}
         }

@@ -14,12 +14,12 @@ use rustix::io::Errno;
 
 use super::process::{Found, OpenProcess, OpenThread};
 use super::{OF_PROCESS, OF_THREAD, sockets, tasks};
+use crate::context::Context;
 use crate::describe;
 use crate::gaps::{reason, reason_though_there};
 use crate::procfs::numbers_in;
 use crate::procfs::stat::Stat;
 use crate::procfs::task::{Links, TaskDir};
-use crate::scan::Scan;
 use crate::settle::{self, Rest, Sure};
 use crate::sightings::Sightings;
 use crate::workers::share_out;
@@ -28,34 +28,34 @@ use crate::workers::share_out;
 const THREAD_PARTS: [Part; 3] = [Part::Threads, Part::Fds, Part::Sockets];
 
 /// Reads all processes, and says whether BPF iterators described them.
-pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) -> bool {
+pub(crate) fn scan(context: &Context<'_>, sightings: &mut Sightings) -> bool {
     let mut needed = [Part::Processes].into_iter().chain(THREAD_PARTS);
-    if !needed.any(|part| scan.wants(part)) {
+    if !needed.any(|part| context.wanted.has(part)) {
         return false;
     }
-    if let Some(own) = scan.own_pid {
+    if let Some(own) = context.own_pid {
         sightings.counts.listed += 1;
-        look(scan, own, sightings);
+        look(context, own, sightings);
     }
-    scan.resolver.begin_to_hold();
-    let mut pids = match scan.proc.pids() {
+    context.resolver.begin_to_hold();
+    let mut pids = match context.proc.pids() {
         Ok(pids) => pids,
         Err(errno) => {
             let why = reason_though_there(errno);
-            scan.gaps.add_uncounted(Missing::Processes, why, "");
+            context.gaps.add_uncounted(Missing::Processes, why, "");
             return false;
         }
     };
-    if scan.proc.is_ours() && pids.first() != Some(&Pid(1)) {
+    if context.proc.is_ours() && pids.first() != Some(&Pid(1)) {
         // Every PID namespace has a PID 1 as long as another process lives in it.
-        scan.gaps.add_uncounted(Missing::Processes, Reason::Restricted, "");
+        context.gaps.add_uncounted(Missing::Processes, Reason::Restricted, "");
     }
     let initial = NamespaceType::Pid.initial_inode();
-    if scan.own_pid_namespace.is_some_and(|own| own.inode() != initial) {
-        scan.gaps.add_uncounted(Missing::Processes, Reason::Outside, "");
+    if context.own_pid_namespace.is_some_and(|own| own.inode() != initial) {
+        context.gaps.add_uncounted(Missing::Processes, Reason::Outside, "");
     }
-    pids.retain(|pid| Some(*pid) != scan.own_pid);
-    let by_bpf = tasks::scan(scan, &pids);
+    pids.retain(|pid| Some(*pid) != context.own_pid);
+    let by_bpf = tasks::scan(context, &pids);
     let is_by_bpf = by_bpf.is_some();
     if let Some(by_bpf) = by_bpf {
         sightings.append(by_bpf.seen);
@@ -63,37 +63,37 @@ pub(crate) fn scan(scan: &Scan<'_>, sightings: &mut Sightings) -> bool {
     }
     sightings.counts.listed += pids.len() as u64;
 
-    look_at_all(scan, &pids, sightings);
+    look_at_all(context, &pids, sightings);
     is_by_bpf
 }
 
-fn look_at_all(scan: &Scan<'_>, pids: &[Pid], sightings: &mut Sightings) {
-    let seen = share_out(pids, scan.options.worker_count(), |pid, seen: &mut Sightings| {
-        look(scan, *pid, seen);
+fn look_at_all(context: &Context<'_>, pids: &[Pid], sightings: &mut Sightings) {
+    let seen = share_out(pids, context.options.worker_count(), |pid, seen: &mut Sightings| {
+        look(context, *pid, seen);
     });
     seen.into_iter().for_each(|seen| sightings.append(seen));
 }
 
 /// Settles doubts while the namespaces that cannot be compared are still held, and lets them go.
-pub(crate) fn settle_held(scan: &Scan<'_>, sightings: &mut Sightings) {
-    if !scan.resolver.compares_all() {
-        settle_doubts(scan, sightings);
+pub(crate) fn settle_held(context: &Context<'_>, sightings: &mut Sightings) {
+    if !context.resolver.compares_all() {
+        settle_doubts(context, sightings);
     }
-    scan.resolver.release();
+    context.resolver.release();
 }
 
 /// Settles doubts in the end, where all namespaces can be compared.
-pub(crate) fn settle_compared(scan: &Scan<'_>, sightings: &mut Sightings) {
-    if scan.resolver.compares_all() {
-        settle_doubts(scan, sightings);
-        scan.resolver.release();
+pub(crate) fn settle_compared(context: &Context<'_>, sightings: &mut Sightings) {
+    if context.resolver.compares_all() {
+        settle_doubts(context, sightings);
+        context.resolver.release();
     }
 }
 
 /// Removes all that was said of namespaces that did not live until the end: their numbers may have
 /// meant others before or afterwards. The processes concerned are read again.
-fn settle_doubts(scan: &Scan<'_>, sightings: &mut Sightings) {
-    let doubtful = scan.resolver.doubtful(&scan.gaps);
+fn settle_doubts(context: &Context<'_>, sightings: &mut Sightings) {
+    let doubtful = context.resolver.doubtful(&context.gaps);
     if doubtful.is_empty() {
         return;
     }
@@ -106,7 +106,7 @@ fn settle_doubts(scan: &Scan<'_>, sightings: &mut Sightings) {
                 .filter_map(|(_, holder)| holder.pid()),
         )
         // Of itself, the scan would see what it has opened since.
-        .filter(|pid| Some(*pid) != scan.own_pid)
+        .filter(|pid| Some(*pid) != context.own_pid)
         .collect();
     let mut again = HashSet::new();
     sightings.processes.retain(|process| {
@@ -130,17 +130,17 @@ fn settle_doubts(scan: &Scan<'_>, sightings: &mut Sightings) {
     again.sort_unstable();
     let mut seen = Sightings::default();
     seen.counts.listed = again.len() as u64;
-    look_at_all(scan, &again, &mut seen);
-    sockets::scan(scan, &mut seen);
+    look_at_all(context, &again, &mut seen);
+    sockets::scan(context, &mut seen);
 
     // Hardly ever, a number has changed hands that was in order before.
-    let replaced = scan.resolver.replaced();
+    let replaced = context.resolver.replaced();
     for process in &mut sightings.processes {
         let changed: Vec<NamespaceId> =
             namespaces_of(process).filter(|id| replaced.contains(id)).collect();
         if !changed.is_empty() {
             let example = format!("pid {}", process.pid);
-            scan.gaps.add(Missing::ProcessNamespaces, Reason::Changing, example);
+            context.gaps.add(Missing::ProcessNamespaces, Reason::Changing, example);
         }
         for id in changed {
             process.namespaces.clear(id.namespace_type());
@@ -168,12 +168,12 @@ fn namespaces_of(process: &ProcessFacts) -> impl Iterator<Item = NamespaceId> {
     process.namespaces.iter().chain(threads)
 }
 
-fn look(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) {
-    let dir = match scan.proc.process(pid) {
+fn look(context: &Context<'_>, pid: Pid, seen: &mut Sightings) {
+    let dir = match context.proc.process(pid) {
         Ok(dir) => dir,
-        Err(errno) => return unread(scan, pid, reason(errno), seen),
+        Err(errno) => return unread(context, pid, reason(errno), seen),
     };
-    match read(scan, pid, &dir, seen) {
+    match read(context, pid, &dir, seen) {
         Ok(None) => seen.counts.vanished += 1,
         Ok(Some(process)) => {
             if process.namespaces.is_empty() && process.threads.is_empty() {
@@ -183,37 +183,37 @@ fn look(scan: &Scan<'_>, pid: Pid, seen: &mut Sightings) {
             }
             seen.processes.push(process);
         }
-        Err(errno) => unread(scan, pid, dir.reason(errno), seen),
+        Err(errno) => unread(context, pid, dir.reason(errno), seen),
     }
 }
 
-fn unread(scan: &Scan<'_>, pid: Pid, why: Reason, seen: &mut Sightings) {
+fn unread(context: &Context<'_>, pid: Pid, why: Reason, seen: &mut Sightings) {
     if why == Reason::Gone {
         seen.counts.vanished += 1;
         return;
     }
     seen.counts.unreadable += 1;
-    scan.gaps.add(Missing::ProcessNamespaces, why, format!("pid {pid}"));
+    context.gaps.add(Missing::ProcessNamespaces, why, format!("pid {pid}"));
     seen.processes.push(ProcessFacts::new(pid));
 }
 
 /// Reads one process. `None` if it is gone, and its number belongs to a thread of another.
 fn read(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     pid: Pid,
     dir: &TaskDir,
     seen: &mut Sightings,
 ) -> Result<Option<ProcessFacts>, Errno> {
     let mut buffer = [0; 1024];
-    let rest = Rest::begin(scan, pid, dir)?;
+    let rest = Rest::begin(context, pid, dir)?;
     let stat = rest.stat(&mut buffer)?;
     if stat.is_thread {
         return Ok(None);
     }
     let mut process = ProcessFacts::new(pid);
-    let links = match once(scan, dir, &rest, &stat, &mut process)? {
+    let links = match once(context, dir, &rest, &stat, &mut process)? {
         Some(links) => links,
-        None => while_it_runs(scan, dir, &mut process)?,
+        None => while_it_runs(context, dir, &mut process)?,
     };
     drop(rest);
     let zombie = matches!(stat.state, 'Z' | 'X');
@@ -221,9 +221,9 @@ fn read(
         return Err(Errno::SRCH);
     }
     if !links.denied.is_empty() {
-        scan.gaps.add(Missing::ProcessNamespaces, Reason::Denied, format!("pid {pid}"));
+        context.gaps.add(Missing::ProcessNamespaces, Reason::Denied, format!("pid {pid}"));
     } else if !links.absent.is_empty() && (!zombie || links.joined.is_empty()) {
-        scan.gaps.add(Missing::ProcessNamespaces, Reason::Gone, format!("pid {pid}"));
+        context.gaps.add(Missing::ProcessNamespaces, Reason::Gone, format!("pid {pid}"));
     }
 
     process.comm = Some(Text::from(stat.comm));
@@ -233,17 +233,17 @@ fn read(
     process.kernel_thread = stat.kernel_thread;
     // Without its namespaces, it waits for nothing but others to be waited for.
     process.exiting = stat.ending && !zombie && !links.absent.is_empty();
-    if scan.options.scope().details == Details::Everyone {
-        describe::command_and_cgroup(scan, dir, &mut process)?;
+    if context.options.scope().details == Details::Everyone {
+        describe::command_and_cgroup(context, dir, &mut process)?;
     }
 
     let open = OpenProcess { pid, dir, stat, namespaces: links.joined };
     let mut found = Found::default();
     for source in OF_PROCESS {
-        source(scan, &open, &mut found);
+        source(context, &open, &mut found);
     }
-    if open.stat.threads > 1 && THREAD_PARTS.into_iter().any(|part| scan.wants(part)) {
-        threads(scan, &open, &mut found);
+    if open.stat.threads > 1 && THREAD_PARTS.into_iter().any(|part| context.wanted.has(part)) {
+        threads(context, &open, &mut found);
     }
     process.threads = found.threads;
     seen.holders.append(&mut found.holders);
@@ -254,22 +254,22 @@ fn read(
 /// Reads namespaces and credentials of a process once. `None` if that will not do, as they may be
 /// of several moments.
 fn once(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     dir: &TaskDir,
     rest: &Rest,
     stat: &Stat<'_>,
     process: &mut ProcessFacts,
 ) -> Result<Option<Links>, Errno> {
-    if !scan.proc.is_ours() {
+    if !context.proc.is_ours() {
         return Ok(None);
     }
-    let before = describe::capabilities(scan, process.pid);
-    let (links, sure) = settle::namespaces_once(scan, dir, scan.link_types);
+    let before = describe::capabilities(context, process.pid);
+    let (links, sure) = settle::namespaces_once(context, dir, context.wanted.links);
     process.namespaces = links.joined;
-    let are_usual = describe::credentials_once(scan, dir, before, process)?;
+    let are_usual = describe::credentials_once(context, dir, before, process)?;
     match sure {
         Sure::Yes if are_usual => {}
-        Sure::Yes | Sure::IfAtRest if rest.lasts(stat) => scan.resolver.learn_set(&links.joined),
+        Sure::Yes | Sure::IfAtRest if rest.lasts(stat) => context.resolver.learn_set(&links.joined),
         _ => return Ok(None),
     }
     Ok(Some(links))
@@ -277,7 +277,7 @@ fn once(
 
 /// Reads namespaces and credentials of a process that may run meanwhile.
 fn while_it_runs(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     dir: &TaskDir,
     process: &mut ProcessFacts,
 ) -> Result<Links, Errno> {
@@ -287,27 +287,27 @@ fn while_it_runs(
     (process.euid, process.effective_capabilities) = (None, None);
     let mut tries = TRIES;
     let (links, changing) = loop {
-        let before = describe::capabilities(scan, pid);
-        let (links, changing) = settle::namespaces(scan, dir, scan.link_types);
+        let before = describe::capabilities(context, pid);
+        let (links, changing) = settle::namespaces(context, dir, context.wanted.links);
         process.namespaces = links.joined;
-        if describe::credentials(scan, dir, before, process)? {
+        if describe::credentials(context, dir, before, process)? {
             break (links, changing);
         }
         tries -= 1;
         if tries == 0 {
             (process.euid, process.effective_capabilities) = (None, None);
-            scan.gaps.add(Missing::ProcessDetails, Reason::Changing, format!("pid {pid}"));
+            context.gaps.add(Missing::ProcessDetails, Reason::Changing, format!("pid {pid}"));
             break (links, changing);
         }
     };
     if !changing.is_empty() {
-        scan.gaps.add(Missing::ProcessNamespaces, Reason::Changing, format!("pid {pid}"));
+        context.gaps.add(Missing::ProcessNamespaces, Reason::Changing, format!("pid {pid}"));
     }
     Ok(links)
 }
 
 /// Looks at all living threads of a process but the main one.
-fn threads(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
+fn threads(context: &Context<'_>, process: &OpenProcess<'_>, found: &mut Found) {
     let looked = process.dir.directory(c"task").and_then(|tasks| {
         numbers_in(&tasks, |tid, name| {
             if Pid(tid) == process.pid {
@@ -316,19 +316,19 @@ fn threads(scan: &Scan<'_>, process: &OpenProcess<'_>, found: &mut Found) {
             match process.dir.thread_in(&tasks, name) {
                 Ok(dir) => {
                     let thread = OpenThread { tid: Pid(tid), dir };
-                    OF_THREAD.iter().for_each(|source| source(scan, process, &thread, found));
+                    OF_THREAD.iter().for_each(|source| source(context, process, &thread, found));
                 }
                 Err(Errno::NOENT | Errno::SRCH) => {}
                 Err(errno) => {
                     let example = format!("thread {tid} of pid {}", process.pid);
-                    scan.gaps.add(Missing::Threads, reason(errno), example);
+                    context.gaps.add(Missing::Threads, reason(errno), example);
                 }
             }
         })
     });
     match looked.map_err(|errno| process.dir.reason(errno)) {
         Ok(()) | Err(Reason::Gone) => {}
-        Err(why) => scan.gaps.add(Missing::Threads, why, format!("pid {}", process.pid)),
+        Err(why) => context.gaps.add(Missing::Threads, why, format!("pid {}", process.pid)),
     }
 }
 
@@ -351,9 +351,9 @@ mod tests {
                 _ = wait.recv();
             });
             let tid = Pid(tid.recv().unwrap().cast_unsigned());
-            let scan = Scan::new(&options, Procfs::open(Path::new("/proc")).unwrap());
+            let context = Context::new(&options, Procfs::open(Path::new("/proc")).unwrap());
             let mut seen = Sightings::default();
-            look_at_all(&scan, &[tid], &mut seen);
+            look_at_all(&context, &[tid], &mut seen);
             assert_eq!((seen.processes.len(), seen.holders.len()), (0, 0));
             assert_eq!(seen.counts.vanished, 1);
             drop(end);

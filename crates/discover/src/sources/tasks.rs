@@ -30,10 +30,10 @@ use self::details::Witnesses;
 use super::process::{Found, Table};
 use super::sockets;
 use crate::bpf::{self, FileIterator, OpenFile, OpenFileKind, Task, TaskIterator, Threads};
+use crate::context::Context;
 use crate::options::{Bpf, Tier};
 use crate::procfs::stat::{PF_EXITING, PF_KTHREAD};
 use crate::resolve::Time;
-use crate::scan::Scan;
 use crate::sightings::{OpenSocket, Sightings};
 use crate::workers::share_out;
 
@@ -48,26 +48,26 @@ pub(super) struct ByBpf {
 }
 
 /// Reads all processes but the scanner's own; `None` if that is not wanted or cannot be had.
-pub(super) fn scan(scan: &Scan<'_>, listed: &[Pid]) -> Option<ByBpf> {
-    let wanted = match scan.options.bpf_use() {
+pub(super) fn scan(context: &Context<'_>, listed: &[Pid]) -> Option<ByBpf> {
+    let wanted = match context.options.bpf_use() {
         Bpf::Off => false,
         Bpf::On => true,
-        Bpf::Auto => scan.options.tier_cap() > Tier::Proc && listed.len() >= PAYS_FROM,
+        Bpf::Auto => context.options.tier_cap() > Tier::Proc && listed.len() >= PAYS_FROM,
     };
     // The iterators tell global UIDs, so the scanner has to be where these are valid.
     let initial_user = NamespaceType::User.initial_inode();
-    let own_user = scan.proc.own_process().ok()?.namespace(NamespaceType::User).ok()?;
-    if !wanted || !scan.proc.is_ours() || own_user.inode() != initial_user {
+    let own_user = context.proc.own_process().ok()?.namespace(NamespaceType::User).ok()?;
+    if !wanted || !context.proc.is_ours() || own_user.inode() != initial_user {
         return None;
     }
-    Reading::of(scan, listed)
+    Reading::of(context, listed)
         .inspect_err(|unavailable| tracing::debug!("no BPF: {unavailable}"))
         .ok()
 }
 
 /// A scan through BPF on its way.
 struct Reading<'s> {
-    scan: &'s Scan<'s>,
+    context: &'s Context<'s>,
     /// The main threads, by PID.
     leaders: HashMap<Pid, Task>,
     /// The processes that /proc has to tell about.
@@ -77,7 +77,7 @@ struct Reading<'s> {
 }
 
 impl Reading<'_> {
-    fn of(scan: &Scan<'_>, listed: &[Pid]) -> Result<ByBpf, bpf::Unavailable> {
+    fn of(context: &Context<'_>, listed: &[Pid]) -> Result<ByBpf, bpf::Unavailable> {
         let types = KernelTypes::open()?;
         let btf = bpf::scan(&types)?;
         let iterator = TaskIterator::new(&btf, Threads::Deviating)?;
@@ -90,25 +90,25 @@ impl Reading<'_> {
                 && task.nested_pids().is_some()
         };
         let tasks: Vec<Task> =
-            first.tasks.into_iter().filter(|task| Some(task.pid) != scan.own_pid).collect();
+            first.tasks.into_iter().filter(|task| Some(task.pid) != context.own_pid).collect();
         let unclear: HashSet<Pid> =
             tasks.iter().filter(|task| !is_clear(task)).map(|task| task.pid).collect();
         let (leaders, threads): (Vec<Task>, Vec<Task>) =
             tasks.into_iter().partition(|task| task.tid == task.pid);
         let leaders = leaders.into_iter().map(|task| (task.pid, task)).collect();
-        let mut reading = Reading { scan, leaders, unclear, contradicted: Mutex::default() };
+        let mut reading = Reading { context, leaders, unclear, contradicted: Mutex::default() };
 
         let mut seen = reading.processes();
         reading.threads(&threads, &mut seen);
-        if scan.wants(Part::Fds) || scan.wants(Part::Sockets) {
+        if context.wanted.has(Part::Fds) || context.wanted.has(Part::Sockets) {
             // After the namespaces of all tasks have been met: from now on their numbers mean them.
-            let time = scan.resolver.now();
+            let time = context.resolver.now();
             let files = FileIterator::new(&btf, first.level)?.read()?;
             reading.files(&files, time, &mut seen);
             reading.unclear.extend(files.iter().filter(|file| !is_told(file)).map(|file| file.pid));
         }
 
-        let witnesses = details::add(scan, &mut seen.processes, &reading.leaders);
+        let witnesses = details::add(context, &mut seen.processes, &reading.leaders);
         let last = iterator.read()?;
         Ok(reading.conclude(seen, &witnesses, (&threads, &last.tasks), listed))
     }
@@ -171,19 +171,19 @@ impl Reading<'_> {
 
     /// Whether the procfs shows a process: it may hide some, or all of others.
     fn is_shown(&self, pid: Pid) -> bool {
-        self.scan.proc.process(pid).and_then(|dir| dir.is_alive()) == Ok(true)
+        self.context.proc.process(pid).and_then(|dir| dir.is_alive()) == Ok(true)
     }
 
     /// The namespaces of a task, as far as they are to be read.
     fn joined(&self, task: &Task) -> Joined {
-        Joined::of(self.scan.link_types.iter().filter_map(|ns_type| task.namespace(ns_type)))
+        Joined::of(self.context.wanted.links.iter().filter_map(|ns_type| task.namespace(ns_type)))
     }
 
     /// Lends the resolver a way to what is new.
     fn meet(&self, task: &Task, id: NamespaceId, for_children: bool) {
         let namespace_type = id.namespace_type();
         let unique_id = if for_children { None } else { task.unique_id(namespace_type) };
-        if let Some(agrees) = self.scan.resolver.agrees(id, unique_id) {
+        if let Some(agrees) = self.context.resolver.agrees(id, unique_id) {
             if !agrees {
                 let contradicted = self.contradicted.lock();
                 contradicted.unwrap_or_else(PoisonError::into_inner).insert(task.pid);
@@ -193,7 +193,7 @@ impl Reading<'_> {
         let file = match namespace_type.proc_file_for_children() {
             Some(file) if for_children => file,
             _ => match task.told(namespace_type) {
-                Some(told) if self.scan.resolver.meet_told(id, told) => return,
+                Some(told) if self.context.resolver.meet_told(id, told) => return,
                 _ => namespace_type.proc_file(),
             },
         };
@@ -204,14 +204,14 @@ impl Reading<'_> {
                 true => format!("{pid}/{file}"),
                 false => format!("{pid}/task/{tid}/{file}"),
             };
-            self.scan.proc.open_file(&path)
+            self.context.proc.open_file(&path)
         };
-        let time = self.scan.resolver.now();
-        self.scan.resolver.meet(id, time, open);
+        let time = self.context.resolver.now();
+        self.context.resolver.meet(id, time, open);
         if let Some(told) = task.told(namespace_type).filter(|_| !for_children) {
-            self.scan.resolver.meet_unproven(id, told);
+            self.context.resolver.meet_unproven(id, told);
         }
-        let resolver = &self.scan.resolver;
+        let resolver = &self.context.resolver;
         let is_elsewhere = !for_children && !resolver.is_settled(id) && self.is_shown(task.pid);
         if is_elsewhere || resolver.agrees(id, unique_id) == Some(false) {
             let contradicted = self.contradicted.lock();
@@ -224,7 +224,7 @@ impl Reading<'_> {
             self.leaders.values().filter(|task| self.is_clear(task.pid)).collect();
         leaders.sort_unstable_by_key(|task| task.pid);
         let mut all = Sightings::default();
-        let workers = self.scan.options.worker_count();
+        let workers = self.context.options.worker_count();
         for seen in share_out(&leaders, workers, |task, seen: &mut Sightings| {
             let process = self.process(task);
             for id in process.namespaces.iter() {
@@ -241,7 +241,7 @@ impl Reading<'_> {
     }
 
     fn process(&self, task: &Task) -> ProcessFacts {
-        let scan = self.scan;
+        let context = self.context;
         let mut process = ProcessFacts::new(task.pid);
         process.ppid = Some(task.parent);
         process.comm = Some(Text::from(task.comm()));
@@ -249,11 +249,11 @@ impl Reading<'_> {
         process.state = Some(task.state());
         process.kernel_thread = task.flags & PF_KTHREAD != 0;
         process.namespaces = self.joined(task);
-        if scan.wants(Part::Credentials) {
+        if context.wanted.has(Part::Credentials) {
             process.euid = Some(task.effective_uid);
             process.effective_capabilities = Some(task.effective);
         }
-        if scan.wants(Part::Credentials) || scan.wants_type(NamespaceType::Pid) {
+        if context.wanted.has(Part::Credentials) || context.wanted.shows(NamespaceType::Pid) {
             process.pids = task.nested_pids().map(|pids| pids.iter().copied().map(Pid).collect());
         }
         process
@@ -261,7 +261,7 @@ impl Reading<'_> {
 
     /// The namespaces for the children of a task.
     fn pending(&self, task: &Task, own: &Joined, seen: &mut Sightings) {
-        if !self.scan.wants(Part::Threads) {
+        if !self.context.wanted.has(Part::Threads) {
             return;
         }
         for namespace_type in [NamespaceType::Pid, NamespaceType::Time] {
@@ -274,13 +274,13 @@ impl Reading<'_> {
                 continue;
             }
             self.meet(task, next, true);
-            if !self.scan.resolver.has(next) {
+            if !self.context.resolver.has(next) {
                 // A PID namespace without a first process: there is no link to open it by.
                 let why = match namespace_type {
                     NamespaceType::Pid => Reason::Unborn,
                     _ => Reason::Denied,
                 };
-                self.scan.resolver.meet_closed(next, why);
+                self.context.resolver.meet_closed(next, why);
             }
             let tid = (task.tid != task.pid).then_some(task.tid);
             seen.holders.push((next, Holder::PendingChildren { pid: task.pid, tid }));
@@ -288,7 +288,7 @@ impl Reading<'_> {
     }
 
     fn threads(&self, threads: &[Task], seen: &mut Sightings) {
-        if !self.scan.wants(Part::Threads) {
+        if !self.context.wanted.has(Part::Threads) {
             return;
         }
         for task in threads.iter().filter(|task| self.is_clear(task.pid)) {
@@ -317,32 +317,32 @@ impl Reading<'_> {
     fn files(&self, files: &[OpenFile], time: Time, seen: &mut Sightings) {
         for file in files.iter().filter(|file| self.is_clear(file.pid)) {
             let (pid, fd) = (file.pid, file.fd);
-            if file.in_flight != Some(0) && self.scan.wants(Part::Fds) {
+            if file.in_flight != Some(0) && self.context.wanted.has(Part::Fds) {
                 self.queue(file, seen);
             }
             let tid = (file.tid != file.pid).then_some(file.tid);
             match file.kind {
-                OpenFileKind::Namespace(Some(id)) if self.scan.wants(Part::Fds) => {
+                OpenFileKind::Namespace(Some(id)) if self.context.wanted.has(Part::Fds) => {
                     let open = || {
                         let path = format!("{pid}/task/{}/fd/{fd}", file.tid);
-                        let proc = &self.scan.proc;
+                        let proc = &self.context.proc;
                         proc.open_if_namespace(proc.as_fd(), &path)
                     };
-                    if !self.scan.resolver.meet_file(id, time, open) && self.is_shown(pid) {
+                    if !self.context.resolver.meet_file(id, time, open) && self.is_shown(pid) {
                         continue;
                     }
                     seen.holders.push((id, Holder::Fd { pid, tid, fd }));
                 }
-                OpenFileKind::Socket(Some(id)) if self.scan.wants(Part::Sockets) => {
-                    if !self.scan.resolver.had(id, time) && !self.meet_by_socket(file, id) {
+                OpenFileKind::Socket(Some(id)) if self.context.wanted.has(Part::Sockets) => {
+                    if !self.context.resolver.had(id, time) && !self.meet_by_socket(file, id) {
                         continue;
                     }
                     seen.holders.push((id, Holder::Socket { pid, tid, fd }));
                 }
-                OpenFileKind::Tun if self.scan.wants(Part::Sockets) => {
+                OpenFileKind::Tun if self.context.wanted.has(Part::Sockets) => {
                     let mut found = Found::default();
                     self.with_table(file, |table| {
-                        let mut sockets = sockets::Of::new(self.scan, table);
+                        let mut sockets = sockets::Of::new(self.context, table);
                         sockets.tun(fd);
                         sockets.ask(&mut found);
                     });
@@ -368,13 +368,13 @@ impl Reading<'_> {
     fn meet_by_socket(&self, file: &OpenFile, id: NamespaceId) -> bool {
         let mut met = Err(Reason::Gone);
         self.with_table(file, |table| {
-            met = sockets::Of::new(self.scan, table).meet(file.fd);
+            met = sockets::Of::new(self.context, table).meet(file.fd);
         });
         match met {
             Ok(met) => met == id,
             Err(Reason::Gone) => false,
             Err(why) => {
-                self.scan.resolver.meet_closed(id, why);
+                self.context.resolver.meet_closed(id, why);
                 true
             }
         }
@@ -382,7 +382,7 @@ impl Reading<'_> {
 
     /// The file table that a file is in, if that is still there.
     fn with_table(&self, file: &OpenFile, look: impl FnOnce(Table<'_>)) {
-        if let Ok(task) = self.scan.proc.process(file.pid) {
+        if let Ok(task) = self.context.proc.process(file.pid) {
             let tid = (file.tid != file.pid).then_some(file.tid);
             look(Table { pid: file.pid, tid, task: &task });
         }

@@ -9,8 +9,8 @@ use lxkns_model::{Missing, Part, Reason, Text, ThreadFacts};
 use lxkns_species::{NamespaceType, NamespaceTypes};
 
 use super::process::{Found, OpenProcess, OpenThread};
+use crate::context::Context;
 use crate::procfs::{Kind, stat};
-use crate::scan::Scan;
 use crate::settle;
 
 const PER_THREAD: [NamespaceType; 5] = [
@@ -22,31 +22,31 @@ const PER_THREAD: [NamespaceType; 5] = [
 ];
 
 pub(crate) fn of_thread(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     process: &OpenProcess<'_>,
     thread: &OpenThread,
     found: &mut Found,
 ) {
-    if !scan.wants(Part::Threads) {
+    if !context.wanted.has(Part::Threads) {
         return;
     }
     let types: NamespaceTypes = if process.is_zombie() {
-        scan.link_types
+        context.wanted.links
     } else {
-        PER_THREAD.into_iter().filter(|ns_type| scan.link_types.contains(*ns_type)).collect()
+        PER_THREAD.into_iter().filter(|ns_type| context.wanted.links.contains(*ns_type)).collect()
     };
-    let (links, changing) = settle::namespaces(scan, &thread.dir, types);
+    let (links, changing) = settle::namespaces(context, &thread.dir, types);
     if !changing.is_empty() {
         let example = format!("thread {} of pid {}", thread.tid, process.pid);
-        scan.gaps.add(Missing::Threads, Reason::Changing, example);
+        context.gaps.add(Missing::Threads, Reason::Changing, example);
     }
-    if !links.absent.is_empty() && scan.proc.kind() != Kind::Tree {
+    if !links.absent.is_empty() && context.proc.kind() != Kind::Tree {
         // It is just ending, and has let go of its namespaces, though it can still be seen.
         return;
     }
     if !links.denied.is_empty() && !process.namespaces.is_empty() {
         let example = format!("thread {} of pid {}", thread.tid, process.pid);
-        scan.gaps.add(Missing::Threads, Reason::Denied, example);
+        context.gaps.add(Missing::Threads, Reason::Denied, example);
     }
     let mut namespaces = process.namespaces;
     for unread in links.denied.iter().chain(links.absent.iter()).chain(changing.iter()) {
@@ -64,7 +64,7 @@ pub(crate) fn of_thread(
             // No longer there: then it holds nothing either.
             if why != Reason::Gone {
                 let example = format!("thread {} of pid {}", thread.tid, process.pid);
-                scan.gaps.add(Missing::Threads, why, example);
+                context.gaps.add(Missing::Threads, why, example);
             }
             return;
         }

@@ -30,21 +30,21 @@ use rustix::io::Errno;
 use self::place::{Entry, Place};
 use self::table::Mounted;
 use self::target::{Target, targets};
+use crate::context::Context;
 use crate::gaps::reason;
 use crate::procfs::ROOT_INODE;
-use crate::scan::Scan;
 use crate::sightings::Sightings;
 use crate::timeouts::{PATIENCE, TOTAL_PATIENCE};
 use crate::workers::share_out;
 use lxkns_ops::foreign::identity;
 
-pub(crate) fn scan(scan: &Scan<'_>, listed_before: &HashSet<u64>, sightings: &mut Sightings) {
-    if !scan.wants(Part::Mounts) {
+pub(crate) fn scan(context: &Context<'_>, listed_before: &HashSet<u64>, sightings: &mut Sightings) {
+    if !context.wanted.has(Part::Mounts) {
         return;
     }
-    let mut targets = targets(scan, sightings);
+    let mut targets = targets(context, sightings);
     let mut walk = Walk {
-        scan,
+        context,
         with_handles: targets.iter().map(|target| target.id).collect(),
         only: HashSet::new(),
         shared: Mutex::new(Shared { patience: TOTAL_PATIENCE, ..Shared::default() }),
@@ -55,7 +55,7 @@ pub(crate) fn scan(scan: &Scan<'_>, listed_before: &HashSet<u64>, sightings: &mu
         targets.retain(|target| walk.with_handles.contains(&target.id));
         walk.begin_at_all(&targets, &mut found);
     }
-    if scan.wants(Part::Kernel) && scan.walks_mount_namespaces {
+    if context.wanted.has(Part::Kernel) && context.means.walks_all() {
         walk.all_others(listed_before, &mut found);
     }
     walk.give_up_lost();
@@ -67,7 +67,7 @@ pub(crate) fn scan(scan: &Scan<'_>, listed_before: &HashSet<u64>, sightings: &mu
 
 /// The walk through all mount namespaces.
 struct Walk<'s> {
-    scan: &'s Scan<'s>,
+    context: &'s Context<'s>,
     /// The mount namespaces with which the walk begins: they need no bind mount to get there.
     with_handles: HashSet<NamespaceId>,
     /// If it is not the first walk: where these are mounted, and nothing else is of interest.
@@ -145,7 +145,7 @@ impl Walk<'_> {
                 let shown = shared.proc_shows.get(&device).copied();
                 (shown, shared.proc_failed.get(&device).cloned())
             };
-            if let Some(id) = shown.or_else(|| self.scan.shown_by_own_proc(device)) {
+            if let Some(id) = shown.or_else(|| self.context.shown_by_own_proc(device)) {
                 found.proc_mount(id, mount);
             } else {
                 let why = failed.unwrap_or(Reason::Partial);
@@ -156,7 +156,7 @@ impl Walk<'_> {
     }
 
     fn begin_at_all(&self, targets: &[Target], found: &mut Found) {
-        let workers = self.scan.options.worker_count();
+        let workers = self.context.options.worker_count();
         for mut part in share_out(targets, workers, |target, found| self.begin_at(target, found)) {
             found.holders.append(&mut part.holders);
             found.mounts.append(&mut part.mounts);
@@ -196,7 +196,7 @@ impl Walk<'_> {
                 }
             }
             if *why != Reason::Gone && !shared.read.contains(id) {
-                self.scan.gaps.add(Missing::Mounts, why.clone(), id.to_string());
+                self.context.gaps.add(Missing::Mounts, why.clone(), id.to_string());
             }
         }
     }
@@ -209,7 +209,7 @@ impl Walk<'_> {
             let is_looked_into = id.namespace_type() != NamespaceType::Mnt
                 || self.with_handles.contains(&id)
                 || self.shared().seen.contains(&id);
-            if !is_looked_into || !self.scan.resolver.has(id) {
+            if !is_looked_into || !self.context.resolver.has(id) {
                 self.gap(Missing::BindMounts, why, &mount);
             }
         }
@@ -263,18 +263,18 @@ impl Walk<'_> {
             {
                 continue;
             }
-            self.scan.resolver.meet_inactive(&namespace);
-            match Place::of(self.scan, namespace, None) {
+            self.context.resolver.meet_inactive(&namespace);
+            match Place::of(self.context, namespace, None) {
                 Ok(place) => self.walk(self.what_is_left_of(place), found),
                 Err(Reason::Gone) => {}
-                Err(why) => self.scan.gaps.add(Missing::Mounts, why, id.to_string()),
+                Err(why) => self.context.gaps.add(Missing::Mounts, why, id.to_string()),
             }
         }
     }
 
     /// Whether none of the namespaces with these 64-bit ids is a mount namespace left to look into.
     fn has_been_in_all(&self, unique_ids: &HashSet<u64>) -> bool {
-        let known = self.scan.resolver.unique_ids();
+        let known = self.context.resolver.unique_ids();
         let shared = self.shared();
         let is_done = |(id, unique_id): (NamespaceId, u64)| {
             let is_done = id.namespace_type() != NamespaceType::Mnt
@@ -331,18 +331,18 @@ impl Walk<'_> {
             found.bind_mount(id, mount);
         }
         let unseen = id.namespace_type() == NamespaceType::Mnt && self.is_new(id);
-        if self.scan.resolver.had(id, place.time) && !unseen {
+        if self.context.resolver.had(id, place.time) && !unseen {
             return None;
         }
         match self.open(place, entry, id) {
             Ok(namespace) => {
-                self.scan.resolver.meet_open(&namespace);
+                self.context.resolver.meet_open(&namespace);
                 if !unseen {
                     return None;
                 }
-                match Place::of(self.scan, namespace, None) {
+                match Place::of(self.context, namespace, None) {
                     Ok(inner) => return Some(self.what_is_left_of(inner)),
-                    Err(why) => self.scan.gaps.add(Missing::Mounts, why, id.to_string()),
+                    Err(why) => self.context.gaps.add(Missing::Mounts, why, id.to_string()),
                 }
             }
             Err(why) => {
@@ -350,7 +350,7 @@ impl Walk<'_> {
                     // Another mount of it may be accessible.
                     self.shared().seen.remove(&id);
                 }
-                self.scan.resolver.meet_closed(id, why.clone());
+                self.context.resolver.meet_closed(id, why.clone());
                 if !self.is_put_off(place, Some(id), &why, entry) {
                     self.shared().unopened.push((id, why, mount.clone()));
                 }
@@ -372,7 +372,7 @@ impl Walk<'_> {
     fn gap(&self, what: Missing, why: Reason, mount: &MountFacts) {
         let mut example = mount.path.as_bytes().to_vec();
         example.extend_from_slice(format!(" in {}", mount.mount_namespace).as_bytes());
-        self.scan.gaps.add(what, why, example);
+        self.context.gaps.add(what, why, example);
     }
 
     /// Opens what is mounted at an entry, and makes sure that it is what the table says.
@@ -384,10 +384,10 @@ impl Walk<'_> {
     ) -> Result<NamespaceFd, Reason> {
         let file = self.open_path(place, entry)?;
         let (device, inode) = identity(&file).map_err(reason)?;
-        if (Some(device), inode) != (self.scan.proc.nsfs_device(), id.inode()) {
+        if (Some(device), inode) != (self.context.proc.nsfs_device(), id.inode()) {
             return Err(Reason::Covered);
         }
-        let fd = self.scan.proc.reopen(&file).map_err(reason)?;
+        let fd = self.context.proc.reopen(&file).map_err(reason)?;
         NamespaceFd::expecting(fd, id).map_err(|_| Reason::Covered)
     }
 
@@ -395,7 +395,7 @@ impl Walk<'_> {
         if entry.mount.path.is_empty() {
             return Err(Reason::Covered);
         }
-        let root = place.root(self.scan)?;
+        let root = place.root(self.context)?;
         let path = CString::new(entry.mount.path.as_bytes()).map_err(|_| Reason::Malformed)?;
         let limit = self.shared().patience.min(PATIENCE);
         let start = Instant::now();
@@ -433,7 +433,7 @@ impl Walk<'_> {
                 id.ok_or(Reason::Malformed)
             }
             // PID 1 may be beyond reach even in the scanner's own PID namespace.
-            Err(errno) => match self.scan.own_pid_namespace {
+            Err(errno) => match self.context.own_pid_namespace {
                 Some(own) if crate::procfs::shows_own_pid_namespace(mount.as_fd()) => Ok(own),
                 _ if errno == Errno::NOENT => Err(Reason::NobodyToAsk),
                 _ => Err(reason(errno)),
@@ -444,16 +444,16 @@ impl Walk<'_> {
     }
 
     fn look_into<'t>(&self, target: &'t Target) -> Result<Place<'t>, Reason> {
-        if let Some(place) = Place::listed(self.scan, target) {
+        if let Some(place) = Place::listed(self.context, target) {
             return Ok(place);
         }
         let mut why = Reason::Gone;
         let member = target.members.first().copied();
-        for opened in target.handles(self.scan) {
-            match opened.and_then(|namespace| Place::of(self.scan, namespace, member)) {
+        for opened in target.handles(self.context) {
+            match opened.and_then(|namespace| Place::of(self.context, namespace, member)) {
                 Ok(mut place) => {
                     if let Some(witness) = target.witness {
-                        place.add_unreachable(self.scan, witness);
+                        place.add_unreachable(self.context, witness);
                     }
                     return Ok(place);
                 }
@@ -464,7 +464,7 @@ impl Walk<'_> {
             }
         }
         for member in &target.members {
-            match Place::of_member(self.scan, target.id, *member) {
+            match Place::of_member(self.context, target.id, *member) {
                 Ok(place) => return Ok(place),
                 Err(Errno::NOENT | Errno::SRCH) => {}
                 Err(errno) => why = reason(errno),

@@ -24,11 +24,11 @@ use rustix::io::Errno;
 
 use super::table::{Mounted, Row, Table};
 use super::target::Target;
+use crate::context::Context;
 use crate::gaps::reason;
 use crate::procfs::task::TaskDir;
 use crate::procfs::{Kind, mountinfo, read_all, read_open};
 use crate::resolve::Time;
-use crate::scan::Scan;
 use lxkns_ops::foreign::mount_id;
 
 /// A table of mounts may be this long: more than 100,000 mounts.
@@ -76,14 +76,14 @@ enum Way<'t> {
 }
 
 impl Way<'_> {
-    fn root(&self, scan: &Scan<'_>) -> Result<OwnedFd, Reason> {
+    fn root(&self, context: &Context<'_>) -> Result<OwnedFd, Reason> {
         match self {
-            Way::Open(namespace, member) => root_directory(scan, namespace, *member),
+            Way::Open(namespace, member) => root_directory(context, namespace, *member),
             Way::Closed(target) => {
                 let member = target.members.first().copied();
                 let mut outcome = Err(Reason::Gone);
-                for namespace in target.handles(scan) {
-                    outcome = namespace.and_then(|open| root_directory(scan, &open, member));
+                for namespace in target.handles(context) {
+                    outcome = namespace.and_then(|open| root_directory(context, &open, member));
                     if !matches!(outcome, Err(Reason::Gone)) {
                         break;
                     }
@@ -96,11 +96,11 @@ impl Way<'_> {
 
 impl<'t> Place<'t> {
     /// The root directory, opened with `O_PATH`.
-    pub(super) fn root(&self, scan: &Scan<'_>) -> Result<&OwnedFd, Reason> {
+    pub(super) fn root(&self, context: &Context<'_>) -> Result<&OwnedFd, Reason> {
         match &self.root {
             Root::Open(root) => Ok(root),
             Root::Unvisited { way, root } => {
-                root.get_or_init(|| way.root(scan)).as_ref().map_err(Clone::clone)
+                root.get_or_init(|| way.root(context)).as_ref().map_err(Clone::clone)
             }
             Root::Unreachable => Err(Reason::Denied),
         }
@@ -114,10 +114,11 @@ impl<'t> Place<'t> {
 
     /// A mount namespace that needs not be opened: its 64-bit id is known, and the kernel lists all
     /// of its mounts by that.
-    pub(super) fn listed(scan: &Scan<'_>, target: &'t Target) -> Option<Place<'t>> {
-        let time = scan.resolver.now();
-        let (unique_id, count) = scan.resolver.mount_table(target.id)?;
-        let mounts = scan.lists_mounts.then(|| listed(scan, target.id, unique_id, count))?;
+    pub(super) fn listed(context: &Context<'_>, target: &'t Target) -> Option<Place<'t>> {
+        let time = context.resolver.now();
+        let (unique_id, count) = context.resolver.mount_table(target.id)?;
+        let mounts =
+            context.means.lists_mounts.then(|| listed(context, target.id, unique_id, count))?;
         Some(Place::unvisited(target.id, Way::Closed(target), mounts.ok()??, time))
     }
 
@@ -134,14 +135,14 @@ impl<'t> Place<'t> {
 
     /// The mount namespace that is open here, and that maybe a process is known to be joined to.
     pub(super) fn of(
-        scan: &Scan<'_>,
+        context: &Context<'_>,
         namespace: NamespaceFd,
         member: Option<Pid>,
     ) -> Result<Place<'t>, Reason> {
-        let (id, time) = (namespace.id(), scan.resolver.now());
-        if scan.lists_mounts {
+        let (id, time) = (namespace.id(), context.resolver.now());
+        if context.means.lists_mounts {
             let info = mounts::info(&namespace);
-            match info.and_then(|info| listed(scan, id, info.unique_id, info.mounts)) {
+            match info.and_then(|info| listed(context, id, info.unique_id, info.mounts)) {
                 Ok(Some(mounts)) => {
                     return Ok(Place::unvisited(id, Way::Open(namespace, member), mounts, time));
                 }
@@ -149,22 +150,22 @@ impl<'t> Place<'t> {
                 Err(error) => tracing::debug!("{id}: {error}, visiting it"),
             }
         }
-        let view = view(scan, &namespace)?;
+        let view = view(context, &namespace)?;
         let (table, cut) = read_open(&view.mountinfo, TABLE_LIMIT).map_err(reason)?;
-        Ok(Place::from_table(scan, id, Root::Open(view.root), (&table, cut), time))
+        Ok(Place::from_table(context, id, Root::Open(view.root), (&table, cut), time))
     }
 
     /// The mount namespace that this process is joined to, as it sees it.
     pub(super) fn of_member(
-        scan: &Scan<'_>,
+        context: &Context<'_>,
         id: NamespaceId,
         member: Pid,
     ) -> Result<Place<'t>, Errno> {
-        let time = scan.resolver.now();
-        let task = scan.proc.process(member)?;
+        let time = context.resolver.now();
+        let task = context.proc.process(member)?;
         is_joined(&task, id)?;
         let (table, cut) = read_all(task.folder(), c"mountinfo", TABLE_LIMIT)?;
-        let is_tree = scan.proc.kind() == Kind::Tree;
+        let is_tree = context.proc.kind() == Kind::Tree;
         let root = if is_tree { None } else { task.root().ok() };
         is_joined(&task, id)?;
         if !mountinfo::parse(&table).any(|mount| *mount.mount_point == *b"/") {
@@ -172,7 +173,7 @@ impl<'t> Place<'t> {
             return Err(Errno::SRCH);
         }
         let root = root.map_or(Root::Unreachable, Root::Open);
-        Ok(Place::from_table(scan, id, root, (&table, cut), time))
+        Ok(Place::from_table(context, id, root, (&table, cut), time))
     }
 
     /// Forgets all mounts but those of these namespaces and at these paths: the others have been
@@ -192,17 +193,17 @@ impl<'t> Place<'t> {
     ///
     /// A file system may have been mounted over the root directory. Then a visitor comes to stand
     /// on that, and what it sees ends there, while those who were there before go on below it.
-    pub(super) fn add_unreachable(&mut self, scan: &Scan<'_>, member: Pid) {
+    pub(super) fn add_unreachable(&mut self, context: &Context<'_>, member: Pid) {
         // Where the kernel has listed the mounts, it has listed all of them.
         let Root::Open(root) = &self.root else { return };
-        let task = scan.proc.process(member);
+        let task = context.proc.process(member);
         let Ok(members) = task.and_then(|task| task.root()) else {
             return;
         };
         if mount_id(root) == mount_id(members) {
             return;
         }
-        let Ok(place) = Place::of_member(scan, self.id, member) else {
+        let Ok(place) = Place::of_member(context, self.id, member) else {
             return;
         };
         let entries = self.entries.as_slice().iter().map(|entry| &entry.mount);
@@ -214,19 +215,19 @@ impl<'t> Place<'t> {
     }
 
     fn from_table(
-        scan: &Scan<'_>,
+        context: &Context<'_>,
         id: NamespaceId,
         root: Root<'t>,
         (table, cut): (&[u8], bool),
         time: Time,
     ) -> Place<'t> {
         if cut {
-            scan.gaps.add(Missing::Mounts, Reason::Limit, id.to_string());
+            context.gaps.add(Missing::Mounts, Reason::Limit, id.to_string());
         }
         let row = |mount: mountinfo::Mount<'_>| {
             let what = match mount.fs_type {
-                b"nsfs" => of_nsfs(scan, &mount.root),
-                b"proc" => of_proc(scan, &mount.root),
+                b"nsfs" => of_nsfs(context, &mount.root),
+                b"proc" => of_proc(context, &mount.root),
                 _ => None,
             };
             let facts = MountFacts {
@@ -240,7 +241,7 @@ impl<'t> Place<'t> {
             Row { mount: facts, what, is_described: true }
         };
         let rows = mountinfo::parse(table).map(row).collect();
-        let mounts = Table::new(rows, |_| None).into_relevant(scan.initial_procfs);
+        let mounts = Table::new(rows, |_| None).into_relevant(context.initial_procfs);
         Place::new(id, root, mounts, time)
     }
 }
@@ -250,7 +251,7 @@ impl<'t> Place<'t> {
 ///
 /// It should list at least `count`.
 fn listed(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     id: NamespaceId,
     unique_id: u64,
     count: u32,
@@ -281,8 +282,8 @@ fn listed(
                 continue;
             };
             what = match outline.superblock.magic {
-                NSFS_MAGIC => of_nsfs(scan, &described.root),
-                _ => of_proc(scan, &described.root),
+                NSFS_MAGIC => of_nsfs(context, &described.root),
+                _ => of_proc(context, &described.root),
             };
             (mount.path, mount.root) = texts(described);
         }
@@ -302,7 +303,7 @@ fn listed(
         let described = mounts::describe(of, MountId(mount.unique_id?)).ok()?;
         Some(texts(described))
     };
-    Ok(Some(Table::new(rows, describe).into_relevant(scan.initial_procfs)))
+    Ok(Some(Table::new(rows, describe).into_relevant(context.initial_procfs)))
 }
 
 /// The path and the root of a mount.
@@ -325,43 +326,43 @@ fn unless_gone<T>(asked: Result<T, Error>) -> Result<Option<T>, Error> {
 }
 
 /// What is mounted from nsfs, if it is wanted.
-fn of_nsfs(scan: &Scan<'_>, root: &[u8]) -> Option<Mounted> {
+fn of_nsfs(context: &Context<'_>, root: &[u8]) -> Option<Mounted> {
     // The kernel's list gives the text as a path below the root of nsfs.
     let id = NamespaceId::from_link(root.strip_prefix(b"/").unwrap_or(root))?;
     let namespace_type = id.namespace_type();
     // Whatever is wanted may hide in a mount namespace.
-    let wanted = namespace_type == NamespaceType::Mnt || scan.seeks_type(namespace_type);
+    let wanted = namespace_type == NamespaceType::Mnt || context.wanted.seeks(namespace_type);
     wanted.then_some(Mounted::Namespace(id))
 }
 
 /// What is mounted from a procfs, if it is wanted.
-fn of_proc(scan: &Scan<'_>, root: &[u8]) -> Option<Mounted> {
+fn of_proc(context: &Context<'_>, root: &[u8]) -> Option<Mounted> {
     let what = match root {
         b"/" => Mounted::Proc,
         _ => Mounted::PartOfProc,
     };
-    scan.seeks_type(NamespaceType::Pid).then_some(what)
+    context.wanted.seeks(NamespaceType::Pid).then_some(what)
 }
 
 /// The root directory of a mount namespace, by a visit, or from this member.
 fn root_directory(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     namespace: &NamespaceFd,
     member: Option<Pid>,
 ) -> Result<OwnedFd, Reason> {
-    let visited = match scan.proc.is_ours() {
-        true => visit(scan, || root_of(namespace)),
+    let visited = match context.proc.is_ours() {
+        true => visit(context, || root_of(namespace)),
         false => Err(Reason::ForeignProc),
     };
     visited.or_else(|why| {
-        let lent = member.map(|pid| root_of_member(scan, namespace.id(), pid));
+        let lent = member.map(|pid| root_of_member(context, namespace.id(), pid));
         lent.and_then(Result::ok).ok_or(why)
     })
 }
 
 /// The root directory of a process, if that is joined to this mount namespace.
-fn root_of_member(scan: &Scan<'_>, id: NamespaceId, member: Pid) -> Result<OwnedFd, Errno> {
-    let task = scan.proc.process(member)?;
+fn root_of_member(context: &Context<'_>, id: NamespaceId, member: Pid) -> Result<OwnedFd, Errno> {
+    let task = context.proc.process(member)?;
     is_joined(&task, id)?;
     let root = task.root()?;
     is_joined(&task, id)?;
@@ -373,17 +374,17 @@ fn is_joined(task: &TaskDir, id: NamespaceId) -> Result<(), Errno> {
 }
 
 /// Looks into a mount namespace with the help of a child.
-fn view(scan: &Scan<'_>, namespace: &NamespaceFd) -> Result<MountView, Reason> {
-    if !scan.proc.is_ours() {
+fn view(context: &Context<'_>, namespace: &NamespaceFd) -> Result<MountView, Reason> {
+    if !context.proc.is_ours() {
         return Err(Reason::ForeignProc);
     }
-    visit(scan, || MountView::of(namespace, &scan.proc))
+    visit(context, || MountView::of(namespace, &context.proc))
 }
 
 /// Visits a mount namespace. A child in a user namespace of others can be stopped there: once that
 /// has used up the time for all visits together, there are no more.
-fn visit<T>(scan: &Scan<'_>, visit: impl FnOnce() -> Result<T, Error>) -> Result<T, Reason> {
-    let left = || scan.visits.lock().unwrap_or_else(PoisonError::into_inner);
+fn visit<T>(context: &Context<'_>, visit: impl FnOnce() -> Result<T, Error>) -> Result<T, Reason> {
+    let left = || context.visits.lock().unwrap_or_else(PoisonError::into_inner);
     if left().is_zero() {
         return Err(Reason::TimedOut);
     }

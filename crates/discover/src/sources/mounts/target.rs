@@ -7,8 +7,8 @@ use lxkns_model::{Holder, Reason};
 use lxkns_ops::NamespaceFd;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
+use crate::context::Context;
 use crate::gaps::reason;
-use crate::scan::Scan;
 use crate::sightings::Sightings;
 
 /// A mount namespace, and who can help to look into it.
@@ -26,7 +26,7 @@ impl Target {
     /// All ways to open the mount namespace that need no bind mount.
     pub(super) fn handles<'t>(
         &'t self,
-        scan: &'t Scan<'_>,
+        context: &'t Context<'_>,
     ) -> impl Iterator<Item = Result<NamespaceFd, Reason>> + 't {
         let members = self.members.iter().map(|pid| format!("{pid}/ns/mnt"));
         let handles = self.handles.iter().filter_map(|holder| match holder {
@@ -36,7 +36,7 @@ impl Target {
             _ => None,
         });
         members.chain(handles).map(move |path| {
-            let fd = scan.proc.open_if_namespace(scan.proc.as_fd(), &path);
+            let fd = context.proc.open_if_namespace(context.proc.as_fd(), &path);
             let fd = fd.map_err(reason)?;
             NamespaceFd::expecting(fd, self.id)
                 .map_err(|error| error.errno().map_or(Reason::Gone, reason))
@@ -44,7 +44,7 @@ impl Target {
     }
 }
 
-pub(super) fn targets(scan: &Scan<'_>, sightings: &Sightings) -> Vec<Target> {
+pub(super) fn targets(context: &Context<'_>, sightings: &Sightings) -> Vec<Target> {
     let mut targets: HashMap<NamespaceId, Target> = HashMap::new();
     let mut target = |id: NamespaceId, member: Option<Pid>, handle: Option<&Holder>| {
         let new = || Target { id, members: Vec::new(), handles: Vec::new(), witness: None };
@@ -52,7 +52,7 @@ pub(super) fn targets(scan: &Scan<'_>, sightings: &Sightings) -> Vec<Target> {
         target.members.extend(member);
         target.handles.extend(handle.cloned());
     };
-    let own = scan.own_pid.zip(scan.proc.own_process().ok());
+    let own = context.own_pid.zip(context.proc.own_process().ok());
     if let Some((pid, own)) = own
         && let Ok(id) = own.namespace(NamespaceType::Mnt)
     {

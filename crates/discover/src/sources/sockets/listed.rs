@@ -10,8 +10,8 @@ use lxkns_model::ProcessFacts;
 use lxkns_ops::{Error, NamespaceFd, enter, sock_diag};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
+use crate::context::Context;
 use crate::procfs::{number, read_open};
-use crate::scan::Scan;
 use crate::sightings::OpenSocket;
 use crate::socket_table::Listed;
 
@@ -39,7 +39,7 @@ enum List {
 
 impl List {
     /// The list of the calling thread's network namespace, of which `id` is the name.
-    fn read(self, scan: &Scan<'_>, id: NamespaceId) -> Vec<(u64, Listed)> {
+    fn read(self, context: &Context<'_>, id: NamespaceId) -> Vec<(u64, Listed)> {
         let inodes = match self {
             List::Unix => {
                 let listed = |is_idle| Listed { id, is_unix: true, is_idle };
@@ -48,8 +48,8 @@ impl List {
             }
             List::Tcp => sock_diag::tcp_listeners().unwrap_or_default(),
             List::Connections => sock_diag::tcp_connections().unwrap_or_default(),
-            List::Udp => table(scan, "thread-self/net/udp"),
-            List::Udp6 => table(scan, "thread-self/net/udp6"),
+            List::Udp => table(context, "thread-self/net/udp"),
+            List::Udp6 => table(context, "thread-self/net/udp6"),
         };
         let listed = Listed { id, is_unix: false, is_idle: false };
         inodes.into_iter().map(|inode| (inode, listed)).collect()
@@ -67,9 +67,9 @@ impl List {
 
 /// The inodes in a table of bound sockets. It has no foreign text, unlike that of Unix sockets,
 /// where the name of a socket can look like further lines.
-fn table(scan: &Scan<'_>, path: &str) -> Vec<u64> {
+fn table(context: &Context<'_>, path: &str) -> Vec<u64> {
     const LIMIT: usize = 64 * 1024 * 1024;
-    let text = scan.proc.open_file(path).and_then(|file| read_open(&file, LIMIT));
+    let text = context.proc.open_file(path).and_then(|file| read_open(&file, LIMIT));
     let (text, _) = text.unwrap_or_default();
     text.split(|byte| *byte == b'\n').skip(1).filter_map(inode).collect()
 }
@@ -81,12 +81,12 @@ fn inode(line: &[u8]) -> Option<u64> {
 }
 
 /// The lists that can be read without making the kernel load a module.
-fn readable(scan: &Scan<'_>) -> Vec<List> {
-    let read = |path| scan.proc.open_file(path).and_then(|file| read_open(&file, 1024 * 1024));
+fn readable(context: &Context<'_>) -> Vec<List> {
+    let read = |path| context.proc.open_file(path).and_then(|file| read_open(&file, 1024 * 1024));
     let modules = match read("modules") {
         Ok((modules, _)) => Some(modules),
         // A kernel without modules. A procfs may also hide everything but processes.
-        Err(rustix::io::Errno::NOENT) if scan.proc.open_file("filesystems").is_ok() => None,
+        Err(rustix::io::Errno::NOENT) if context.proc.open_file("filesystems").is_ok() => None,
         Err(_) => Some(Vec::new()),
     };
     let is_there = |name: &[u8]| {
@@ -101,14 +101,14 @@ fn readable(scan: &Scan<'_>) -> Vec<List> {
 
 /// The network namespaces of sockets that are on some list, by inode.
 pub(super) fn namespaces_of(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     processes: &[ProcessFacts],
     sockets: &[OpenSocket],
 ) -> HashMap<u64, Listed> {
     if sockets.is_empty() {
         return HashMap::new();
     }
-    let mut lists = readable(scan);
+    let mut lists = readable(context);
     let connections: Vec<List> = lists.extract_if(.., |it| *it == List::Connections).collect();
     let mut members: BTreeMap<NamespaceId, Pid> = BTreeMap::new();
     let mut net_of: HashMap<Pid, NamespaceId> = HashMap::new();
@@ -127,7 +127,7 @@ pub(super) fn namespaces_of(
     let mut read = |id: &NamespaceId, lists: &[List], left: &mut HashSet<u64>| {
         let member = members.get(id).copied();
         // Without the privilege to enter, the sockets are asked by copies.
-        let listed = member.and_then(|member| read_in(scan, member, *id, lists).ok());
+        let listed = member.and_then(|member| read_in(context, member, *id, lists).ok());
         let listed = listed.into_iter().flatten();
         found.extend(listed.filter(|(inode, _)| left.remove(inode)));
     };
@@ -152,18 +152,18 @@ pub(super) fn namespaces_of(
 
 /// The sockets on the lists of a network namespace.
 fn read_in(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     member: Pid,
     id: NamespaceId,
     lists: &[List],
 ) -> Result<Vec<(u64, Listed)>, Error> {
-    let read = || lists.iter().flat_map(|list| list.read(scan, id)).collect();
-    let own = scan.proc.own_process().and_then(|own| own.namespace(NamespaceType::Net));
+    let read = || lists.iter().flat_map(|list| list.read(context, id)).collect();
+    let own = context.proc.own_process().and_then(|own| own.namespace(NamespaceType::Net));
     if own == Ok(id) {
         return Ok(read());
     }
     let failed = |source| Error::Call { what: "open the network namespace of a process", source };
-    let file = scan.proc.process(member).and_then(|dir| dir.open_namespace(NamespaceType::Net));
+    let file = context.proc.process(member).and_then(|dir| dir.open_namespace(NamespaceType::Net));
     let namespace = NamespaceFd::expecting(file.map_err(failed)?, id)?;
     enter::run(&[&namespace], read)
 }

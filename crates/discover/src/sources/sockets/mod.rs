@@ -27,8 +27,8 @@ use rustix::path::DecInt;
 
 use super::in_flight;
 use super::process::{Found, Table};
+use crate::context::Context;
 use crate::gaps::reason;
-use crate::scan::Scan;
 use crate::sightings::{OpenSocket, Sightings};
 use crate::socket_table::{Listed, SocketTable};
 use crate::timeouts::PATIENCE;
@@ -42,14 +42,14 @@ const AT_A_TIME: usize = 64;
 
 /// Finds the network namespaces of all sockets that were noted, and looks into those that files are
 /// queued in.
-pub(crate) fn scan(scan: &Scan<'_>, seen: &mut Sightings) {
+pub(crate) fn scan(context: &Context<'_>, seen: &mut Sightings) {
     let sockets = std::mem::take(&mut seen.sockets);
-    let listed = listed::namespaces_of(scan, &seen.processes, &sockets);
-    if is_wanted(scan) {
-        find(scan, &sockets, &listed, seen);
+    let listed = listed::namespaces_of(context, &seen.processes, &sockets);
+    if is_wanted(context) {
+        find(context, &sockets, &listed, seen);
     }
-    if scan.wants(Part::Fds) {
-        let asked = std::mem::take(&mut lock(scan).by_inode);
+    if context.wanted.has(Part::Fds) {
+        let asked = std::mem::take(&mut lock(context).by_inode);
         let is_unix = |inode: u64| {
             let known = listed.get(&inode).or_else(|| asked.get(&inode));
             known.map(|known| known.is_unix)
@@ -59,26 +59,28 @@ pub(crate) fn scan(scan: &Scan<'_>, seen: &mut Sightings) {
             .into_iter()
             .filter(|socket| is_unix(socket.inode) != Some(false) && !is_idle(socket.inode));
         let may_queue = may_queue.chain(std::mem::take(&mut seen.queues)).collect();
-        in_flight::look(scan, may_queue, |inode| is_unix(inode) == Some(true), seen);
+        in_flight::look(context, may_queue, |inode| is_unix(inode) == Some(true), seen);
     }
 }
 
-fn lock<'s>(scan: &'s Scan<'_>) -> MutexGuard<'s, SocketTable> {
-    scan.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<'s>(context: &'s Context<'_>) -> MutexGuard<'s, SocketTable> {
+    context.sockets.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Ends the helpers that ask sockets.
-pub(crate) fn end_helpers(scan: &Scan<'_>) {
-    lock(scan).askers.clear();
+pub(crate) fn end_helpers(context: &Context<'_>) {
+    lock(context).askers.clear();
 }
 
 /// Whether the network namespaces of sockets are looked for.
-pub(crate) fn is_wanted(scan: &Scan<'_>) -> bool {
-    scan.wants(Part::Sockets) && scan.seeks_type(NamespaceType::Net) && scan.proc.is_ours()
+pub(crate) fn is_wanted(context: &Context<'_>) -> bool {
+    context.wanted.has(Part::Sockets)
+        && context.wanted.seeks(NamespaceType::Net)
+        && context.proc.is_ours()
 }
 
 fn find(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     sockets: &[OpenSocket],
     listed: &HashMap<u64, Listed>,
     seen: &mut Sightings,
@@ -93,13 +95,13 @@ fn find(
     }
     let left: Vec<_> = left.into_iter().collect();
     let ask = |((pid, tid), sockets): &((Pid, Option<Pid>), Vec<OpenSocket>), found: &mut Found| {
-        let Ok(task) = scan.proc.task(*pid, *tid) else { return };
+        let Ok(task) = context.proc.task(*pid, *tid) else { return };
         let table = Table { pid: *pid, tid: *tid, task: &task };
-        let mut of = Of::new(scan, table);
+        let mut of = Of::new(context, table);
         of.sockets(sockets, found);
         of.ask(found);
     };
-    for mut found in share_out(&left, scan.options.worker_count(), ask) {
+    for mut found in share_out(&left, context.options.worker_count(), ask) {
         seen.holders.append(&mut found.holders);
     }
 }
@@ -125,7 +127,7 @@ type Asked = Result<Answer, Reason>;
 /// The sockets and tun/tap device files of one file table. They are asked together, see
 /// [`Of::ask`].
 pub(crate) struct Of<'s> {
-    scan: &'s Scan<'s>,
+    context: &'s Context<'s>,
     table: Table<'s>,
     wanted: bool,
     /// Those to be asked: the fd, and the inode of a socket.
@@ -133,8 +135,8 @@ pub(crate) struct Of<'s> {
 }
 
 impl<'s> Of<'s> {
-    pub(crate) fn new(scan: &'s Scan<'_>, table: Table<'s>) -> Of<'s> {
-        Of { scan, table, wanted: is_wanted(scan), open: Vec::new() }
+    pub(crate) fn new(context: &'s Context<'_>, table: Table<'s>) -> Of<'s> {
+        Of { context, table, wanted: is_wanted(context), open: Vec::new() }
     }
 
     /// Takes note of sockets that are on no list, as far as they are still there: what has been
@@ -243,7 +245,7 @@ impl<'s> Of<'s> {
         let id = match (known, told.namespace) {
             (Some(id), _) => id,
             (None, Some(namespace)) => {
-                self.scan.resolver.meet_inactive(&namespace);
+                self.context.resolver.meet_inactive(&namespace);
                 namespace.id()
             }
             (None, None) => return Err(Reason::Failed),
@@ -291,7 +293,7 @@ impl<'s> Of<'s> {
     }
 
     fn asked(&self) -> MutexGuard<'s, SocketTable> {
-        lock(self.scan)
+        lock(self.context)
     }
 
     fn gap(&self, fd: u32, inode: Option<u64>, why: Reason) {
@@ -302,6 +304,6 @@ impl<'s> Of<'s> {
             Some(_) => Missing::Sockets,
             None => Missing::TunDevices,
         };
-        self.scan.gaps.add(what, why, format!("fd {fd} of {}", self.table.name()));
+        self.context.gaps.add(what, why, format!("fd {fd} of {}", self.table.name()));
     }
 }

@@ -16,9 +16,9 @@ use lxkns_species::Pid;
 use rustix::io::Errno;
 
 use crate::bpf::Task;
+use crate::context::Context;
 use crate::describe::{cgroup_in, cmdline_in, leads, undescribed};
 use crate::procfs::read_into;
-use crate::scan::Scan;
 use crate::workers::share_out;
 
 /// Who was asked for the cgroup of all that share its cgroups.
@@ -46,29 +46,29 @@ struct Found {
 
 /// Adds the details to these processes, which are sorted by PID.
 pub(super) fn add(
-    scan: &Scan<'_>,
+    context: &Context<'_>,
     processes: &mut [ProcessFacts],
     leaders: &HashMap<Pid, Task>,
 ) -> Witnesses {
     let wanted: Vec<(usize, bool)> = (processes.iter().enumerate())
-        .map(|(at, process)| (at, is_described(scan, process, processes)))
+        .map(|(at, process)| (at, is_described(context, process, processes)))
         .filter(|(at, described)| *described || processes.get(*at).is_some_and(|p| p.kernel_thread))
         .collect();
-    let reader = Reader { scan, witnesses: Mutex::default() };
+    let reader = Reader { context, witnesses: Mutex::default() };
     let read = |(at, described): &(usize, bool), all: &mut Vec<(usize, Found)>| {
         let process = processes.get(*at);
         if let Some((process, task)) = process.and_then(|it| Some((it, leaders.get(&it.pid)?))) {
             let mut found = Found::default();
             if let Err(errno) = reader.read(process, task, *described, &mut found)
-                && scan.options.scope().details == Details::Everyone
+                && context.options.scope().details == Details::Everyone
             {
                 // Else those that lead are asked again once all processes are known.
-                undescribed(scan, process.pid, errno);
+                undescribed(context, process.pid, errno);
             }
             all.push((*at, found));
         }
     };
-    let all = share_out(&wanted, scan.options.worker_count(), read);
+    let all = share_out(&wanted, context.options.worker_count(), read);
     let witnesses = reader.witnesses.into_inner();
     for (at, found) in all.into_iter().flatten() {
         if let Some(process) = processes.get_mut(at) {
@@ -82,23 +82,23 @@ pub(super) fn add(
 
 /// Whether command line and cgroup of a process are wanted, as far as can be said before all
 /// processes are known: if its parent is not among these, it is not known yet whether it leads.
-fn is_described(scan: &Scan<'_>, process: &ProcessFacts, all: &[ProcessFacts]) -> bool {
-    if !scan.wants(Part::Cmdline) && !scan.wants(Part::Cgroup) {
+fn is_described(context: &Context<'_>, process: &ProcessFacts, all: &[ProcessFacts]) -> bool {
+    if !context.wanted.has(Part::Cmdline) && !context.wanted.has(Part::Cgroup) {
         return false;
     }
-    match scan.options.scope().details {
+    match context.options.scope().details {
         Details::Nobody => false,
         Details::Leaders => {
             let parent = all.binary_search_by_key(&process.ppid, |other| Some(other.pid));
             let parent = parent.ok().and_then(|at| all.get(at));
-            parent.is_some() && leads(scan, process, parent)
+            parent.is_some() && leads(context, process, parent)
         }
         Details::Everyone => true,
     }
 }
 
 struct Reader<'s> {
-    scan: &'s Scan<'s>,
+    context: &'s Context<'s>,
     witnesses: Mutex<HashMap<u64, (Pid, Option<Text>)>>,
 }
 
@@ -110,23 +110,23 @@ impl Reader<'_> {
         described: bool,
         found: &mut Found,
     ) -> Result<(), Errno> {
-        let (scan, pid) = (self.scan, process.pid);
+        let (context, pid) = (self.context, process.pid);
         let mut cmdline = Ok(());
         if process.kernel_thread {
             let mut buffer = [0; 64];
-            let comm = read_into(scan.proc.folder(), format!("{pid}/comm"), &mut buffer);
+            let comm = read_into(context.proc.folder(), format!("{pid}/comm"), &mut buffer);
             found.comm = comm.ok().map(|comm| Text::from(comm.strip_suffix(b"\n").unwrap_or(comm)));
         }
-        if described && scan.wants(Part::Cmdline) {
+        if described && context.wanted.has(Part::Cmdline) {
             found.cmdline = if process.kernel_thread {
                 Some(Cmdline::default())
             } else {
                 let file = format!("{pid}/cmdline");
-                let read = cmdline_in(scan.proc.folder(), &file);
+                let read = cmdline_in(context.proc.folder(), &file);
                 read.map_err(|errno| cmdline = Err(errno)).ok()
             };
         }
-        if described && scan.wants(Part::Cgroup) {
+        if described && context.wanted.has(Part::Cgroup) {
             found.cgroup = self.cgroup(task)?;
         }
         cmdline
@@ -138,7 +138,7 @@ impl Reader<'_> {
             return Ok(text.clone());
         }
         let pid = task.pid;
-        let text = cgroup_in(self.scan.proc.folder(), format!("{pid}/cgroup").as_str())?;
+        let text = cgroup_in(self.context.proc.folder(), format!("{pid}/cgroup").as_str())?;
         if task.cgroups != 0 {
             let witness = || (pid, text.clone());
             witnesses().entry(task.cgroups).or_insert_with(witness);

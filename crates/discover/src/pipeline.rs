@@ -1,13 +1,12 @@
 //! From options to a snapshot: the stages of a discovery, one after the other.
 
-use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use lxkns_model::{Details, Facts, Holder, Host, NamespaceFacts, Part, ProcessFacts, Snapshot};
+use lxkns_model::{Details, Facts, Holder, Host, Initials, NamespaceFacts, ProcessFacts, Snapshot};
 use lxkns_ops::visit::reap_abandoned;
-use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid};
+use lxkns_species::NamespaceId;
 
 use crate::context::Context;
 use crate::describe;
@@ -83,8 +82,8 @@ fn into_facts(context: Context<'_>, host: Host, seen: Sightings) -> Facts {
         describe::leaders(&context, &mut processes);
     }
     let id_maps = describe::id_maps(&context, &processes);
-    let is_initial = initial(&context, &processes);
-    let may_go = |id: NamespaceId| is_initial(id, None) != Some(true);
+    let initials = Initials::of(context.own_pid_namespace, &processes);
+    let may_go = |id: NamespaceId| initials.contains(id, None) != Some(true);
     file_tables::compare(&context, &mut processes, &holders, may_go);
 
     let Context { resolver, gaps, options, .. } = context;
@@ -104,11 +103,11 @@ fn into_facts(context: Context<'_>, host: Host, seen: Sightings) -> Facts {
             namespace.uid_map = Some(uids.clone());
             namespace.gid_map = Some(gids.clone());
         }
-        namespace.initial = is_initial(namespace.id, namespace.unique_id);
+        namespace.initial = initials.contains(namespace.id, namespace.unique_id);
     }
     let (scope, gaps) = (*options.scope(), gaps.into_vec());
     let mut facts = Facts { host, scope, namespaces, processes, mounts, counts, gaps };
-    restrict(&mut facts);
+    facts.restrict();
     facts
 }
 
@@ -135,73 +134,4 @@ fn ask_again(context: &Context<'_>, processes: &[ProcessFacts]) {
             });
         }
     }
-}
-
-/// Tells which namespaces are the initial ones.
-///
-/// Six types have fixed inodes. Those of net and mount namespaces are fixed from Linux 6.18 on, to
-/// numbers that earlier kernels never give out; before, the kernel's own threads tell, if the
-/// scanner can see them: PID 2 of the initial PID namespace is the first of them.
-fn initial(
-    context: &Context<'_>,
-    processes: &[ProcessFacts],
-) -> impl Fn(NamespaceId, Option<u64>) -> Option<bool> + use<> {
-    let at_home = context
-        .own_pid_namespace
-        .is_some_and(|id| id.inode() == NamespaceType::Pid.initial_inode());
-    let kthreadd = processes.iter().find(|process| process.pid == Pid(2));
-    let kernels = kthreadd.filter(|process| at_home && process.kernel_thread);
-    let kernels = kernels.map(|process| process.namespaces).unwrap_or_default();
-    move |id, unique_id| {
-        let namespace_type = id.namespace_type();
-        let fixed = id.inode() == namespace_type.initial_inode();
-        match kernels.get(namespace_type) {
-            _ if fixed || namespace_type.always_fixed() => Some(fixed),
-            Some(initial) => Some(initial == id),
-            // A kernel that gives 64-bit ids to all types has fixed inodes for all types. Mount
-            // namespaces have had such ids before.
-            None if unique_id.is_some() && namespace_type == NamespaceType::Net => Some(false),
-            None => None,
-        }
-    }
-}
-
-/// Leaves out what was read on the way but not asked for. User namespaces stay as owners.
-fn restrict(facts: &mut Facts) {
-    let Facts { scope, namespaces, processes, mounts, .. } = facts;
-    let types = scope.types;
-    let joins = scope.parts.contains(Part::Processes);
-    if types == NamespaceTypes::ALL && joins {
-        return;
-    }
-    for process in &mut *processes {
-        for namespace_type in NamespaceType::ALL {
-            if !types.contains(namespace_type) || !joins {
-                process.namespaces.clear(namespace_type);
-            }
-            if !types.contains(namespace_type) {
-                for thread in &mut process.threads {
-                    thread.namespaces.clear(namespace_type);
-                }
-            }
-        }
-        let own = process.namespaces;
-        process.threads.retain(|thread| thread.namespaces != own);
-    }
-    for mount in mounts {
-        mount.holds = mount.holds.filter(|id| types.contains(id.namespace_type()));
-    }
-    let owners: HashSet<NamespaceId> = namespaces
-        .iter()
-        .filter(|namespace| types.contains(namespace.id.namespace_type()))
-        .filter_map(|namespace| namespace.owner)
-        .collect();
-    namespaces.retain_mut(|namespace| {
-        let wanted = types.contains(namespace.id.namespace_type());
-        if !wanted {
-            namespace.holders.clear();
-            namespace.parent = lxkns_model::Relation::Unknown;
-        }
-        wanted || owners.contains(&namespace.id)
-    });
 }

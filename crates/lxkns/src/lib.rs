@@ -10,8 +10,9 @@ pub use lxkns_discover::{
 #[doc(inline)]
 pub use lxkns_model::{
     BlindSpot, Cmdline, Counts, Details, Diff, Facts, Gap, HeldBy, Holder, Host, IdMapping, Ignore,
-    Joined, Missing, MountFacts, Namespace, NamespaceFacts, Part, Parts, Process, ProcessFacts,
-    Reason, Relation, Scope, Snapshot, Text, ThreadFacts, Why, blind_spots, diff, why, wire,
+    Initials, Joined, Missing, MountFacts, Namespace, NamespaceFacts, Part, Parts, Process,
+    ProcessFacts, Reason, Relation, Scope, Snapshot, Text, ThreadFacts, Why, blind_spots, diff,
+    why, wire,
 };
 /// All about single namespaces, and the kernel calls behind them.
 pub use lxkns_ops as ops;

@@ -8,8 +8,8 @@ use super::documents::{Document, Members, NamespaceDoc, ProcessDoc, Reference};
 use crate::reference::holder_behind;
 use crate::wire::{Error, Kind, error};
 use crate::{
-    Cmdline, Counts, Facts, Gap, Holder, Joined, Missing, NamespaceFacts, ProcessFacts, Reason,
-    Relation, Scope, Snapshot, Text, ThreadFacts,
+    Cmdline, Counts, Facts, Gap, Holder, Initials, Joined, Missing, NamespaceFacts, ProcessFacts,
+    Reason, Relation, Scope, Snapshot, Text, ThreadFacts,
 };
 
 /// Reads a snapshot.
@@ -151,7 +151,7 @@ impl Reader {
         let namespace_type = namespace.r#type;
         let id = self.id(namespace_type, namespace.nsid, || place("nsid"))?;
         let mut facts = NamespaceFacts::new(id);
-        facts.initial = is_initial(id);
+        facts.initial = Initials::default().contains(id, None);
         let is_user = namespace_type == NamespaceType::User;
         if is_user {
             facts.creator = namespace.user_id;
@@ -208,16 +208,6 @@ impl Reader {
             }
             _ => None,
         }
-    }
-}
-
-/// What the inode tells: most initial namespaces have a fixed one.
-fn is_initial(id: NamespaceId) -> Option<bool> {
-    let namespace_type = id.namespace_type();
-    if id.inode() == namespace_type.initial_inode() {
-        Some(true)
-    } else {
-        namespace_type.always_fixed().then_some(false)
     }
 }
 

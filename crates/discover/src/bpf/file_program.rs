@@ -146,6 +146,21 @@ pub(super) fn assemble(program: &mut Program<'_>, level: u16) -> Result<()> {
     program.asm.jump(write);
 
     program.asm.place(namespace);
+    describe_namespace(program)?;
+    program.asm.jump(write);
+
+    program.asm.place(socket);
+    describe_socket(program, write)?;
+
+    program.asm.place(write);
+    append(program, level)?;
+    program.asm.place(end);
+    program.asm.exit(0);
+    Ok(())
+}
+
+/// Notes which namespace a file on nsfs is.
+fn describe_namespace(program: &mut Program<'_>) -> Result<()> {
     program.asm.store_value(Word, R10, slot!(kind), NAMESPACE as i32);
     program.fetch(Double, INODE, INODE, "inode", "i_private")?;
     let inode = program.offset(Word, "ns_common", "inum")?;
@@ -159,9 +174,11 @@ pub(super) fn assemble(program: &mut Program<'_>, level: u16) -> Result<()> {
         follow(program, INODE, operations);
         copy(program, R1, clone_flag, slot!(clone_flag), 4);
     }
-    program.asm.jump(write);
+    Ok(())
+}
 
-    program.asm.place(socket);
+/// Notes the network namespace of a socket, and the files queued in it; goes to `write`.
+fn describe_socket(program: &mut Program<'_>, write: Label) -> Result<()> {
     program.asm.store_value(Word, R10, slot!(kind), SOCKET as i32);
     program.fetch(Double, R1, FILE, "file", "private_data")?;
     let sock = program.offset(Double, "socket", "sk")?;
@@ -172,9 +189,11 @@ pub(super) fn assemble(program: &mut Program<'_>, level: u16) -> Result<()> {
     program.asm.copy(SOCK, R1);
     follow(program, SOCK, net);
     copy(program, R1, inode, slot!(inode), 4);
-    in_flight(program, write)?;
+    in_flight(program, write)
+}
 
-    program.asm.place(write);
+/// Adds the number of the file and the PIDs, and appends the record to the output.
+fn append(program: &mut Program<'_>, level: u16) -> Result<()> {
     program.fetch(Word, R1, CONTEXT, "bpf_iter__task_file", "fd")?;
     program.asm.store(Word, R10, slot!(fd), R1);
     program.fetch(Double, FILE, CONTEXT, "bpf_iter__task_file", "meta")?;
@@ -194,8 +213,6 @@ pub(super) fn assemble(program: &mut Program<'_>, level: u16) -> Result<()> {
     program.asm.address(R2, R10, RECORD);
     program.asm.set(R3, SIZE.into());
     program.asm.call(SequenceWrite);
-    program.asm.place(end);
-    program.asm.exit(0);
     Ok(())
 }
 

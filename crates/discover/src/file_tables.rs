@@ -32,10 +32,7 @@ pub(crate) fn compare(
     let mut files: BTreeMap<Pid, Vec<(NamespaceId, &'static str, u32)>> = BTreeMap::new();
     for (id, holder) in holders {
         let (pid, fd) = match *holder {
-            Holder::Fd { pid, tid: None, fd }
-            | Holder::Socket { pid, tid: None, fd }
-            | Holder::Tun { pid, tid: None, fd }
-            | Holder::InFlight { pid, tid: None, fd, .. } => (pid, fd),
+            Holder::File { pid, tid: None, fd, .. } => (pid, fd),
             _ => continue,
         };
         let process = at(processes, pid).and_then(|at| processes.get(at));

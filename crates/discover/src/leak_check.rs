@@ -10,8 +10,8 @@ use std::fmt;
 use std::thread;
 
 use lxkns_model::diff::Ignore;
-use lxkns_model::{Diff, Holder, Namespace, Process, Snapshot, Text};
-use lxkns_species::{NamespaceId, Pid};
+use lxkns_model::{Diff, HeldBy, Namespace, Process, Snapshot};
+use lxkns_species::NamespaceId;
 
 use crate::{Error, Options, discover};
 
@@ -145,48 +145,21 @@ impl fmt::Display for Leaks {
 }
 
 impl Leaks {
-    /// Everybody who holds a namespace, foreign text escaped.
+    /// All that holds a namespace, foreign text escaped.
     fn holders(&self, namespace: Namespace<'_>) -> String {
-        let members = namespace.processes().map(|it| self.process(it.pid()));
-        let holders = namespace.holders().iter().map(|it| self.holder(it));
-        let below = namespace.children().chain(namespace.owned());
-        let below = below.map(|below| below.id().to_string());
-        let all: Vec<String> = members.chain(holders).chain(below).collect();
-        if all.is_empty() {
-            return "nothing that can be seen".into();
-        }
-        all.join(", ")
+        let all: Vec<String> = namespace.held_by().map(|it| self.named(it)).collect();
+        if all.is_empty() { "nothing that can be seen".into() } else { all.join(", ") }
     }
 
-    fn process(&self, pid: Pid) -> String {
-        match self.snapshot.process(pid).and_then(Process::comm) {
-            Some(name) => format!("process {name:?} ({pid})"),
-            None => format!("process {pid}"),
-        }
-    }
-
-    fn holder(&self, holder: &Holder) -> String {
-        let of = |pid: Pid| self.process(pid);
-        let at = |path: &Text, mount_namespace: Option<NamespaceId>| match mount_namespace {
-            Some(id) => format!("{path:?} in {id}"),
-            None => format!("{path:?}"),
+    fn named(&self, held_by: HeldBy<'_>) -> String {
+        let process = match held_by {
+            HeldBy::Process(process) => Some(process),
+            HeldBy::Holder(holder) => holder.pid().and_then(|pid| self.snapshot.process(pid)),
+            HeldBy::Child(_) | HeldBy::Owned(_) => None,
         };
-        match holder {
-            Holder::Thread { pid, tid } => format!("thread {tid} of {}", of(*pid)),
-            Holder::PendingChildren { pid, .. } => format!("children to come of {}", of(*pid)),
-            Holder::Fd { pid, fd, .. } => format!("fd {fd} of {}", of(*pid)),
-            Holder::Socket { pid, fd, .. } => format!("socket {fd} of {}", of(*pid)),
-            Holder::Tun { pid, fd, .. } => format!("tun device {fd} of {}", of(*pid)),
-            Holder::InFlight { pid, fd, .. } => {
-                format!("file in flight to fd {fd} of {}", of(*pid))
-            }
-            Holder::BindMount { mount_namespace, path } => {
-                format!("the bind mount at {}", at(path, *mount_namespace))
-            }
-            Holder::ProcMount { mount_namespace, path } => {
-                format!("the procfs at {}", at(path, *mount_namespace))
-            }
-            _ => "something unseen".into(),
+        match process.and_then(Process::comm) {
+            Some(name) => format!("{held_by} ({name:?})"),
+            None => held_by.to_string(),
         }
     }
 }

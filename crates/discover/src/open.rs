@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 
-use lxkns_model::{Holder, Namespace, Snapshot, Text};
+use lxkns_model::{FileKind, Holder, MountKind, Namespace, Snapshot, Text};
 use lxkns_ops::socket::Asker;
 use lxkns_ops::visit::{open_in, root_of};
 use lxkns_ops::{Error as OpsError, NamespaceFd, Reference, pidfd};
@@ -115,13 +115,13 @@ impl Search<'_> {
                     let file = id.namespace_type().proc_file_for_children()?;
                     NamespaceFd::at_path(format!("{}/{file}", task(*pid, *tid)))
                 }
-                Holder::Fd { pid, tid, fd } => {
+                Holder::File { kind: FileKind::Namespace, pid, tid, fd } => {
                     NamespaceFd::at_path(format!("{}/fd/{fd}", task(*pid, *tid)))
                 }
-                Holder::Socket { pid, tid, fd } | Holder::Tun { pid, tid, fd } => {
+                Holder::File { kind: FileKind::Socket | FileKind::Tun, pid, tid, fd } => {
                     of_socket(*pid, *tid, *fd)?
                 }
-                Holder::BindMount { mount_namespace, path } => {
+                Holder::Mount { kind: MountKind::Bind, mount_namespace, path } => {
                     self.mounted((*mount_namespace)?, path)?
                 }
                 _ => return None,

@@ -113,12 +113,7 @@ fn into_facts(context: Context<'_>, host: Host, seen: Sightings) -> Facts {
 
 /// The mount namespaces in which something of interest is mounted.
 fn places(holders: &[(NamespaceId, Holder)]) -> impl Iterator<Item = NamespaceId> {
-    holders.iter().filter_map(|(_, holder)| match holder {
-        Holder::BindMount { mount_namespace, .. } | Holder::ProcMount { mount_namespace, .. } => {
-            *mount_namespace
-        }
-        _ => None,
-    })
+    holders.iter().filter_map(|(_, holder)| holder.mount_namespace())
 }
 
 /// A namespace that could not be opened where it was first seen, because that process was just

@@ -195,7 +195,7 @@ impl Common {
         let by_itself = || {
             let mut holders = namespace.holders().iter();
             sees(Part::Processes) && namespace.processes().len() > 0
-                || holders.any(|holder| sees(part_of(holder)))
+                || holders.any(|holder| sees(holder.part()))
         };
         let by_others = || {
             sees(Part::Hierarchy) && namespace.children().len() > 0
@@ -203,17 +203,6 @@ impl Common {
         };
         self.types.contains(namespace.namespace_type())
             && (self.uncompared == Parts::NONE || by_itself() || by_others())
-    }
-}
-
-/// The part of a scan that finds holders of this kind.
-fn part_of(holder: &Holder) -> Part {
-    match holder {
-        Holder::Thread { .. } | Holder::PendingChildren { .. } => Part::Threads,
-        Holder::Fd { .. } | Holder::InFlight { .. } => Part::Fds,
-        Holder::Socket { .. } | Holder::Tun { .. } => Part::Sockets,
-        Holder::BindMount { .. } | Holder::ProcMount { .. } => Part::Mounts,
-        Holder::Unseen => Part::Kernel,
     }
 }
 
@@ -294,7 +283,7 @@ impl<'s> Pair<'s, '_> {
         let there = there.holders();
         here.iter()
             .enumerate()
-            .filter(|(_, holder)| common.parts.contains(part_of(holder)))
+            .filter(|(_, holder)| common.parts.contains(holder.part()))
             .filter(|(at, holder)| {
                 // Holders are sorted. Of several mounts at one place so many stay.
                 let staying = there.partition_point(|it| it <= holder)

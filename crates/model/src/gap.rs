@@ -4,8 +4,8 @@ use std::fmt;
 
 use lxkns_species::{NamespaceType, NamespaceTypes};
 
+use crate::Text;
 use crate::why::may_hide_holders;
-use crate::{Holder, Text};
 
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
@@ -154,40 +154,6 @@ impl Gap {
     pub fn may_hide(&self, namespace_type: NamespaceType) -> bool {
         self.why != Reason::Gone
             && may_hide_holders(&self.what, NamespaceTypes::of([namespace_type]))
-    }
-
-    /// Whether a holder like this one may be behind it.
-    pub fn may_hide_holder(&self, holder: &Holder) -> bool {
-        use Missing::{
-            BindMounts, Creators, Fds, Holders, Identity, InFlight, KernelList, LiveFacts,
-            MountNamespaces, Mounts, Other, Owners, Parents, PendingChildren, ProcMounts,
-            ProcessDetails, ProcessNamespaces, Processes, Sockets, Threads, TunDevices,
-        };
-        let is_hidden = match self.what {
-            Processes => holder.pid().is_some(),
-            ProcessNamespaces => {
-                matches!(holder, Holder::Thread { .. } | Holder::PendingChildren { .. })
-            }
-            Threads => holder.pid().is_some(),
-            PendingChildren => matches!(holder, Holder::PendingChildren { .. }),
-            Fds => matches!(
-                holder,
-                Holder::Fd { .. }
-                    | Holder::Socket { .. }
-                    | Holder::Tun { .. }
-                    | Holder::InFlight { .. }
-            ),
-            InFlight => matches!(holder, Holder::InFlight { .. }),
-            Sockets => matches!(holder, Holder::Socket { .. }),
-            TunDevices => matches!(holder, Holder::Tun { .. }),
-            Mounts | MountNamespaces => holder.is_mount(),
-            BindMounts => matches!(holder, Holder::BindMount { .. }),
-            ProcMounts => matches!(holder, Holder::ProcMount { .. }),
-            KernelList => *holder == Holder::Unseen,
-            ProcessDetails | Owners | Parents | Creators | Identity => false,
-            Holders | LiveFacts | Other(_) => true,
-        };
-        is_hidden && self.why != Reason::Gone
     }
 
     /// So many examples a gap has at most.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use lxkns_species::{NamespaceId, Pid};
 
-use crate::Text;
+use crate::{Gap, Missing, Part, Reason, Text};
 
 /// One reason why a namespace is alive, apart from processes joined to it and namespaces below it:
 /// those follow from the processes' and namespaces' own facts ([`crate::Namespace::processes`],
@@ -31,62 +31,56 @@ pub enum Holder {
         /// The thread, where it is not the process's main thread.
         tid: Option<Pid>,
     },
-    /// A file descriptor refers to it on nsfs.
-    Fd {
+    /// An open file belongs to it.
+    File {
+        /// The kind of file.
+        kind: FileKind,
         /// The process.
         pid: Pid,
         /// The thread with an own file table.
         tid: Option<Pid>,
-        /// The number.
+        /// The number of the file descriptor.
         fd: u32,
     },
-    /// A socket was created in it (network namespaces).
-    Socket {
-        /// The process.
-        pid: Pid,
-        /// The thread with an own file table.
-        tid: Option<Pid>,
-        /// The number.
-        fd: u32,
-    },
-    /// A tun/tap device file was opened in it (network namespaces).
-    Tun {
-        /// The process.
-        pid: Pid,
-        /// The thread with an own file table.
-        tid: Option<Pid>,
-        /// The number.
-        fd: u32,
-    },
-    /// A file is queued in a Unix socket, sent and not received yet: the namespace itself on nsfs,
-    /// or a socket or tun/tap device file that belongs to it.
-    InFlight {
-        /// The process that can receive it.
-        pid: Pid,
-        /// The thread with an own file table.
-        tid: Option<Pid>,
-        /// The number of the Unix socket that it is queued in.
-        fd: u32,
-        /// The inode of that socket: processes that share it share the queue.
-        inode: u64,
-    },
-    /// It is bind-mounted.
-    BindMount {
+    /// A mount belongs to it.
+    Mount {
+        /// The kind of mount.
+        kind: MountKind,
         /// The mount namespace in which it is mounted.
         mount_namespace: Option<NamespaceId>,
         /// The mount point, as seen from the root of that mount namespace.
         path: Text,
     },
-    /// A procfs shows it (PID namespaces).
-    ProcMount {
-        /// The mount namespace in which that procfs is mounted.
-        mount_namespace: Option<NamespaceId>,
-        /// The mount point.
-        path: Text,
-    },
     /// The kernel lists it as alive, and nothing that can be seen explains it: a file registered
     /// with io_uring, a detached mount tree, the kernel itself. See [`crate::blind_spots()`].
     Unseen,
+}
+
+/// The kinds of files that keep a namespace alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// The namespace itself, on nsfs.
+    Namespace,
+    /// A socket that was created in it (network namespaces).
+    Socket,
+    /// A tun/tap device file that was opened in it (network namespaces).
+    Tun,
+    /// A Unix socket in which one of the others is queued, sent and not received yet.
+    InFlight {
+        /// The inode of that socket: processes that share it share the queue.
+        inode: u64,
+    },
+}
+
+/// The kinds of mounts that keep a namespace alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum MountKind {
+    /// A bind mount of the namespace.
+    Bind,
+    /// A procfs that shows it (PID namespaces).
+    Proc,
 }
 
 impl Holder {
@@ -95,12 +89,12 @@ impl Holder {
         match self {
             Holder::Thread { .. } => "thread",
             Holder::PendingChildren { .. } => "pending-children",
-            Holder::Fd { .. } => "fd",
-            Holder::Socket { .. } => "socket",
-            Holder::Tun { .. } => "tun",
-            Holder::InFlight { .. } => "in-flight",
-            Holder::BindMount { .. } => "bind-mount",
-            Holder::ProcMount { .. } => "proc-mount",
+            Holder::File { kind: FileKind::Namespace, .. } => "fd",
+            Holder::File { kind: FileKind::Socket, .. } => "socket",
+            Holder::File { kind: FileKind::Tun, .. } => "tun",
+            Holder::File { kind: FileKind::InFlight { .. }, .. } => "in-flight",
+            Holder::Mount { kind: MountKind::Bind, .. } => "bind-mount",
+            Holder::Mount { kind: MountKind::Proc, .. } => "proc-mount",
             Holder::Unseen => "unseen",
         }
     }
@@ -110,16 +104,65 @@ impl Holder {
         match *self {
             Holder::Thread { pid, .. }
             | Holder::PendingChildren { pid, .. }
-            | Holder::Fd { pid, .. }
-            | Holder::Socket { pid, .. }
-            | Holder::Tun { pid, .. }
-            | Holder::InFlight { pid, .. } => Some(pid),
-            Holder::BindMount { .. } | Holder::ProcMount { .. } | Holder::Unseen => None,
+            | Holder::File { pid, .. } => Some(pid),
+            Holder::Mount { .. } | Holder::Unseen => None,
+        }
+    }
+
+    /// The mount namespace that a mount is in, if it is a mount, and that is known.
+    pub fn mount_namespace(&self) -> Option<NamespaceId> {
+        match self {
+            Holder::Mount { mount_namespace, .. } => *mount_namespace,
+            _ => None,
+        }
+    }
+
+    /// The part of a scan that finds it.
+    pub fn part(&self) -> Part {
+        match self {
+            Holder::Thread { .. } | Holder::PendingChildren { .. } => Part::Threads,
+            Holder::File { kind: FileKind::Namespace | FileKind::InFlight { .. }, .. } => Part::Fds,
+            Holder::File { kind: FileKind::Socket | FileKind::Tun, .. } => Part::Sockets,
+            Holder::Mount { .. } => Part::Mounts,
+            Holder::Unseen => Part::Kernel,
+        }
+    }
+
+    /// Whether it may be among the things that a scan has missed.
+    fn may_be_behind(&self, missing: &Missing) -> bool {
+        use Missing::{
+            BindMounts, Creators, Fds, Holders, Identity, InFlight, KernelList, LiveFacts,
+            MountNamespaces, Mounts, Other, Owners, Parents, PendingChildren, ProcMounts,
+            ProcessDetails, ProcessNamespaces, Processes, Sockets, Threads, TunDevices,
+        };
+        match missing {
+            Processes | Threads => self.pid().is_some(),
+            ProcessNamespaces => {
+                matches!(self, Holder::Thread { .. } | Holder::PendingChildren { .. })
+            }
+            PendingChildren => matches!(self, Holder::PendingChildren { .. }),
+            Fds => matches!(self, Holder::File { .. }),
+            InFlight => matches!(self, Holder::File { kind: FileKind::InFlight { .. }, .. }),
+            Sockets => matches!(self, Holder::File { kind: FileKind::Socket, .. }),
+            TunDevices => matches!(self, Holder::File { kind: FileKind::Tun, .. }),
+            Mounts | MountNamespaces => self.is_mount(),
+            BindMounts => matches!(self, Holder::Mount { kind: MountKind::Bind, .. }),
+            ProcMounts => matches!(self, Holder::Mount { kind: MountKind::Proc, .. }),
+            KernelList => *self == Holder::Unseen,
+            ProcessDetails | Owners | Parents | Creators | Identity => false,
+            Holders | LiveFacts | Other(_) => true,
         }
     }
 
     pub(crate) fn is_mount(&self) -> bool {
-        matches!(self, Holder::BindMount { .. } | Holder::ProcMount { .. })
+        matches!(self, Holder::Mount { .. })
+    }
+}
+
+impl Gap {
+    /// Whether a holder like this one may be behind it.
+    pub fn may_hide_holder(&self, holder: &Holder) -> bool {
+        self.why != Reason::Gone && holder.may_be_behind(&self.what)
     }
 }
 
@@ -127,12 +170,13 @@ impl Holder {
 /// foreign text and escaped.
 ///
 /// ```
-/// use lxkns_model::Holder;
+/// use lxkns_model::{FileKind, Holder, MountKind};
 /// use lxkns_species::Pid;
 ///
-/// let fd = Holder::Fd { pid: Pid(812), tid: None, fd: 3 };
+/// let fd = Holder::File { kind: FileKind::Namespace, pid: Pid(812), tid: None, fd: 3 };
 /// assert_eq!(fd.to_string(), "fd 3 of process 812");
-/// let mount = Holder::BindMount { mount_namespace: None, path: "/run/netns/a\nb".into() };
+/// let path = "/run/netns/a\nb".into();
+/// let mount = Holder::Mount { kind: MountKind::Bind, mount_namespace: None, path };
 /// assert_eq!(mount.to_string(), r#"bind mount "/run/netns/a\nb""#);
 /// ```
 impl fmt::Display for Holder {
@@ -140,17 +184,21 @@ impl fmt::Display for Holder {
         match self {
             Holder::Thread { pid, tid } => write!(f, "{}", Task(*pid, Some(*tid))),
             Holder::PendingChildren { pid, tid } => write!(f, "children of {}", Task(*pid, *tid)),
-            Holder::Fd { pid, tid, fd } => write!(f, "fd {fd} of {}", Task(*pid, *tid)),
-            Holder::Socket { pid, tid, fd } => write!(f, "socket {fd} of {}", Task(*pid, *tid)),
-            Holder::Tun { pid, tid, fd } => write!(f, "tun device {fd} of {}", Task(*pid, *tid)),
-            Holder::InFlight { pid, tid, fd, .. } => {
-                write!(f, "file in flight to fd {fd} of {}", Task(*pid, *tid))
+            Holder::File { kind, pid, tid, fd } => {
+                let file = match kind {
+                    FileKind::Namespace => "fd",
+                    FileKind::Socket => "socket",
+                    FileKind::Tun => "tun device",
+                    FileKind::InFlight { .. } => "file in flight to fd",
+                };
+                write!(f, "{file} {fd} of {}", Task(*pid, *tid))
             }
-            Holder::BindMount { mount_namespace, path } => {
-                write!(f, "bind mount {path:?}{}", In(*mount_namespace))
-            }
-            Holder::ProcMount { mount_namespace, path } => {
-                write!(f, "procfs {path:?}{}", In(*mount_namespace))
+            Holder::Mount { kind, mount_namespace, path } => {
+                let mount = match kind {
+                    MountKind::Bind => "bind mount",
+                    MountKind::Proc => "procfs",
+                };
+                write!(f, "{mount} {path:?}{}", In(*mount_namespace))
             }
             Holder::Unseen => f.write_str("unseen"),
         }

@@ -67,7 +67,7 @@ pub use diff::{Diff, Ignore};
 pub use facts::{Cmdline, Facts, IdMapping, Joined, NamespaceFacts, ProcessFacts, ThreadFacts};
 pub use gap::{Counts, Gap, Missing, Reason};
 pub use held_by::HeldBy;
-pub use holder::Holder;
+pub use holder::{FileKind, Holder, MountKind};
 pub use host::Host;
 pub use initials::Initials;
 pub use mount::MountFacts;

@@ -74,8 +74,7 @@ impl Snapshot {
         holder: &'s Holder,
     ) -> impl Iterator<Item = &'s MountFacts> {
         let place = match holder {
-            Holder::BindMount { mount_namespace, path }
-            | Holder::ProcMount { mount_namespace, path } => mount_namespace.zip(Some(path)),
+            Holder::Mount { mount_namespace, path, .. } => mount_namespace.zip(Some(path)),
             _ => None,
         };
         place.into_iter().flat_map(move |(mount_namespace, path)| {

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
-use crate::{Holder, Namespace, NamespaceFacts, Snapshot, Text};
+use crate::{FileKind, Holder, MountKind, Namespace, NamespaceFacts, Snapshot, Text};
 
 impl<'s> Namespace<'s> {
     /// A path that opens this namespace, as seen by the scanner in its mount namespace, as long as
@@ -39,13 +39,15 @@ impl<'s> Namespace<'s> {
                 let file = namespace_type.proc_file_for_children()?;
                 format!("{}/{file}", task(*pid, *tid)).into()
             }
-            Holder::Fd { pid, tid, fd } => format!("{}/fd/{fd}", task(*pid, *tid)).into(),
-            Holder::BindMount { mount_namespace, path }
+            Holder::File { kind: FileKind::Namespace, pid, tid, fd } => {
+                format!("{}/fd/{fd}", task(*pid, *tid)).into()
+            }
+            Holder::Mount { kind: MountKind::Bind, mount_namespace, path }
                 if *mount_namespace == self.scanners_mount_namespace() =>
             {
                 path.clone()
             }
-            Holder::BindMount { mount_namespace, path } => {
+            Holder::Mount { kind: MountKind::Bind, mount_namespace, path } => {
                 let inside = self.snapshot.namespace((*mount_namespace)?)?;
                 let mut root = format!("/proc/{}/root", inside.senior_leader()?.pid()).into_bytes();
                 root.extend_from_slice(path.as_bytes());
@@ -63,13 +65,13 @@ impl<'s> Namespace<'s> {
             Holder::PendingChildren { .. } => {
                 self.namespace_type().proc_file_for_children().map(|_| 1)
             }
-            Holder::Fd { .. } => Some(2),
-            Holder::BindMount { mount_namespace, .. }
+            Holder::File { kind: FileKind::Namespace, .. } => Some(2),
+            Holder::Mount { kind: MountKind::Bind, mount_namespace, .. }
                 if *mount_namespace == self.scanners_mount_namespace() =>
             {
                 Some(3)
             }
-            Holder::BindMount { mount_namespace, .. } => {
+            Holder::Mount { kind: MountKind::Bind, mount_namespace, .. } => {
                 let inside = self.snapshot.namespace((*mount_namespace)?)?;
                 inside.senior_leader().map(|_| 4)
             }
@@ -115,8 +117,7 @@ pub(crate) fn stacked<'f>(namespaces: impl Iterator<Item = &'f NamespaceFacts>) 
 /// Where a holder is mounted, if it is a mount.
 fn place(holder: &Holder) -> Option<Place> {
     match holder {
-        Holder::BindMount { mount_namespace, path }
-        | Holder::ProcMount { mount_namespace, path } => Some((*mount_namespace, path.clone())),
+        Holder::Mount { mount_namespace, path, .. } => Some((*mount_namespace, path.clone())),
         _ => None,
     }
 }
@@ -129,8 +130,11 @@ pub(crate) fn holder_behind(
     path: &str,
     mount_namespace_of: impl Fn(Pid) -> Option<NamespaceId>,
 ) -> Option<Holder> {
-    let bind_mount =
-        |mount_namespace, path: &str| Holder::BindMount { mount_namespace, path: path.into() };
+    let bind_mount = |mount_namespace, path: &str| Holder::Mount {
+        kind: MountKind::Bind,
+        mount_namespace,
+        path: path.into(),
+    };
     let Some(below_proc) = path.strip_prefix("/proc/") else {
         // The mount namespace is the scanner's, whichever that was.
         return path.starts_with('/').then(|| bind_mount(None, path));
@@ -150,7 +154,7 @@ pub(crate) fn holder_behind(
     };
     if let Some(fd) = file.strip_prefix("fd/") {
         let fd = fd.parse().ok()?;
-        return Some(Holder::Fd { pid, tid, fd });
+        return Some(Holder::File { kind: FileKind::Namespace, pid, tid, fd });
     }
     let mut types = NamespaceType::ALL.into_iter();
     if types.any(|its| its.proc_file_for_children() == Some(file)) {

@@ -10,7 +10,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use lxkns_model::{Holder, Joined, Namespace, Process, Snapshot, Text, ThreadFacts};
+use lxkns_model::{
+    FileKind, Holder, Joined, MountKind, Namespace, Process, Snapshot, Text, ThreadFacts,
+};
 use lxkns_nstest::{Entry, Fact, Neighbours};
 use lxkns_species::NamespaceType::{Mnt, Pid as PidType, User};
 use lxkns_species::{NamespaceId, Pid};
@@ -466,9 +468,11 @@ impl<'j> Hearing<'j> {
         let (pid, tid, fact) = match holder {
             Holder::Thread { pid, tid } => (*pid, Some(*tid), Fact::Joined),
             Holder::PendingChildren { pid, tid } => (*pid, *tid, Fact::Pending),
-            Holder::Fd { pid, tid, fd } => (*pid, *tid, Fact::Fd(*fd)),
-            Holder::Socket { pid, tid, fd } => (*pid, *tid, Fact::Socket(*fd)),
-            Holder::BindMount { mount_namespace: Some(here), path } => {
+            Holder::File { kind: FileKind::Namespace, pid, tid, fd } => (*pid, *tid, Fact::Fd(*fd)),
+            Holder::File { kind: FileKind::Socket, pid, tid, fd } => {
+                (*pid, *tid, Fact::Socket(*fd))
+            }
+            Holder::Mount { kind: MountKind::Bind, mount_namespace: Some(here), path } => {
                 return self.mounted(neighbours, id, *here, path);
             }
             _ => return,

@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 
 use lxkns_discover::{Options, discover};
-use lxkns_model::{Holder, Snapshot, wire};
+use lxkns_model::{Holder, MountKind, Snapshot, wire};
 use lxkns_nstest::{Script, tool};
 use lxkns_species::NamespaceType;
 
@@ -113,7 +113,7 @@ pub fn invariants(snapshot: &Snapshot) {
     let has_mounts = snapshot.scope().types.contains(NamespaceType::Mnt);
     for namespace in snapshot.namespaces().filter(|_| has_mounts) {
         for holder in namespace.holders() {
-            if let Holder::BindMount { mount_namespace: Some(id), .. } = holder {
+            if let Holder::Mount { kind: MountKind::Bind, mount_namespace: Some(id), .. } = holder {
                 assert!(snapshot.namespace(*id).is_some(), "{holder:?}");
             }
         }

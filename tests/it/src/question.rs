@@ -24,11 +24,7 @@ pub fn held<'s>(snapshot: &'s Snapshot, id: NamespaceId, expected: &[Holder]) ->
     let is_known = |pid| expected.iter().any(|holder| holder.pid() == Some(pid));
     for holder in holders {
         let passes_by = match holder {
-            Holder::Fd { pid, .. }
-            | Holder::Socket { pid, .. }
-            | Holder::Tun { pid, .. }
-            | Holder::InFlight { pid, .. }
-            | Holder::Thread { pid, .. } => !is_known(*pid),
+            Holder::File { pid, .. } | Holder::Thread { pid, .. } => !is_known(*pid),
             _ => false,
         };
         assert!(passes_by || expected.contains(holder), "{id} is also held by {holder:?}");

@@ -28,7 +28,7 @@ fn what_is_left_behind_is_named_with_its_holder() {
     assert!(leaks.snapshot().why(net).is_some());
     let text = leaks.to_string();
     let line = text.lines().find(|line| line.starts_with(&net.to_string()));
-    let holder = format!("fd 3 of process \"a \\\"leak\" ({})", child.pid());
+    let holder = format!("fd 3 of process {} (\"a \\\"leak\")", child.pid());
     assert!(line.unwrap().contains(&holder), "{text}");
 }
 

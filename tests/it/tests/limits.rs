@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use lxkns_discover::{Bpf, Options, Tier};
 use lxkns_it::{everywhere, scaled, scan, scan_with, snapshot_of, tool_snapshot};
 use lxkns_model::wire::{ALWAYS, MAX_EXPANSION};
-use lxkns_model::{Holder, Reason, Snapshot};
+use lxkns_model::{FileKind, Holder, MountKind, Reason, Snapshot};
 use lxkns_nstest::{Child, Dir, Script, need, own_namespace, tool};
 use lxkns_species::NamespaceId;
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
@@ -76,7 +76,7 @@ fn ninety_thousand_mounts() {
             let mounts = count(
                 snapshot,
                 id,
-                |holder| matches!(holder, Holder::BindMount { mount_namespace, .. } if *mount_namespace == Some(mnt)),
+                |holder| matches!(holder, Holder::Mount { kind: MountKind::Bind, mount_namespace, .. } if *mount_namespace == Some(mnt)),
             );
             assert_eq!(mounts, 1 << rounds);
             assert!(snapshot.namespace(id).unwrap().owner().is_some());
@@ -115,12 +115,12 @@ fn as_many_files_as_a_process_may_open() {
         let namespaces = count(
             snapshot,
             child.noted("net"),
-            |holder| matches!(holder, Holder::Fd { pid, .. } if *pid == child.pid_of("namespaces")),
+            |holder| matches!(holder, Holder::File { kind: FileKind::Namespace, pid, .. } if *pid == child.pid_of("namespaces")),
         );
         let sockets = count(
             snapshot,
             child.noted("other net"),
-            |holder| matches!(holder, Holder::Socket { pid, .. } if *pid == child.pid_of("sockets")),
+            |holder| matches!(holder, Holder::File { kind: FileKind::Socket, pid, .. } if *pid == child.pid_of("sockets")),
         );
         assert_eq!((namespaces, sockets), expected);
     };

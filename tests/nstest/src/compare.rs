@@ -153,7 +153,7 @@ fn list(texts: impl Iterator<Item = String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use lxkns_model::{Facts, Holder, Joined, NamespaceFacts, ProcessFacts};
+    use lxkns_model::{Facts, FileKind, Holder, Joined, NamespaceFacts, ProcessFacts};
     use lxkns_species::Pid;
 
     use super::*;
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn every_difference_is_a_line() {
         let held = |fd| NamespaceFacts {
-            holders: vec![Holder::Fd { pid: Pid(3), tid: None, fd }],
+            holders: vec![Holder::File { kind: FileKind::Namespace, pid: Pid(3), tid: None, fd }],
             ..NamespaceFacts::new(id("net:[7]"))
         };
         let process = |ppid| ProcessFacts {

@@ -1,6 +1,6 @@
 //! What a namespace is called besides its id: who leads it, or why it is alive without anybody.
 
-use lxkns_model::{Holder, Namespace, Process, Snapshot, Text, ThreadFacts};
+use lxkns_model::{FileKind, Holder, MountKind, Namespace, Process, Snapshot, Text, ThreadFacts};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use super::escape::quoted;
@@ -170,16 +170,22 @@ impl Labels {
                 };
                 of(&mut line, how, pid, tid);
             }
-            Holder::Fd { pid, tid, fd } => of(&mut line, &format!("held by fd {fd} of "), pid, tid),
-            Holder::Socket { pid, tid, .. } => of(&mut line, "held by a socket of ", pid, tid),
-            Holder::Tun { pid, tid, .. } => of(&mut line, "held by a tun device of ", pid, tid),
-            Holder::InFlight { pid, tid, fd, .. } => {
+            Holder::File { kind: FileKind::Namespace, pid, tid, fd } => {
+                of(&mut line, &format!("held by fd {fd} of "), pid, tid)
+            }
+            Holder::File { kind: FileKind::Socket, pid, tid, .. } => {
+                of(&mut line, "held by a socket of ", pid, tid)
+            }
+            Holder::File { kind: FileKind::Tun, pid, tid, .. } => {
+                of(&mut line, "held by a tun device of ", pid, tid)
+            }
+            Holder::File { kind: FileKind::InFlight { .. }, pid, tid, fd, .. } => {
                 of(&mut line, &format!("in flight to fd {fd} of "), pid, tid);
             }
-            Holder::BindMount { mount_namespace, ref path } => {
+            Holder::Mount { kind: MountKind::Bind, mount_namespace, ref path } => {
                 self.mounted(&mut line, "bind-mounted at ", path, mount_namespace, own)
             }
-            Holder::ProcMount { mount_namespace, ref path } => {
+            Holder::Mount { kind: MountKind::Proc, mount_namespace, ref path } => {
                 self.mounted(&mut line, "shown by the procfs at ", path, mount_namespace, own)
             }
             _ => {
@@ -279,13 +285,17 @@ fn precedence(holder: &Holder, own: Option<NamespaceId>) -> (u8, bool) {
     let elsewhere = |id: &Option<NamespaceId>| id.is_some() && *id != own;
     match holder {
         Holder::Thread { .. } => (0, false),
-        Holder::BindMount { mount_namespace, .. } => (1, elsewhere(mount_namespace)),
-        Holder::Fd { .. } => (2, false),
-        Holder::Socket { .. } => (3, false),
-        Holder::Tun { .. } => (4, false),
-        Holder::InFlight { .. } => (5, false),
+        Holder::Mount { kind: MountKind::Bind, mount_namespace, .. } => {
+            (1, elsewhere(mount_namespace))
+        }
+        Holder::File { kind: FileKind::Namespace, .. } => (2, false),
+        Holder::File { kind: FileKind::Socket, .. } => (3, false),
+        Holder::File { kind: FileKind::Tun, .. } => (4, false),
+        Holder::File { kind: FileKind::InFlight { .. }, .. } => (5, false),
         Holder::PendingChildren { .. } => (6, false),
-        Holder::ProcMount { mount_namespace, .. } => (7, elsewhere(mount_namespace)),
+        Holder::Mount { kind: MountKind::Proc, mount_namespace, .. } => {
+            (7, elsewhere(mount_namespace))
+        }
         _ => (8, false),
     }
 }

@@ -198,11 +198,7 @@ impl Namer<'_> {
     /// Whether it is a mount that the scanner does not see.
     fn is_elsewhere(&self, holder: &Holder) -> bool {
         let own = self.snapshot.host().scanner_namespaces.get(NamespaceType::Mnt);
-        match holder {
-            Holder::BindMount { mount_namespace, .. }
-            | Holder::ProcMount { mount_namespace, .. } => *mount_namespace != own,
-            _ => false,
-        }
+        matches!(holder, Holder::Mount { mount_namespace, .. } if *mount_namespace != own)
     }
 
     fn details_of(&self, pid: Pid) -> Line {

@@ -10,7 +10,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use lxkns_model::{Holder, Missing, Part, Reason};
+use lxkns_model::{FileKind, Holder, Missing, Part, Reason};
 use lxkns_ops::{NamespaceFd, pidfd, socket};
 use lxkns_species::NamespaceId;
 use rustix::fs::{AtFlags, FileType, StatxFlags, makedev, readlinkat_raw, statx};
@@ -88,7 +88,12 @@ fn look_at(context: &Context<'_>, table: Table<'_>, found: &mut Found) {
                         // Closed meanwhile, and the number may have meant another namespace.
                         return;
                     }
-                    let holder = Holder::Fd { pid: table.pid, tid: table.tid, fd };
+                    let holder = Holder::File {
+                        kind: FileKind::Namespace,
+                        pid: table.pid,
+                        tid: table.tid,
+                        fd,
+                    };
                     found.holders.push((id, holder));
                 }
                 File::Unopenable(errno) if context.wanted.has(Part::Fds) => {

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use lxkns_model::{Holder, Missing, Reason};
+use lxkns_model::{FileKind, Holder, Missing, Reason};
 use lxkns_ops::in_flight::{Missed, Peeker, waiting};
 use lxkns_ops::{Error, pidfd};
 use lxkns_species::NamespaceId;
@@ -59,7 +59,7 @@ pub(crate) fn look(
         ids.sort_unstable();
         ids.dedup();
         for OpenSocket { pid, tid, fd, inode } in sharers.iter().copied() {
-            let holder = Holder::InFlight { pid, tid, fd, inode };
+            let holder = Holder::File { kind: FileKind::InFlight { inode }, pid, tid, fd };
             seen.holders.extend(ids.iter().map(|id| (*id, holder.clone())));
         }
     }

@@ -153,13 +153,7 @@ fn settle_doubts(context: &Context<'_>, sightings: &mut Sightings) {
 
 /// Whether a holder holds one of these, or is mounted in one.
 fn is_of_any(id: NamespaceId, holder: &Holder, of: &HashSet<NamespaceId>) -> bool {
-    let place = match holder {
-        Holder::BindMount { mount_namespace, .. } | Holder::ProcMount { mount_namespace, .. } => {
-            *mount_namespace
-        }
-        _ => None,
-    };
-    of.contains(&id) || place.is_some_and(|place| of.contains(&place))
+    of.contains(&id) || holder.mount_namespace().is_some_and(|place| of.contains(&place))
 }
 
 /// The namespaces of a process and of its threads.

@@ -21,7 +21,7 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
-use lxkns_model::{Holder, Joined, Part, ProcessFacts, Reason, Text, ThreadFacts};
+use lxkns_model::{FileKind, Holder, Joined, Part, ProcessFacts, Reason, Text, ThreadFacts};
 use lxkns_ops::bpf::KernelTypes;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
@@ -331,13 +331,14 @@ impl Reading<'_> {
                     if !self.context.resolver.meet_file(id, time, open) && self.is_shown(pid) {
                         continue;
                     }
-                    seen.holders.push((id, Holder::Fd { pid, tid, fd }));
+                    seen.holders
+                        .push((id, Holder::File { kind: FileKind::Namespace, pid, tid, fd }));
                 }
                 OpenFileKind::Socket(Some(id)) if self.context.wanted.has(Part::Sockets) => {
                     if !self.context.resolver.had(id, time) && !self.meet_by_socket(file, id) {
                         continue;
                     }
-                    seen.holders.push((id, Holder::Socket { pid, tid, fd }));
+                    seen.holders.push((id, Holder::File { kind: FileKind::Socket, pid, tid, fd }));
                 }
                 OpenFileKind::Tun if self.context.wanted.has(Part::Sockets) => {
                     let mut found = Found::default();

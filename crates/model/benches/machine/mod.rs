@@ -1,6 +1,8 @@
 //! A machine of 5,000 processes and 2,000 namespaces, for the benches.
 
-use lxkns_model::{Cmdline, Facts, Holder, Joined, NamespaceFacts, ProcessFacts, Relation};
+use lxkns_model::{
+    Cmdline, Facts, FileKind, Holder, Joined, MountKind, NamespaceFacts, ProcessFacts, Relation,
+};
 use lxkns_species::{Capabilities, Capability, NamespaceId, NamespaceType, Pid, Uid};
 
 /// Containers of eight namespaces and twenty processes each, on a host.
@@ -31,8 +33,14 @@ pub(crate) fn facts() -> Facts {
                 namespace.owner = id(NamespaceType::User, container);
             }
             let pid = Pid(first);
-            namespace.holders.push(Holder::Fd { pid, tid: None, fd: 7 });
-            namespace.holders.push(Holder::BindMount {
+            namespace.holders.push(Holder::File {
+                kind: FileKind::Namespace,
+                pid,
+                tid: None,
+                fd: 7,
+            });
+            namespace.holders.push(Holder::Mount {
+                kind: MountKind::Bind,
                 mount_namespace: id(NamespaceType::Mnt, 0),
                 path: format!("/run/somewhere/{}", id_in.inode()).into(),
             });

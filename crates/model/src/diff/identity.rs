@@ -74,12 +74,9 @@ impl<'s> Identities<'s> {
 
     /// Whether a holder that is in both snapshots is the same one.
     pub(super) fn is_same_holder(&self, holder: &Holder) -> bool {
-        match holder {
-            Holder::BindMount { mount_namespace: Some(mount_namespace), .. }
-            | Holder::ProcMount { mount_namespace: Some(mount_namespace), .. } => {
-                self.is_same.get(mount_namespace) != Some(&false)
-            }
-            _ => holder.pid().is_none_or(|pid| self.is_same_process(pid)),
+        match holder.mount_namespace() {
+            Some(mount_namespace) => self.is_same.get(&mount_namespace) != Some(&false),
+            None => holder.pid().is_none_or(|pid| self.is_same_process(pid)),
         }
     }
 

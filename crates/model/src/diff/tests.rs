@@ -3,7 +3,9 @@
 use lxkns_species::NamespaceType;
 
 use super::*;
-use crate::{Facts, Joined, Missing, NamespaceFacts, ProcessFacts, Reason, wire};
+use crate::{
+    Facts, FileKind, Joined, Missing, MountKind, NamespaceFacts, ProcessFacts, Reason, wire,
+};
 
 fn id(text: &str) -> NamespaceId {
     text.parse().unwrap()
@@ -35,11 +37,15 @@ fn process(pid: u32, start: u64, joined: &[&str]) -> ProcessFacts {
 }
 
 fn fd(pid: u32, fd: u32) -> Holder {
-    Holder::Fd { pid: Pid(pid), tid: None, fd }
+    Holder::File { kind: FileKind::Namespace, pid: Pid(pid), tid: None, fd }
 }
 
 fn mount(mount_namespace: &str, path: &str) -> Holder {
-    Holder::BindMount { mount_namespace: Some(id(mount_namespace)), path: path.into() }
+    Holder::Mount {
+        kind: MountKind::Bind,
+        mount_namespace: Some(id(mount_namespace)),
+        path: path.into(),
+    }
 }
 
 fn facts(

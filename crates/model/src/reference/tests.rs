@@ -1,7 +1,7 @@
 //! References, from literals.
 
 use super::*;
-use crate::{Facts, Joined, NamespaceFacts, ProcessFacts, Snapshot};
+use crate::{Facts, FileKind, Joined, MountKind, NamespaceFacts, ProcessFacts, Snapshot};
 
 fn id(text: &str) -> NamespaceId {
     text.parse().unwrap()
@@ -17,7 +17,11 @@ fn process(pid: u32, start: u64, joined: &[&str]) -> ProcessFacts {
 }
 
 fn bind_mount(mount_namespace: Option<&str>, path: &str) -> Holder {
-    Holder::BindMount { mount_namespace: mount_namespace.map(id), path: path.into() }
+    Holder::Mount {
+        kind: MountKind::Bind,
+        mount_namespace: mount_namespace.map(id),
+        path: path.into(),
+    }
 }
 
 /// The reference to a namespace with these holders; the scanner is in mnt:[1], 20 in mnt:[2].
@@ -38,11 +42,14 @@ fn the_best_holder_is_taken() {
     let holders = [
         (bind_mount(Some("mnt:[3]"), "/nobody/there"), None),
         (Holder::Unseen, None),
-        (Holder::Socket { pid, tid, fd: 3 }, None),
+        (Holder::File { kind: FileKind::Socket, pid, tid, fd: 3 }, None),
         (bind_mount(Some("mnt:[2]"), "/run/x"), Some("/proc/20/root/run/x")),
         (bind_mount(Some("mnt:[1]"), "/run/y"), Some("/run/y")),
-        (Holder::Fd { pid, tid, fd: 4 }, Some("/proc/10/task/11/fd/4")),
-        (Holder::Fd { pid, tid: None, fd: 4 }, Some("/proc/10/fd/4")),
+        (
+            Holder::File { kind: FileKind::Namespace, pid, tid, fd: 4 },
+            Some("/proc/10/task/11/fd/4"),
+        ),
+        (Holder::File { kind: FileKind::Namespace, pid, tid: None, fd: 4 }, Some("/proc/10/fd/4")),
         (Holder::PendingChildren { pid, tid: None }, Some("/proc/10/ns/pid_for_children")),
         (Holder::Thread { pid, tid: Pid(11) }, Some("/proc/10/task/11/ns/pid")),
     ];
@@ -79,8 +86,11 @@ fn paths_are_read_back() {
         assert_eq!(holder_behind(path, mount_namespace_of), expected, "{path}");
     };
     let (pid, tid) = (Pid(20), Some(Pid(21)));
-    check("/proc/20/fd/7", Some(Holder::Fd { pid, tid: None, fd: 7 }));
-    check("/proc/20/task/21/fd/7", Some(Holder::Fd { pid, tid, fd: 7 }));
+    check("/proc/20/fd/7", Some(Holder::File { kind: FileKind::Namespace, pid, tid: None, fd: 7 }));
+    check(
+        "/proc/20/task/21/fd/7",
+        Some(Holder::File { kind: FileKind::Namespace, pid, tid, fd: 7 }),
+    );
     check("/proc/20/task/21/ns/net", Some(Holder::Thread { pid, tid: Pid(21) }));
     for name in ["pid", "time"] {
         let pending = |tid| Some(Holder::PendingChildren { pid, tid });

@@ -17,7 +17,7 @@ use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid};
 
 use super::unmount::{self, Mounts, Unmount};
 use super::{Action, MountPoint, Never, OpenFile, Plan, Release, Step};
-use crate::{Holder, Namespace, Process, Snapshot};
+use crate::{FileKind, Holder, MountKind, Namespace, Process, Snapshot};
 
 /// The end of a namespace, and the types of all that may hold it.
 pub(super) fn of(namespace: Namespace<'_>) -> (Release, NamespaceTypes) {
@@ -196,7 +196,7 @@ impl<'s, 'g> Planner<'s, 'g> {
         let mut shared = HashSet::new();
         for gone in self.gone {
             for holder in gone.holders() {
-                if let Holder::InFlight { pid, tid, inode, .. } = *holder
+                if let Holder::File { kind: FileKind::InFlight { inode }, pid, tid, .. } = *holder
                     && !self.is_let_go(holder, gone.id())
                 {
                     let table = (self.file_table(holder).unwrap_or(pid), tid);
@@ -228,15 +228,10 @@ impl<'s, 'g> Planner<'s, 'g> {
     /// The first of the processes that share the file table that a holder is in; `None` if that is
     /// not known, or the holder is in none.
     fn file_table(&self, holder: &Holder) -> Option<Pid> {
-        let in_own_table = match holder {
-            Holder::Fd { tid, .. }
-            | Holder::Socket { tid, .. }
-            | Holder::Tun { tid, .. }
-            | Holder::InFlight { tid, .. } => tid.is_none(),
-            _ => false,
-        };
-        let pid = holder.pid().filter(|_| in_own_table)?;
-        self.snapshot.process(pid)?.file_table()
+        match *holder {
+            Holder::File { pid, tid: None, .. } => self.snapshot.process(pid)?.file_table(),
+            _ => None,
+        }
     }
 
     /// Whether the process that adopts a dead process waits for it.
@@ -248,14 +243,10 @@ impl<'s, 'g> Planner<'s, 'g> {
     /// have ended.
     fn is_let_go(&mut self, holder: &Holder, held: NamespaceId) -> bool {
         match holder {
-            Holder::BindMount { mount_namespace: Some(mount_namespace), .. }
-            | Holder::ProcMount { mount_namespace: Some(mount_namespace), .. } => {
+            Holder::Mount { mount_namespace: Some(mount_namespace), .. } => {
                 self.goes(*mount_namespace, &mut vec![held])
             }
-            Holder::Fd { pid, tid, .. }
-            | Holder::Socket { pid, tid, .. }
-            | Holder::Tun { pid, tid, .. }
-            | Holder::InFlight { pid, tid, .. } => {
+            Holder::File { pid, tid, .. } => {
                 let thread = tid.is_some_and(|tid| self.threads.contains(&(*pid, tid)));
                 thread || self.ends.contains_key(pid)
             }
@@ -281,12 +272,16 @@ impl<'s, 'g> Planner<'s, 'g> {
             && (is_planned || !namespace.is_hidden())
             && namespace.processes().all(|it| self.ends.contains_key(&it.pid()))
             && namespace.holders().iter().all(|holder| match holder {
-                Holder::BindMount { mount_namespace: Some(mount_namespace), .. } => {
+                Holder::Mount {
+                    kind: MountKind::Bind,
+                    mount_namespace: Some(mount_namespace),
+                    ..
+                } => {
                     // What is planned to go is unmounted wherever it has to be.
                     is_planned && !self.planned.contains(mount_namespace)
                         || self.goes(*mount_namespace, below)
                 }
-                Holder::BindMount { .. } | Holder::ProcMount { .. } => is_planned,
+                Holder::Mount { .. } => is_planned,
                 Holder::Unseen => false,
                 Holder::Thread { pid, tid } => {
                     self.ends.contains_key(pid) || self.threads.contains(&(*pid, *tid))
@@ -428,7 +423,9 @@ impl Steps {
     /// What has to be done about a holder that does not let go by itself.
     fn add_holder(&mut self, holder: &Holder, held: NamespaceId, file_table: Option<Pid>) {
         match holder {
-            Holder::InFlight { pid, tid, fd, inode } if self.shared_queues.contains(inode) => {
+            Holder::File { kind: FileKind::InFlight { inode }, pid, tid, fd }
+                if self.shared_queues.contains(inode) =>
+            {
                 let step = self
                     .add(Key::Receive(*inode), held, || Action::Receive { sockets: Vec::new() });
                 if let Some(Action::Receive { sockets }) = step {
@@ -437,10 +434,7 @@ impl Steps {
             }
             Holder::Thread { pid, .. }
             | Holder::PendingChildren { pid, .. }
-            | Holder::Fd { pid, .. }
-            | Holder::Socket { pid, .. }
-            | Holder::Tun { pid, .. }
-            | Holder::InFlight { pid, .. } => {
+            | Holder::File { pid, .. } => {
                 if file_table.is_some() {
                     self.known_tables.insert(*pid);
                 }
@@ -458,16 +452,16 @@ impl Steps {
                         sharers.push(*pid);
                     }
                     match *holder {
-                        Holder::Fd { tid, fd, .. }
-                        | Holder::Socket { tid, fd, .. }
-                        | Holder::Tun { tid, fd, .. } => closes.push(OpenFile { tid, fd }),
-                        Holder::InFlight { tid, fd, .. } => empties.push(OpenFile { tid, fd }),
+                        Holder::File { kind: FileKind::InFlight { .. }, tid, fd, .. } => {
+                            empties.push(OpenFile { tid, fd });
+                        }
+                        Holder::File { tid, fd, .. } => closes.push(OpenFile { tid, fd }),
                         _ => threads.extend(task_of(holder).and_then(|(_, tid)| tid)),
                     }
                 }
             }
             // These are planned all together; and nothing can tell the unseen to let go.
-            Holder::BindMount { .. } | Holder::ProcMount { .. } | Holder::Unseen => {}
+            Holder::Mount { .. } | Holder::Unseen => {}
         }
     }
 
@@ -512,10 +506,7 @@ impl Steps {
         let mut files: HashMap<Pid, Vec<(NamespaceId, &str, u32)>> = HashMap::new();
         for namespace in snapshot.namespaces().filter(|it| it.is_initial() != Some(true)) {
             for holder in namespace.holders() {
-                if let Holder::Fd { pid, tid: None, fd }
-                | Holder::Socket { pid, tid: None, fd }
-                | Holder::Tun { pid, tid: None, fd }
-                | Holder::InFlight { pid, tid: None, fd, .. } = *holder
+                if let Holder::File { pid, tid: None, fd, .. } = *holder
                     && unknown.contains(&pid)
                 {
                     files.entry(pid).or_default().push((namespace.id(), holder.kind(), fd));
@@ -545,9 +536,7 @@ impl Steps {
     /// Mounts of which nothing more is known than the place.
     fn unmount_unknown(&mut self, mounts: Vec<(NamespaceId, &Holder)>) {
         for (held, holder) in mounts {
-            if let Holder::BindMount { mount_namespace, path }
-            | Holder::ProcMount { mount_namespace, path } = holder
-            {
+            if let Holder::Mount { mount_namespace, path, .. } = holder {
                 // Several at one place are several mounts.
                 self.steps.push(Step {
                     action: Action::Unmount {

@@ -7,7 +7,8 @@ use lxkns_species::NamespaceType;
 
 use super::*;
 use crate::{
-    Facts, Holder, Joined, Missing, NamespaceFacts, Part, ProcessFacts, Reason, Relation, Scope,
+    Facts, FileKind, Holder, Joined, Missing, MountKind, NamespaceFacts, Part, ProcessFacts,
+    Reason, Relation, Scope,
 };
 
 fn id(text: &str) -> NamespaceId {
@@ -85,11 +86,15 @@ impl Machine {
 }
 
 fn fd(pid: u32, fd: u32) -> Holder {
-    Holder::Fd { pid: Pid(pid), tid: None, fd }
+    Holder::File { kind: FileKind::Namespace, pid: Pid(pid), tid: None, fd }
 }
 
 fn mount(mount_namespace: &str, path: &str) -> Holder {
-    Holder::BindMount { mount_namespace: Some(id(mount_namespace)), path: path.into() }
+    Holder::Mount {
+        kind: MountKind::Bind,
+        mount_namespace: Some(id(mount_namespace)),
+        path: path.into(),
+    }
 }
 
 fn end(pid: u32, along: &[u32]) -> Action {

@@ -142,8 +142,7 @@ impl<'s> Mounts<'s> {
     /// `false` if it is not known which mount that is.
     pub(super) fn want(&mut self, held: NamespaceId, holder: &'s Holder) -> bool {
         let mount = match holder {
-            Holder::BindMount { mount_namespace: Some(mount_namespace), path }
-            | Holder::ProcMount { mount_namespace: Some(mount_namespace), path } => {
+            Holder::Mount { mount_namespace: Some(mount_namespace), path, .. } => {
                 self.holding.get_mut(&(held, *mount_namespace, path)).and_then(VecDeque::pop_front)
             }
             _ => None,

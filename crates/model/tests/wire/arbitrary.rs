@@ -3,8 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use lxkns_model::{
-    Cmdline, Counts, Details, Facts, Gap, Holder, Host, IdMapping, Joined, Missing, MountFacts,
-    NamespaceFacts, Part, ProcessFacts, Reason, Relation, Scope, Snapshot, Text, ThreadFacts,
+    Cmdline, Counts, Details, Facts, FileKind, Gap, Holder, Host, IdMapping, Joined, Missing,
+    MountFacts, MountKind, NamespaceFacts, Part, ProcessFacts, Reason, Relation, Scope, Snapshot,
+    Text, ThreadFacts,
 };
 use lxkns_species::{
     Capabilities, Capability, NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid,
@@ -129,23 +130,30 @@ fn mapping() -> impl Strategy<Value = IdMapping> {
     })
 }
 
+fn file_kind() -> impl Strategy<Value = FileKind> {
+    prop_oneof![
+        Just(FileKind::Namespace),
+        Just(FileKind::Socket),
+        Just(FileKind::Tun),
+        any::<u64>().prop_map(|inode| FileKind::InFlight { inode }),
+    ]
+}
+
 fn holder() -> impl Strategy<Value = Holder> {
     let mount = || (of(id_of(NamespaceType::Mnt)), path());
     let descriptor = || (pid(), of(pid()), any::<u32>());
     prop_oneof![
         (pid(), pid()).prop_map(|(pid, tid)| Holder::Thread { pid, tid }),
         (pid(), of(pid())).prop_map(|(pid, tid)| Holder::PendingChildren { pid, tid }),
-        descriptor().prop_map(|(pid, tid, fd)| Holder::Fd { pid, tid, fd }),
-        descriptor().prop_map(|(pid, tid, fd)| Holder::Socket { pid, tid, fd }),
-        descriptor().prop_map(|(pid, tid, fd)| Holder::Tun { pid, tid, fd }),
-        (descriptor(), any::<u64>()).prop_map(|((pid, tid, fd), inode)| Holder::InFlight {
+        (file_kind(), descriptor()).prop_map(|(kind, (pid, tid, fd))| Holder::File {
+            kind,
             pid,
             tid,
-            fd,
-            inode
+            fd
         }),
-        mount().prop_map(|(mount_namespace, path)| Holder::BindMount { mount_namespace, path }),
-        mount().prop_map(|(mount_namespace, path)| Holder::ProcMount { mount_namespace, path }),
+        (prop_oneof![Just(MountKind::Bind), Just(MountKind::Proc)], mount()).prop_map(
+            |(kind, (mount_namespace, path))| Holder::Mount { kind, mount_namespace, path }
+        ),
         Just(Holder::Unseen),
     ]
 }

@@ -3,7 +3,7 @@
 //! Those of lxkns are written by hand after what its releases write. The native one is the sample
 //! as schema version 1 has it; later versions get files of their own beside it.
 
-use lxkns_model::{Details, Holder, Part, Parts, Relation, Snapshot, wire};
+use lxkns_model::{Details, Holder, MountKind, Part, Parts, Relation, Snapshot, wire};
 use lxkns_species::{NamespaceType, NamespaceTypes, Pid};
 use serde_json::Value;
 
@@ -64,7 +64,11 @@ fn lxkns_0_15_5_is_read() {
     assert_eq!(root.children().collect::<Vec<_>>(), [hidden]);
 
     let bound = snapshot.namespace(id("net:[4026532300]")).unwrap();
-    let bind_mount = Holder::BindMount { mount_namespace: None, path: "/run/netns/blue".into() };
+    let bind_mount = Holder::Mount {
+        kind: MountKind::Bind,
+        mount_namespace: None,
+        path: "/run/netns/blue".into(),
+    };
     assert_eq!(bound.holders(), [bind_mount]);
     for (namespace, path) in [
         ("net:[4026532281]", "/proc/812/ns/net"),
@@ -112,7 +116,8 @@ fn lxkns_0_46_is_read() {
     assert_eq!(scope.parts, parts);
 
     let inner = snapshot.namespace(id("net:[4026532410]")).unwrap();
-    let bind_mount = Holder::BindMount {
+    let bind_mount = Holder::Mount {
+        kind: MountKind::Bind,
         mount_namespace: Some(id("mnt:[4026532400]")),
         path: "/run/netns/inner".into(),
     };

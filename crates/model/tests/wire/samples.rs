@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use lxkns_model::{
-    Cmdline, Counts, Facts, Gap, Holder, Host, IdMapping, Joined, Missing, MountFacts,
-    NamespaceFacts, ProcessFacts, Reason, Relation, Scope, Snapshot, Text, ThreadFacts,
+    Cmdline, Counts, Facts, FileKind, Gap, Holder, Host, IdMapping, Joined, Missing, MountFacts,
+    MountKind, NamespaceFacts, ProcessFacts, Reason, Relation, Scope, Snapshot, Text, ThreadFacts,
 };
 use lxkns_species::{Capabilities, Capability, NamespaceId, Pid, Uid};
 
@@ -85,10 +85,14 @@ fn namespaces() -> Vec<NamespaceFacts> {
             initial: Some(false),
             owner: Some(id("user:[4026532270]")),
             holders: vec![
-                Holder::Fd { pid, tid: None, fd },
-                Holder::Socket { pid, tid: Some(Pid(813)), fd },
-                Holder::Tun { pid, tid: None, fd },
-                Holder::BindMount { mount_namespace, path: Text::from(b"/run/\xe9t\xe9".to_vec()) },
+                Holder::File { kind: FileKind::Namespace, pid, tid: None, fd },
+                Holder::File { kind: FileKind::Socket, pid, tid: Some(Pid(813)), fd },
+                Holder::File { kind: FileKind::Tun, pid, tid: None, fd },
+                Holder::Mount {
+                    kind: MountKind::Bind,
+                    mount_namespace,
+                    path: Text::from(b"/run/\xe9t\xe9".to_vec()),
+                },
                 Holder::Unseen,
             ],
             ..NamespaceFacts::new(id("net:[4026532281]"))
@@ -113,7 +117,11 @@ fn namespaces() -> Vec<NamespaceFacts> {
             parent: Relation::Unknown,
             holders: vec![
                 Holder::PendingChildren { pid, tid: None },
-                Holder::ProcMount { mount_namespace: None, path: "/srv/proc".into() },
+                Holder::Mount {
+                    kind: MountKind::Proc,
+                    mount_namespace: None,
+                    path: "/srv/proc".into(),
+                },
             ],
             ..NamespaceFacts::new(id("pid:[4026532290]"))
         },

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use lxkns_discover::Options;
 use lxkns_it::{gap, scan_with};
-use lxkns_model::{Holder, Missing, Reason, Snapshot, Text};
+use lxkns_model::{FileKind, Holder, Missing, MountKind, Reason, Snapshot, Text};
 use lxkns_nstest::Dir;
 use lxkns_species::{NamespaceId, NamespaceType, Pid, Uid};
 
@@ -111,7 +111,7 @@ fn nothing_else_is_asked() {
         .link(&format!("{own}/fd/5"), "/dev/net/tun");
     let snapshot = tree.scan();
     let net = NamespaceId::new(NamespaceType::Net, 77).unwrap();
-    let fd = Holder::Fd { pid: Pid(own), tid: None, fd: 3 };
+    let fd = Holder::File { kind: FileKind::Namespace, pid: Pid(own), tid: None, fd: 3 };
     assert_eq!(snapshot.namespace(net).unwrap().holders(), [fd]);
     for namespace in snapshot.namespaces() {
         assert_eq!(namespace.owner(), None, "{namespace:?}");
@@ -158,7 +158,8 @@ fn a_mount_table_is_believed_as_far_as_it_goes() {
     tree.process(1, 0, &[]).file("1/mountinfo", mountinfo);
     let snapshot = tree.scan();
     let net = NamespaceId::new(NamespaceType::Net, 99).unwrap();
-    let mount = Holder::BindMount {
+    let mount = Holder::Mount {
+        kind: MountKind::Bind,
         mount_namespace: NamespaceId::new(NamespaceType::Mnt, 1002),
         path: Text::from("/run/a b"),
     };

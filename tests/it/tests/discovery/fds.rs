@@ -1,12 +1,12 @@
 //! Namespaces held by file descriptors, whatever the link of that fd reads.
 
 use lxkns_it::{assert_held, assert_owner, everywhere, held, scan};
-use lxkns_model::{Holder, Text};
+use lxkns_model::{FileKind, Holder, MountKind, Text};
 use lxkns_nstest::{Child, Dir, Script, need, own_namespace};
 use lxkns_species::NamespaceType::{Mnt, Net, User, Uts};
 
 fn fd(child: &Child, fd: u32) -> Holder {
-    Holder::Fd { pid: child.pid(), tid: None, fd }
+    Holder::File { kind: FileKind::Namespace, pid: child.pid(), tid: None, fd }
 }
 
 #[test]
@@ -55,7 +55,8 @@ fn an_fd_opened_by_path_holds_after_a_lazy_unmount() {
         .unwrap();
     let fds = [3, 4, 5].map(|number| fd(&child, number));
     everywhere(|snapshot| {
-        let mount = Holder::BindMount {
+        let mount = Holder::Mount {
+            kind: MountKind::Bind,
             mount_namespace: Some(child.namespace(Mnt)),
             path: Text::from(net.as_os_str().as_encoded_bytes()),
         };
@@ -107,7 +108,8 @@ fn a_mount_namespace_held_by_an_fd_is_looked_into() {
     everywhere(|snapshot| {
         let mnt = held(snapshot, child.noted("mnt"), &[fd(&child, 3)]);
         assert_owner(mnt, child.namespace(User));
-        let mount = Holder::BindMount {
+        let mount = Holder::Mount {
+            kind: MountKind::Bind,
             mount_namespace: Some(mnt.id()),
             path: Text::from(dir.join("net").as_os_str().as_encoded_bytes()),
         };
@@ -176,7 +178,8 @@ fn one_namespace_may_have_many_holders() {
         .spawn()
         .unwrap();
     everywhere(|snapshot| {
-        let mount = |name: &str| Holder::BindMount {
+        let mount = |name: &str| Holder::Mount {
+            kind: MountKind::Bind,
             mount_namespace: Some(child.namespace(Mnt)),
             path: Text::from(dir.join(name).as_os_str().as_encoded_bytes()),
         };
@@ -184,7 +187,7 @@ fn one_namespace_may_have_many_holders() {
             Holder::Thread { pid: child.pid(), tid: child.pid_of("guest") },
             fd(&child, 3),
             fd(&child, 4),
-            Holder::Socket { pid: child.pid(), tid: None, fd: 5 },
+            Holder::File { kind: FileKind::Socket, pid: child.pid(), tid: None, fd: 5 },
             mount("one"),
             mount("two"),
         ];

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::thread::JoinHandle;
 
 use lxkns_it::{everywhere, gap, held};
-use lxkns_model::{Holder, Missing, Reason, Snapshot, Text};
+use lxkns_model::{FileKind, Holder, Missing, MountKind, Reason, Snapshot, Text};
 use lxkns_nstest::{Child, Dir, Script, need};
 use lxkns_ops::socket::Asker;
 use lxkns_species::NamespaceType::{Mnt, Net, Uts};
@@ -31,7 +31,7 @@ fn with_evidence(script: Script) -> Script {
 
 #[track_caller]
 fn assert_evidence(snapshot: &Snapshot, child: &Child) {
-    let fd = Holder::Fd { pid: child.pid(), tid: None, fd: 3 };
+    let fd = Holder::File { kind: FileKind::Namespace, pid: child.pid(), tid: None, fd: 3 };
     held(snapshot, child.noted("evidence"), &[fd]);
 }
 
@@ -39,7 +39,8 @@ fn assert_evidence(snapshot: &Snapshot, child: &Child) {
 /// not be opened, and a gap says where, or a kernel that reopens namespaces by id has helped.
 #[track_caller]
 fn assert_hidden(snapshot: &Snapshot, child: &Child, place: &Path, why: Reason) {
-    let mount = Holder::BindMount {
+    let mount = Holder::Mount {
+        kind: MountKind::Bind,
         mount_namespace: Some(child.namespace(Mnt)),
         path: Text::from(place.as_os_str().as_encoded_bytes()),
     };
@@ -176,6 +177,9 @@ fn a_file_on_a_dead_file_system_in_the_place_of_a_socket() {
     everywhere(|snapshot| {
         let holders = snapshot.namespaces().flat_map(|it| it.holders());
         let mut of_client = holders.filter(|it| it.pid() == Some(child.pid_of("client")));
-        assert!(matches!(of_client.next(), Some(Holder::Socket { fd: 3, .. })));
+        assert!(matches!(
+            of_client.next(),
+            Some(Holder::File { kind: FileKind::Socket, fd: 3, .. })
+        ));
     });
 }

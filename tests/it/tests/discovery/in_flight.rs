@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt as _;
 use lxkns_discover::{Bpf, Options, Tier};
 use lxkns_it::{assert_held, everywhere, gap, scan, scan_with, stdout};
 use lxkns_model::why::{Action, OpenFile, Release};
-use lxkns_model::{Holder, Missing, Reason, Snapshot};
+use lxkns_model::{FileKind, Holder, Missing, Reason, Snapshot};
 use lxkns_nstest::{Dir, Script, StuckReceiver, need, set_peek_offset, tool};
 use lxkns_species::NamespaceType::{Net, Uts};
 use lxkns_species::Pid;
@@ -54,7 +54,7 @@ fn own_uts() -> File {
 
 fn in_flight(pid: Pid, fd: u32) -> Holder {
     let inode = std::fs::metadata(format!("/proc/{pid}/fd/{fd}")).unwrap().ino();
-    Holder::InFlight { pid, tid: None, fd, inode }
+    Holder::File { kind: FileKind::InFlight { inode }, pid, tid: None, fd }
 }
 
 fn own(fd: &impl AsRawFd) -> String {

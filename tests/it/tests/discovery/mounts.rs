@@ -4,13 +4,14 @@ use std::path::Path;
 
 use lxkns_discover::{Options, Tier};
 use lxkns_it::{assert_owner, everywhere, gap, held, scan_with};
-use lxkns_model::{Holder, Missing, Reason, Snapshot, Text};
+use lxkns_model::{Holder, Missing, MountKind, Reason, Snapshot, Text};
 use lxkns_nstest::{Dir, Script, need, own_namespace};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
 use lxkns_species::{NamespaceId, NamespaceType};
 
 fn bind_mount(mount_namespace: NamespaceId, path: impl AsRef<Path>) -> Holder {
-    Holder::BindMount {
+    Holder::Mount {
+        kind: MountKind::Bind,
         mount_namespace: Some(mount_namespace),
         path: Text::from(path.as_ref().as_os_str().as_encoded_bytes()),
     }
@@ -55,7 +56,11 @@ fn in_another_mount_namespace_with_its_own_proc() {
         let holder = bind_mount(mnt, dir.join("net"));
         let net = held(snapshot, child.noted("net"), &[holder]);
         assert_owner(net, child.namespace(User));
-        let proc = Holder::ProcMount { mount_namespace: Some(mnt), path: Text::from("/proc") };
+        let proc = Holder::Mount {
+            kind: MountKind::Proc,
+            mount_namespace: Some(mnt),
+            path: Text::from("/proc"),
+        };
         let pid = snapshot.namespace(child.namespace_of("inside", Pid)).unwrap();
         assert!(pid.holders().contains(&proc), "{:?}", pid.holders());
     });
@@ -237,7 +242,8 @@ fn a_procfs_whose_processes_are_all_gone_is_a_gap() {
         .reap()
         .spawn()
         .unwrap();
-    let holder = Holder::ProcMount {
+    let holder = Holder::Mount {
+        kind: MountKind::Proc,
         mount_namespace: Some(child.namespace(Mnt)),
         path: Text::from(dir.path().as_os_str().as_encoded_bytes()),
     };
@@ -295,7 +301,8 @@ fn a_part_of_a_procfs() {
         .bind(whole.join("1/fd"), &part);
     let child =
         Script::new().user_namespace().unshare([Mnt, Pid]).fork("inside", inside).spawn().unwrap();
-    let holder = |path: &std::path::Path| Holder::ProcMount {
+    let holder = |path: &std::path::Path| Holder::Mount {
+        kind: MountKind::Proc,
         mount_namespace: Some(child.namespace(Mnt)),
         path: Text::from(path.as_os_str().as_encoded_bytes()),
     };

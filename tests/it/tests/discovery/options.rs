@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lxkns_discover::{Bpf, Options};
 use lxkns_it::scan_with;
-use lxkns_model::{Details, Holder, Part, Relation, Snapshot, Text};
+use lxkns_model::{Details, FileKind, Holder, MountKind, Part, Relation, Snapshot, Text};
 use lxkns_nstest::{Child, Dir, Script, need, own_namespace};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, Time, User, Uts};
 use lxkns_species::{NamespaceId, NamespaceTypes, Uid};
@@ -48,12 +48,12 @@ impl OneOfAll {
 
     fn fd(&self) -> Holder {
         let pid = self.child.pid();
-        Holder::Fd { pid, tid: None, fd: 3 }
+        Holder::File { kind: FileKind::Namespace, pid, tid: None, fd: 3 }
     }
 
     fn socket(&self) -> Holder {
         let pid = self.child.pid();
-        Holder::Socket { pid, tid: None, fd: 4 }
+        Holder::File { kind: FileKind::Socket, pid, tid: None, fd: 4 }
     }
 
     fn thread(&self) -> Holder {
@@ -68,14 +68,16 @@ impl OneOfAll {
     }
 
     fn mount(&self, mount_namespace: NamespaceId, path: impl AsRef<Path>) -> Holder {
-        Holder::BindMount {
+        Holder::Mount {
+            kind: MountKind::Bind,
             mount_namespace: Some(mount_namespace),
             path: Text::from(path.as_ref().as_os_str().as_encoded_bytes()),
         }
     }
 
     fn proc_mount(&self) -> Holder {
-        Holder::ProcMount {
+        Holder::Mount {
+            kind: MountKind::Proc,
             mount_namespace: Some(self.child.namespace_of("first", Mnt)),
             path: Text::from("/proc"),
         }

@@ -3,7 +3,9 @@
 use std::process::Command;
 
 use lxkns_it::{assert_owner, gap, held, ordinary, snapshot_of, tool_snapshot};
-use lxkns_model::{Holder, Missing, Process, Reason, Relation, Snapshot, Text};
+use lxkns_model::{
+    FileKind, Holder, Missing, MountKind, Process, Reason, Relation, Snapshot, Text,
+};
 use lxkns_nstest::{Child, Dir, IdMap, Script, need, own_namespace};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
 use lxkns_species::{NamespaceId, Pid as ProcessId};
@@ -50,7 +52,7 @@ fn assert_no_calls_by_pid(snapshot: &Snapshot) {
     for namespace in snapshot.namespaces() {
         for holder in namespace.holders() {
             assert!(
-                !matches!(holder, Holder::Socket { .. } | Holder::Tun { .. }),
+                !matches!(holder, Holder::File { kind: FileKind::Socket | FileKind::Tun, .. }),
                 "{namespace:?} is held by {holder:?}"
             );
         }
@@ -89,7 +91,8 @@ fn an_ordinary_user_sees_the_own_and_says_what_is_missing() {
         .spawn()
         .unwrap();
     let snapshot = seen_by(&child);
-    let fd = Holder::Fd { pid: child.pid_of("user"), tid: None, fd: 3 };
+    let fd =
+        Holder::File { kind: FileKind::Namespace, pid: child.pid_of("user"), tid: None, fd: 3 };
     let net = held(&snapshot, child.noted("net"), &[fd]);
     let user = net.owner().unwrap();
     assert!(user.is_hidden());
@@ -132,10 +135,11 @@ fn a_users_mount_namespace_without_a_process_is_visited() {
         .spawn()
         .unwrap();
     let snapshot = seen_by(&child);
-    let fd = Holder::Fd { pid: child.pid(), tid: None, fd: 3 };
+    let fd = Holder::File { kind: FileKind::Namespace, pid: child.pid(), tid: None, fd: 3 };
     let mnt = held(&snapshot, child.noted("mnt"), &[fd]);
     assert_owner(mnt, child.noted("user"));
-    let mount = Holder::BindMount {
+    let mount = Holder::Mount {
+        kind: MountKind::Bind,
         mount_namespace: Some(mnt.id()),
         path: Text::from(dir.join("net").as_os_str().as_encoded_bytes()),
     };
@@ -292,7 +296,7 @@ fn a_proc_with_nothing_but_processes_will_do() {
         .spawn()
         .unwrap();
     let snapshot = seen_by(&child);
-    let socket = Holder::Socket { pid: ProcessId(1), tid: None, fd: 3 };
+    let socket = Holder::File { kind: FileKind::Socket, pid: ProcessId(1), tid: None, fd: 3 };
     assert_owner(held(&snapshot, child.noted("net"), &[socket]), child.namespace(User));
     assert_eq!(snapshot.host().boot_id, None);
     assert_eq!(snapshot.counts().listed, 2, "the first process, and the tool");
@@ -325,7 +329,7 @@ fn a_proc_of_a_pid_namespace_below_is_only_read() {
     assert_eq!(pids, [ProcessId(1)]);
     let first = snapshot.process(ProcessId(1)).unwrap();
     assert_eq!(first.joined().get(Net), Some(child.namespace_of("below", Net)));
-    let fd = Holder::Fd { pid: ProcessId(1), tid: None, fd: 4 };
+    let fd = Holder::File { kind: FileKind::Namespace, pid: ProcessId(1), tid: None, fd: 4 };
     held(&snapshot, child.noted("uts"), &[fd]);
 }
 

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use lxkns_it::{held, snapshot_of, tool_snapshot};
-use lxkns_model::{Holder, Missing, Reason, Relation, Snapshot, Text};
+use lxkns_model::{FileKind, Holder, Missing, MountKind, Reason, Relation, Snapshot, Text};
 use lxkns_nstest::{Call, Dir, Script, need};
 use lxkns_species::NamespaceType::{Mnt, Net, User, Uts};
 use rustix::io::Errno;
@@ -62,8 +62,9 @@ fn errors_that_sound_like_gone_are_gaps_where_nothing_is() {
         .in_new(Uts, |uts| uts.note("uts", Uts).bind_namespace(Uts, dir.join("uts")))
         .spawn()
         .unwrap();
-    let socket = Holder::Socket { pid: child.pid(), tid: None, fd: 3 };
-    let mount = Holder::BindMount {
+    let socket = Holder::File { kind: FileKind::Socket, pid: child.pid(), tid: None, fd: 3 };
+    let mount = Holder::Mount {
+        kind: MountKind::Bind,
         mount_namespace: Some(child.namespace(Mnt)),
         path: Text::from(dir.join("uts").as_os_str().as_encoded_bytes()),
     };

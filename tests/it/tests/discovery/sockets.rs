@@ -3,7 +3,7 @@
 use std::os::fd::AsRawFd as _;
 
 use lxkns_it::{assert_owner, everywhere, held};
-use lxkns_model::{Holder, Missing, Text};
+use lxkns_model::{FileKind, Holder, Missing, Text};
 use lxkns_nstest::{Dir, Script, need, own_namespace};
 use lxkns_species::NamespaceType::{Mnt, Net, User};
 use lxkns_species::Pid;
@@ -18,7 +18,8 @@ fn a_socket_holds_its_network_namespace() {
         .spawn()
         .unwrap();
     everywhere(|snapshot| {
-        let holders = ["main", "heir"].map(|label| Holder::Socket {
+        let holders = ["main", "heir"].map(|label| Holder::File {
+            kind: FileKind::Socket,
             pid: child.pid_of(label),
             tid: None,
             fd: 3,
@@ -44,7 +45,10 @@ fn many_connections_are_found_in_their_network_namespace() {
     let holders = snapshot.namespace(own_namespace(Net)).unwrap().holders();
     for connection in connections {
         let (pid, fd) = (Pid(std::process::id()), connection.as_raw_fd() as u32);
-        assert!(holders.contains(&Holder::Socket { pid, tid: None, fd }), "{fd}");
+        assert!(
+            holders.contains(&Holder::File { kind: FileKind::Socket, pid, tid: None, fd }),
+            "{fd}"
+        );
     }
 }
 
@@ -54,7 +58,7 @@ fn a_tun_device_holds_its_network_namespace() {
     let child =
         Script::new().in_new(Net, |net| net.note("net", Net).tun("lxkns0", 3)).spawn().unwrap();
     everywhere(|snapshot| {
-        let holder = Holder::Tun { pid: child.pid(), tid: None, fd: 3 };
+        let holder = Holder::File { kind: FileKind::Tun, pid: child.pid(), tid: None, fd: 3 };
         let net = held(snapshot, child.noted("net"), &[holder]);
         assert_owner(net, own_namespace(User));
     });
@@ -81,7 +85,7 @@ fn a_tun_device_is_one_by_whatever_path() {
     let link = std::fs::read_link(format!("/proc/{}/fd/3", child.pid())).unwrap();
     assert_ne!(link.to_str(), Some("/dev/net/tun"));
     everywhere(|snapshot| {
-        let holder = Holder::Tun { pid: child.pid(), tid: None, fd: 3 };
+        let holder = Holder::File { kind: FileKind::Tun, pid: child.pid(), tid: None, fd: 3 };
         let net = held(snapshot, child.noted("net"), &[holder]);
         assert_owner(net, own_namespace(User));
     });

@@ -1,7 +1,7 @@
 //! Threads that differ from their process, and children to come.
 
 use lxkns_it::{assert_held, assert_owner, everywhere, gap, held};
-use lxkns_model::{Holder, Missing, Reason};
+use lxkns_model::{FileKind, Holder, Missing, Reason};
 use lxkns_nstest::{Child, Script, linked, need, own_namespace};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, Time, User, Uts};
 
@@ -72,13 +72,14 @@ fn threads_live_on_without_their_main_thread() {
         }));
         // Whoever shares a table, it has to be one of those who are alive.
         let holders = |id| snapshot.namespace(id).unwrap().holders();
-        let two = Holder::Fd { pid, tid: Some(child.pid_of("two")), fd: 5 };
+        let two =
+            Holder::File { kind: FileKind::Namespace, pid, tid: Some(child.pid_of("two")), fd: 5 };
         assert!(holders(child.noted("uts")).contains(&two));
         let others = [Some(child.pid_of("one")), Some(child.pid_of("three")), None];
         assert!(
             others
                 .into_iter()
-                .map(|tid| Holder::Fd { pid, tid, fd: 6 })
+                .map(|tid| Holder::File { kind: FileKind::Namespace, pid, tid, fd: 6 })
                 .any(|holder| holders(child.noted("net")).contains(&holder)),
             "{:?}",
             holders(child.noted("net"))
@@ -105,7 +106,8 @@ fn an_fd_in_a_threads_own_table_is_found() {
         .close(5)
         .spawn()
         .unwrap();
-    let fd = |tid: Option<&str>, fd| Holder::Fd {
+    let fd = |tid: Option<&str>, fd| Holder::File {
+        kind: FileKind::Namespace,
         pid: child.pid(),
         tid: tid.map(|label| child.pid_of(label)),
         fd,
@@ -130,7 +132,12 @@ fn a_socket_in_a_threads_own_table_is_found() {
     need!(userns, pidfd_thread);
     let child = socket_in_own_table();
     everywhere(|snapshot| {
-        let socket = Holder::Socket { pid: child.pid(), tid: Some(child.pid_of("loner")), fd: 5 };
+        let socket = Holder::File {
+            kind: FileKind::Socket,
+            pid: child.pid(),
+            tid: Some(child.pid_of("loner")),
+            fd: 5,
+        };
         let net = held(snapshot, child.noted("net"), &[socket]);
         assert_owner(net, child.namespace(User));
     });

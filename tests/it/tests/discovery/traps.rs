@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lxkns_it::{everywhere, held, scan};
-use lxkns_model::{Holder, Snapshot, Text};
+use lxkns_model::{Holder, MountKind, Snapshot, Text};
 use lxkns_nstest::{Child, Dir, Script, need};
 use lxkns_species::NamespaceId;
 use lxkns_species::NamespaceType::{Mnt, Net, Uts};
@@ -57,7 +57,8 @@ fn held_at(snapshot: &Snapshot, mount_namespace: NamespaceId, place: &Path) -> V
 }
 
 fn bind_mount(mount_namespace: NamespaceId, path: &Path) -> Holder {
-    Holder::BindMount {
+    Holder::Mount {
+        kind: MountKind::Bind,
         mount_namespace: Some(mount_namespace),
         path: Text::from(path.as_os_str().as_encoded_bytes()),
     }

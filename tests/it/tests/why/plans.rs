@@ -4,7 +4,7 @@ use std::fs::File;
 
 use lxkns_discover::{Options, Tier};
 use lxkns_it::{everywhere, held, scan_with};
-use lxkns_model::{Holder, Snapshot, Text};
+use lxkns_model::{Holder, MountKind, Snapshot, Text};
 use lxkns_nstest::{Dir, IdMap, Script, need};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, Time, User};
 
@@ -136,7 +136,8 @@ fn each_mount_at_one_place_is_found() {
         })
         .spawn()
         .unwrap();
-    let mount = Holder::BindMount {
+    let mount = Holder::Mount {
+        kind: MountKind::Bind,
         mount_namespace: Some(child.namespace(Mnt)),
         path: Text::from(place.as_os_str().as_encoded_bytes()),
     };

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use lxkns_model::{Holder, Namespace};
+use lxkns_model::{FileKind, Holder, MountKind, Namespace};
 use lxkns_species::Pid;
 
 use super::{Answer, Namer, entry, listed, said, section};
@@ -84,12 +84,12 @@ fn group(
     let what = match first {
         Holder::Thread { .. } => "thread",
         Holder::PendingChildren { .. } => "namespace for children to come",
-        Holder::Fd { .. } => "file descriptor",
-        Holder::Socket { .. } => "socket",
-        Holder::Tun { .. } => "tun device",
-        Holder::InFlight { .. } => "file in flight",
-        Holder::BindMount { .. } => "bind mount",
-        Holder::ProcMount { .. } => "procfs mount",
+        Holder::File { kind: FileKind::Namespace, .. } => "file descriptor",
+        Holder::File { kind: FileKind::Socket, .. } => "socket",
+        Holder::File { kind: FileKind::Tun, .. } => "tun device",
+        Holder::File { kind: FileKind::InFlight { .. }, .. } => "file in flight",
+        Holder::Mount { kind: MountKind::Bind, .. } => "bind mount",
+        Holder::Mount { kind: MountKind::Proc, .. } => "procfs mount",
         _ => {
             writeln!(screen.out, "something unseen:")?;
             let text =
@@ -120,10 +120,7 @@ fn group(
 /// Whose table of files the holder is in, if it is a file.
 fn table(holder: &Holder) -> Option<(Pid, Option<Pid>)> {
     match *holder {
-        Holder::Fd { pid, tid, .. }
-        | Holder::Socket { pid, tid, .. }
-        | Holder::Tun { pid, tid, .. }
-        | Holder::InFlight { pid, tid, .. } => Some((pid, tid)),
+        Holder::File { pid, tid, .. } => Some((pid, tid)),
         _ => None,
     }
 }
@@ -131,10 +128,7 @@ fn table(holder: &Holder) -> Option<(Pid, Option<Pid>)> {
 /// The number of the file descriptor.
 fn number(holder: &Holder) -> Option<u32> {
     match *holder {
-        Holder::Fd { fd, .. }
-        | Holder::Socket { fd, .. }
-        | Holder::Tun { fd, .. }
-        | Holder::InFlight { fd, .. } => Some(fd),
+        Holder::File { fd, .. } => Some(fd),
         _ => None,
     }
 }

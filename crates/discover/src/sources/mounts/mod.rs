@@ -20,7 +20,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use lxkns_model::{Holder, Missing, MountFacts, Part, Reason};
+use lxkns_model::{Holder, Missing, MountFacts, MountKind, Part, Reason};
 use lxkns_ops::visit::open_in;
 use lxkns_ops::{NamespaceFd, mounts};
 use lxkns_species::{NamespaceId, NamespaceType};
@@ -118,13 +118,13 @@ struct Found {
 impl Found {
     fn bind_mount(&mut self, held: NamespaceId, mount: &MountFacts) {
         let (mount_namespace, path) = (Some(mount.mount_namespace), mount.path.clone());
-        self.holders.push((held, Holder::BindMount { mount_namespace, path }));
+        self.holders.push((held, Holder::Mount { kind: MountKind::Bind, mount_namespace, path }));
         self.mounts.push(MountFacts { holds: Some(held), ..mount.clone() });
     }
 
     fn proc_mount(&mut self, shown: NamespaceId, mount: MountFacts) {
         let (mount_namespace, path) = (Some(mount.mount_namespace), mount.path.clone());
-        self.holders.push((shown, Holder::ProcMount { mount_namespace, path }));
+        self.holders.push((shown, Holder::Mount { kind: MountKind::Proc, mount_namespace, path }));
         self.mounts.push(MountFacts { holds: Some(shown), ..mount });
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::os::fd::AsFd as _;
 
-use lxkns_model::{Holder, Reason};
+use lxkns_model::{FileKind, Holder, Reason};
 use lxkns_ops::NamespaceFd;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
@@ -31,8 +31,9 @@ impl Target {
         let members = self.members.iter().map(|pid| format!("{pid}/ns/mnt"));
         let handles = self.handles.iter().filter_map(|holder| match holder {
             Holder::Thread { pid, tid } => Some(format!("{pid}/task/{tid}/ns/mnt")),
-            Holder::Fd { pid, tid: None, fd } => Some(format!("{pid}/fd/{fd}")),
-            Holder::Fd { pid, tid: Some(tid), fd } => Some(format!("{pid}/task/{tid}/fd/{fd}")),
+            Holder::File { kind: FileKind::Namespace, pid, tid, fd } => {
+                Some(format!("{pid}/task/{}/fd/{fd}", tid.unwrap_or(*pid)))
+            }
             _ => None,
         });
         members.chain(handles).map(move |path| {

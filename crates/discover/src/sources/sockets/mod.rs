@@ -17,7 +17,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Instant;
 
-use lxkns_model::{Holder, Missing, Part, Reason};
+use lxkns_model::{FileKind, Holder, Missing, Part, Reason};
 use lxkns_ops::socket::{Asker, Told};
 use lxkns_ops::{Error, pidfd};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
@@ -89,7 +89,9 @@ fn find(
     for socket in sockets {
         let OpenSocket { pid, tid, fd, inode, .. } = *socket;
         match listed.get(&inode) {
-            Some(Listed { id, .. }) => seen.holders.push((*id, Holder::Socket { pid, tid, fd })),
+            Some(Listed { id, .. }) => {
+                seen.holders.push((*id, Holder::File { kind: FileKind::Socket, pid, tid, fd }))
+            }
             None => left.entry((pid, tid)).or_default().push(*socket),
         }
     }
@@ -285,11 +287,8 @@ impl<'s> Of<'s> {
 
     fn is_held(&self, id: NamespaceId, fd: u32, by_socket: bool, found: &mut Found) {
         let Table { pid, tid, .. } = self.table;
-        let holder = match by_socket {
-            true => Holder::Socket { pid, tid, fd },
-            false => Holder::Tun { pid, tid, fd },
-        };
-        found.holders.push((id, holder));
+        let kind = if by_socket { FileKind::Socket } else { FileKind::Tun };
+        found.holders.push((id, Holder::File { kind, pid, tid, fd }));
     }
 
     fn asked(&self) -> MutexGuard<'s, SocketTable> {

@@ -41,7 +41,8 @@ impl Tables {
         let mut machine = Machine::new();
         for (at, it) in self.0.iter().enumerate() {
             if let Some(held) = it.holds {
-                let holder = Holder::BindMount {
+                let holder = Holder::Mount {
+                    kind: MountKind::Bind,
                     mount_namespace: Some(it.mount_namespace),
                     path: it.path.clone(),
                 };

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn one_step_for_each_who_holds_it() {
-    let socket = Holder::Socket { pid: Pid(20), tid: None, fd: 3 };
+    let socket = Holder::File { kind: FileKind::Socket, pid: Pid(20), tid: None, fd: 3 };
     let thread = Holder::Thread { pid: Pid(20), tid: Pid(21) };
     let holders = [fd(20, 7), socket, thread, fd(30, 4), mount("mnt:[1]", "/x")];
     Machine::new()
@@ -25,7 +25,8 @@ fn one_step_for_each_who_holds_it() {
 #[test]
 fn the_end_of_a_process_covers_all_that_it_holds() {
     let pending = Holder::PendingChildren { pid: Pid(10), tid: None };
-    let of_thread = Holder::Fd { pid: Pid(10), tid: Some(Pid(12)), fd: 9 };
+    let of_thread =
+        Holder::File { kind: FileKind::Namespace, pid: Pid(10), tid: Some(Pid(12)), fd: 9 };
     Machine::new()
         .held("time:[5]", [pending, fd(10, 3), of_thread])
         .check("time:[5]", &[(end(10, &[]), &["time:[5]"])]);
@@ -34,7 +35,8 @@ fn the_end_of_a_process_covers_all_that_it_holds() {
 #[test]
 fn the_end_of_a_thread_closes_its_own_files() {
     let thread = Holder::Thread { pid: Pid(10), tid: Pid(12) };
-    let its_own = Holder::Fd { pid: Pid(10), tid: Some(Pid(12)), fd: 9 };
+    let its_own =
+        Holder::File { kind: FileKind::Namespace, pid: Pid(10), tid: Some(Pid(12)), fd: 9 };
     Machine::new()
         .held("net:[5]", [thread, its_own])
         .check("net:[5]", &[(let_go(10, &[12], &[]), &["net:[5]"])]);
@@ -158,7 +160,8 @@ fn circles_cost_a_step_but_do_no_harm() {
 
 #[test]
 fn procfs_mounts_hold_their_pid_namespace() {
-    let shown = |mount_namespace| Holder::ProcMount {
+    let shown = |mount_namespace| Holder::Mount {
+        kind: MountKind::Proc,
         mount_namespace: Some(id(mount_namespace)),
         path: "/proc".into(),
     };
@@ -239,7 +242,12 @@ fn one_of_those_who_share_their_files_closes_them() {
 
 #[test]
 fn what_waits_in_a_shared_socket_is_received_once() {
-    let queued = |pid, inode| Holder::InFlight { pid: Pid(pid), tid: None, fd: 4, inode };
+    let queued = |pid, inode| Holder::File {
+        kind: FileKind::InFlight { inode },
+        pid: Pid(pid),
+        tid: None,
+        fd: 4,
+    };
     let held = || Machine::new().held("net:[5]", [queued(10, 7), queued(11, 7), queued(12, 8)]);
     let socket = |pid| (Pid(pid), OpenFile { tid: None, fd: 4 });
     let actions = |plan: Plan| plan.steps.into_iter().map(|step| step.action).collect::<Vec<_>>();

@@ -8,8 +8,8 @@ use super::documents::{Document, Members, NamespaceDoc, ProcessDoc, Reference};
 use crate::reference::holder_behind;
 use crate::wire::{Error, Kind, error};
 use crate::{
-    Cmdline, Counts, Facts, Gap, Holder, Initials, Joined, Missing, NamespaceFacts, ProcessFacts,
-    Reason, Relation, Scope, Snapshot, Text, ThreadFacts,
+    Cmdline, Counts, Facts, Gap, Holder, Initials, Joined, Missing, MountKind, NamespaceFacts,
+    ProcessFacts, Reason, Relation, Scope, Snapshot, Text, ThreadFacts,
 };
 
 /// Reads a snapshot.
@@ -201,7 +201,8 @@ impl Reader {
                 let process = mount_namespace.strip_prefix("/proc/")?;
                 let pid = process.strip_suffix("/ns/mnt")?.parse().ok()?;
                 path.starts_with('/').then_some(())?;
-                Some(Holder::BindMount {
+                Some(Holder::Mount {
+                    kind: MountKind::Bind,
                     mount_namespace: Some(mount_namespace_of(pid)?),
                     path: path.as_str().into(),
                 })

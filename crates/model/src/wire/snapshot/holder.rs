@@ -9,8 +9,8 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use serde::{Deserialize, Serialize};
 
 use super::text::{self, Hex};
-use crate::Holder;
 use crate::wire::Error;
+use crate::{FileKind, Holder, MountKind};
 
 /// What keeps a namespace alive, besides its processes, children and possessions.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -54,19 +54,14 @@ impl<'s> From<&'s Holder> for HolderDoc<'s> {
         match holder {
             Holder::Thread { pid: _, tid } => doc.tid = Some(*tid),
             Holder::PendingChildren { pid: _, tid } => doc.tid = *tid,
-            Holder::Fd { pid: _, tid, fd }
-            | Holder::Socket { pid: _, tid, fd }
-            | Holder::Tun { pid: _, tid, fd } => {
+            Holder::File { kind, pid: _, tid, fd } => {
                 doc.tid = *tid;
                 doc.fd = Some(*fd);
+                if let FileKind::InFlight { inode } = kind {
+                    doc.inode = Some(*inode);
+                }
             }
-            Holder::InFlight { pid: _, tid, fd, inode } => {
-                doc.tid = *tid;
-                doc.fd = Some(*fd);
-                doc.inode = Some(*inode);
-            }
-            Holder::BindMount { mount_namespace, path }
-            | Holder::ProcMount { mount_namespace, path } => {
+            Holder::Mount { kind: _, mount_namespace, path } => {
                 doc.mount_namespace = *mount_namespace;
                 let (path, path_bytes) = text::split(path);
                 doc.path = Some(path);
@@ -89,15 +84,16 @@ impl HolderDoc<'_> {
         let pid = || self.pid.ok_or_else(|| missing("pid"));
         let fd = || self.fd.ok_or_else(|| missing("fd"));
         let tid = self.tid;
+        let file = |kind| Ok(Holder::File { kind, pid: pid()?, tid, fd: fd()? });
         Ok(match &*self.kind {
             "thread" => Holder::Thread { pid: pid()?, tid: tid.ok_or_else(|| missing("tid"))? },
             "pending-children" => Holder::PendingChildren { pid: pid()?, tid },
-            "fd" => Holder::Fd { pid: pid()?, tid, fd: fd()? },
-            "socket" => Holder::Socket { pid: pid()?, tid, fd: fd()? },
-            "tun" => Holder::Tun { pid: pid()?, tid, fd: fd()? },
+            "fd" => file(FileKind::Namespace)?,
+            "socket" => file(FileKind::Socket)?,
+            "tun" => file(FileKind::Tun)?,
             "in-flight" => {
                 let inode = self.inode.ok_or_else(|| missing("inode"))?;
-                Holder::InFlight { pid: pid()?, tid, fd: fd()?, inode }
+                file(FileKind::InFlight { inode })?
             }
             kind @ ("bind-mount" | "proc-mount") => {
                 let mount_namespace = self.mount_namespace;
@@ -108,11 +104,8 @@ impl HolderDoc<'_> {
                 let is_bind = kind == "bind-mount";
                 let no_path = missing("path");
                 let path = text::join(self.path, self.path_bytes).ok_or(no_path)?;
-                if is_bind {
-                    Holder::BindMount { mount_namespace, path }
-                } else {
-                    Holder::ProcMount { mount_namespace, path }
-                }
+                let kind = if is_bind { MountKind::Bind } else { MountKind::Proc };
+                Holder::Mount { kind, mount_namespace, path }
             }
             _ => Holder::Unseen,
         })

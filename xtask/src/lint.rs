@@ -18,6 +18,9 @@ const TARGETS: [&str; 5] = [
     "s390x-unknown-linux-gnu",
 ];
 
+/// The features of the facade; each is one of the crates behind it.
+const FEATURES: [&str; 3] = ["wire", "bpf", "reexec"];
+
 /// Runs every step; `true` when none found anything.
 pub(crate) fn run(workspace: &Workspace) -> bool {
     let mut clean = step("format", workspace.cargo().args(["fmt", "--all", "--check"]));
@@ -39,6 +42,7 @@ pub(crate) fn run(workspace: &Workspace) -> bool {
     for target in TARGETS.into_iter().filter(|target| !target.starts_with(std::env::consts::ARCH)) {
         clean &= architecture(workspace, target);
     }
+    clean &= features(workspace);
     clean &= generated(workspace);
     clean & tidy::run(workspace)
 }
@@ -56,6 +60,23 @@ fn architecture(workspace: &Workspace, target: &str) -> bool {
             .args(["check", "--workspace", "--all-features", "--quiet"])
             .args(["--target", target]),
     )
+}
+
+/// Checks the library with every choice of its features, as its users may build it.
+fn features(workspace: &Workspace) -> bool {
+    (0..1 << FEATURES.len()).fold(true, |clean, choice| {
+        let chosen = FEATURES.iter().enumerate().filter(|(at, _)| choice & 1 << at != 0);
+        let chosen: Vec<&str> = chosen.map(|(_, feature)| *feature).collect();
+        let chosen = chosen.join(",");
+        clean
+            & step(
+                &format!("features {chosen:?}"),
+                workspace
+                    .cargo()
+                    .args(["clippy", "--package", "lxkns", "--quiet", "--no-default-features"])
+                    .args(["--features", &chosen, "--", "-D", "warnings"]),
+            )
+    })
 }
 
 fn step(name: &str, command: &mut Command) -> bool {

@@ -2,7 +2,6 @@
 
 use lxkns_species::{Capabilities, Capability};
 
-use crate::bpf::{self, TaskIterator, Threads};
 use crate::options::Tier;
 
 pub use lxkns_ops::{Feature, Support};
@@ -38,7 +37,10 @@ impl Tier {
 ///
 /// Why not, in words: the kernel is too old or built without BTF, the privileges are missing, the
 /// kernel is locked down.
+#[cfg(feature = "bpf")]
 pub fn bpf() -> Result<(), String> {
+    use crate::bpf::{self, TaskIterator, Threads};
+
     let tried = || {
         let types = lxkns_ops::bpf::KernelTypes::open()?;
         TaskIterator::new(&bpf::scan(&types)?, Threads::Deviating)?.read()
@@ -47,6 +49,16 @@ pub fn bpf() -> Result<(), String> {
         let source = std::error::Error::source(&why).map(|source| format!(": {source}"));
         format!("{why}{}", source.unwrap_or_default())
     })
+}
+
+/// Whether the kernel's BPF task iterator can be had: not by a program that was built without it.
+///
+/// # Errors
+///
+/// Always.
+#[cfg(not(feature = "bpf"))]
+pub fn bpf() -> Result<(), String> {
+    Err("built without the feature bpf".into())
 }
 
 /// A capability that lets a discovery see more.

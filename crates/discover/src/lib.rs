@@ -25,6 +25,7 @@
 //! Data flows one way: the sources report sightings, the resolver asks the kernel once about each
 //! namespace that they meet, and [`lxkns_model::Snapshot::assemble`] puts the facts in order.
 
+#[cfg(feature = "bpf")]
 mod bpf;
 mod context;
 mod describe;
@@ -55,6 +56,7 @@ mod workers;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(feature = "reexec")]
 pub mod reexec;
 
 pub use error::Error;

@@ -165,6 +165,7 @@ impl Options {
         self.tier
     }
 
+    #[cfg(feature = "bpf")]
     pub(crate) fn bpf_use(&self) -> Bpf {
         self.bpf
     }

@@ -2,17 +2,23 @@
 
 #![doc = include_str!("../README.md")]
 
+#[cfg(feature = "reexec")]
+#[doc(inline)]
+pub use lxkns_discover::reexec;
 #[doc(inline)]
 pub use lxkns_discover::{
     Bpf, Error, LeakCheck, Leaks, MountPoint, Mounted, MountedIn, Options, ThreadCredentials, Tier,
-    discover, features, mounted, open, reexec, thread_credentials,
+    discover, features, mounted, open, thread_credentials,
 };
+#[cfg(feature = "wire")]
+#[doc(inline)]
+pub use lxkns_model::wire;
 #[doc(inline)]
 pub use lxkns_model::{
     BlindSpot, Cmdline, Counts, Details, Diff, Facts, Gap, HeldBy, Holder, Host, IdMapping, Ignore,
     Initials, Joined, Missing, MountFacts, Namespace, NamespaceFacts, Part, Parts, Process,
     ProcessFacts, Reason, Relation, Scope, Snapshot, Text, ThreadFacts, Why, blind_spots, diff,
-    why, wire,
+    why,
 };
 /// All about single namespaces, and the kernel calls behind them.
 pub use lxkns_ops as ops;

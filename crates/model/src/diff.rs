@@ -9,6 +9,7 @@
 
 mod identity;
 #[cfg(test)]
+#[cfg(feature = "wire")]
 mod tests;
 
 use std::collections::HashSet;

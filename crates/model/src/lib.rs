@@ -60,6 +60,7 @@ mod scope;
 mod snapshot;
 mod text;
 pub mod why;
+#[cfg(feature = "wire")]
 pub mod wire;
 
 pub use blind_spots::{BlindSpot, blind_spots};

@@ -126,6 +126,7 @@ fn place(holder: &Holder) -> Option<Place> {
 ///
 /// `None` for a process that is joined to the namespace, which is no holder of its own, and for
 /// paths of any other form.
+#[cfg(feature = "wire")]
 pub(crate) fn holder_behind(
     path: &str,
     mount_namespace_of: impl Fn(Pid) -> Option<NamespaceId>,
@@ -172,4 +173,5 @@ fn task(pid: Pid, tid: Option<Pid>) -> String {
 }
 
 #[cfg(test)]
+#[cfg(feature = "wire")]
 mod tests;

@@ -8,7 +8,9 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write as _};
 
 use lxkns_model::wire::{ALWAYS, MAX_BYTES, MAX_EXPANSION};
-use lxkns_model::{Facts, Joined, NamespaceFacts, ProcessFacts, Relation, Snapshot};
+use lxkns_model::{
+    Facts, Joined, Namespace, NamespaceFacts, Process, ProcessFacts, Relation, Snapshot,
+};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -64,9 +66,9 @@ pub fn write(map: &PidMap<'_>, out: impl io::Write) -> io::Result<()> {
     struct Rows<'a, 's>(&'a PidMap<'s>);
     impl Serialize for Rows<'_, '_> {
         fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            let processes = self.0.snapshot().processes();
+            let processes = self.0.snapshot.processes();
             serializer.collect_seq(processes.filter_map(|process| {
-                let pids = self.0.all_pids(process)?;
+                let pids = all_pids(process)?;
                 let entry = |(namespace, pid): &(lxkns_model::Namespace<'_>, Pid)| Entry {
                     pid: *pid,
                     nsid: namespace.id().inode(),
@@ -79,6 +81,13 @@ pub fn write(map: &PidMap<'_>, out: impl io::Write) -> io::Result<()> {
     serde_json::to_writer(&mut out, &Rows(map))?;
     out.write_all(b"\n")?;
     out.flush()
+}
+
+/// All PIDs of a process, if everything about them is known.
+fn all_pids(process: Process<'_>) -> Option<Vec<(Namespace<'_>, Pid)>> {
+    process.joined().get(NamespaceType::Pid)?;
+    let levels = process.levels()?.into_iter();
+    levels.map(|(namespace, pid)| Some((namespace?, pid))).collect()
 }
 
 /// Reads a map into a snapshot that knows of nothing but PIDs and PID namespaces, for

@@ -38,6 +38,7 @@
 //! # Ok::<(), lxkns_species::ParseError>(())
 //! ```
 
+#[cfg(feature = "wire")]
 pub mod json;
 mod map;
 

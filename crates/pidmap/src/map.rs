@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use lxkns_model::{Namespace, Process, Snapshot};
-use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use lxkns_species::{NamespaceId, Pid};
 
 /// Translates PIDs between the PID namespaces of a [`Snapshot`].
 ///
@@ -19,7 +19,7 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 pub struct PidMap<'s> {
     /// `None`: two processes claim this PID, one of which must have gone before the other came.
     processes: HashMap<(NamespaceId, Pid), Option<Process<'s>>>,
-    snapshot: &'s Snapshot,
+    pub(crate) snapshot: &'s Snapshot,
 }
 
 impl<'s> PidMap<'s> {
@@ -61,21 +61,10 @@ impl<'s> PidMap<'s> {
         self.known_pids(process).into_iter()
     }
 
-    /// All PIDs of a process, if everything about them is known.
-    pub(crate) fn all_pids(&self, process: Process<'s>) -> Option<Vec<(Namespace<'s>, Pid)>> {
-        process.joined().get(NamespaceType::Pid)?;
-        let levels = process.levels()?.into_iter();
-        levels.map(|(namespace, pid)| Some((namespace?, pid))).collect()
-    }
-
     fn known_pids(&self, process: Process<'s>) -> Vec<(Namespace<'s>, Pid)> {
         let here = || vec![(self.snapshot.pid_namespace(), process.pid())];
         let levels = process.levels().unwrap_or_else(here).into_iter();
         levels.filter_map(|(namespace, pid)| Some((namespace?, pid))).collect()
-    }
-
-    pub(crate) fn snapshot(&self) -> &'s Snapshot {
-        self.snapshot
     }
 }
 

@@ -11,7 +11,7 @@ use super::Unavailable;
 use super::btf::Btf;
 use super::iterator::{KernelIterator, double, word};
 use super::task_program::{self, LEVELS, Record};
-use crate::resolve::Told;
+use crate::resolve::told::Told;
 
 /// Which threads to report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

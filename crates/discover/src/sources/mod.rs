@@ -4,6 +4,9 @@
 //! and takes note of what it could not see. It decides nothing else. A new one goes into one of the
 //! two lists here.
 
+#[cfg(feature = "bpf")]
+mod by_bpf;
+mod by_proc;
 pub(crate) mod fds;
 pub(crate) mod in_flight;
 pub(crate) mod kernel;
@@ -12,7 +15,6 @@ pub(crate) mod pending;
 mod process;
 pub(crate) mod processes;
 pub(crate) mod sockets;
-mod tasks;
 pub(crate) mod threads;
 
 use self::process::{Found, OpenProcess, OpenThread};

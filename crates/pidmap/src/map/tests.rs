@@ -3,6 +3,8 @@
 use lxkns_model::{Facts, Host, Joined, NamespaceFacts, ProcessFacts, Relation};
 use proptest::prelude::*;
 
+use lxkns_species::NamespaceType;
+
 use super::*;
 
 fn id(inode: u64) -> NamespaceId {
@@ -43,12 +45,12 @@ fn three_deep() -> Facts {
 }
 
 fn pids(map: &PidMap<'_>, pid: u32) -> Vec<(u64, u32)> {
-    let process = map.snapshot().process(Pid(pid)).unwrap();
+    let process = map.snapshot.process(Pid(pid)).unwrap();
     map.pids(process).map(|(namespace, pid)| (namespace.id().inode(), pid.0)).collect()
 }
 
 fn levels(map: &PidMap<'_>, pid: u32) -> Option<Vec<(Option<u64>, u32)>> {
-    let process = map.snapshot().process(Pid(pid)).unwrap();
+    let process = map.snapshot.process(Pid(pid)).unwrap();
     let inode = |namespace: Namespace<'_>| namespace.id().inode();
     let levels = process.levels()?.into_iter();
     Some(levels.map(|(at, pid)| (at.map(inode), pid.0)).collect())

@@ -109,6 +109,7 @@ fn find(
 }
 
 /// The inode of a file in a table.
+#[cfg(feature = "bpf")]
 pub(crate) fn inode_of(table: Table<'_>, fd: u32) -> Result<u64, Errno> {
     match table.tid {
         Some(tid) => table.task.thread(tid)?.inode_at(fd),
@@ -209,6 +210,7 @@ impl<'s> Of<'s> {
     }
 
     /// Takes note of the network namespace of a socket; which one is it?
+    #[cfg(feature = "bpf")]
     pub(crate) fn meet(&self, fd: u32) -> Result<NamespaceId, Reason> {
         let answer = self.told_of(&[fd])?.pop().ok_or(Reason::Failed)??;
         Ok(answer.id)

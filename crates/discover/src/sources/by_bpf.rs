@@ -40,15 +40,29 @@ use crate::workers::share_out;
 /// From so many processes on setting up the iterators costs less than they save.
 const PAYS_FROM: usize = 300;
 
-/// What the iterators showed, and what they left.
-pub(super) struct ByBpf {
-    pub(super) seen: Sightings,
-    /// The processes to be read from `/proc`.
-    pub(super) left: Vec<Pid>,
+/// Reads all processes that `/proc` lists, and leaves in the list those that it has to be read for.
+/// False if that is not wanted or cannot be had.
+pub(super) fn scan(
+    context: &Context<'_>,
+    listed: &mut Vec<Pid>,
+    sightings: &mut Sightings,
+) -> bool {
+    let Some(ByBpf { seen, left }) = read(context, listed) else {
+        return false;
+    };
+    sightings.append(seen);
+    *listed = left;
+    true
 }
 
-/// Reads all processes but the scanner's own; `None` if that is not wanted or cannot be had.
-pub(super) fn scan(context: &Context<'_>, listed: &[Pid]) -> Option<ByBpf> {
+/// The things that the iterators showed, and what they left.
+struct ByBpf {
+    seen: Sightings,
+    /// The processes to be read from `/proc`.
+    left: Vec<Pid>,
+}
+
+fn read(context: &Context<'_>, listed: &[Pid]) -> Option<ByBpf> {
     let wanted = match context.options.bpf_use() {
         Bpf::Off => false,
         Bpf::On => true,

@@ -11,10 +11,9 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail, ensure};
-use lxkns_cli::Tool;
+use anyhow::{Context, Result, ensure};
+use lxkns_cli::{Shell, Tool, man_pages};
 
-use crate::generate::{COMPLETIONS, MAN};
 use crate::test::build::{STATIC_LINKAGE, STATIC_TARGET};
 use crate::workspace::{Workspace, need_plugin};
 
@@ -42,21 +41,25 @@ pub(crate) fn run(workspace: &Workspace, deb: bool) -> Result<()> {
     let bin = stage.join("bin");
     put(&program, &bin.join("lxkns"), 0o755)?;
     link(&bin)?;
-    for (from, to) in documents(workspace)? {
-        put(&workspace.root().join(from), &stage.join(to), 0o644)?;
+    for name in DOCUMENTS {
+        put(&workspace.root().join(name), &stage.join("share/doc/lxkns").join(name), 0o644)?;
     }
+    write_shared(&stage.join("share"))?;
     let archive = dist.join(format!("{name}.tar.gz"));
     pack(&dist, &name, &archive)?;
     println!("dist: {:>9} bytes  {}", fs::metadata(&archive)?.len(), archive.display());
     fs::remove_dir_all(&stage)?;
     if deb {
         // Where the manifest of the tools looks for them.
-        let links = built.join("links");
-        if links.exists() {
-            fs::remove_dir_all(&links)?;
+        for folder in ["links", "share"].map(|name| built.join(name)) {
+            if folder.exists() {
+                fs::remove_dir_all(&folder)?;
+            }
         }
+        let links = built.join("links");
         fs::create_dir(&links)?;
         link(&links)?;
+        write_shared(&built.join("share"))?;
         pack_for_debian(workspace, &dist)?;
     }
     Ok(())
@@ -102,32 +105,37 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
     Ok(target.join(STATIC_TARGET).join("release"))
 }
 
-/// Everything but programs: where it is in the workspace, and where it goes in the archive.
-fn documents(workspace: &Workspace) -> Result<Vec<(PathBuf, PathBuf)>> {
-    let mut documents: Vec<_> =
-        DOCUMENTS.map(|name| (name.into(), Path::new("share/doc/lxkns").join(name))).into();
-    for folder in [MAN, COMPLETIONS] {
-        let absolute = workspace.root().join(folder);
-        let entries = fs::read_dir(&absolute)
-            .with_context(|| format!("cannot list {folder}; run `cargo xtask gen`"))?;
-        for entry in entries {
-            let name = entry?.file_name();
-            let name = name.to_str().context("a file name that is no UTF-8")?;
-            documents.push((Path::new(folder).join(name), place(name)?));
+/// Writes the manual pages and completions, in folders where man and the shells look for them.
+fn write_shared(share: &Path) -> Result<()> {
+    for (name, page) in man_pages().context("cannot render the manual pages")? {
+        write(&share.join("man/man1").join(name), page.as_bytes())?;
+    }
+    for shell in Shell::ALL {
+        let mut script = Vec::new();
+        shell.write_script(&mut script)?;
+        // Bash and fish read the file that has the name of the command; it serves all commands.
+        let (folder, name) = match shell {
+            Shell::Bash => ("bash-completion/completions", "lxkns"),
+            Shell::Zsh => ("zsh/site-functions", "_lxkns"),
+            Shell::Fish => ("fish/vendor_completions.d", "lxkns.fish"),
+        };
+        let file = share.join(folder).join(name);
+        write(&file, &script)?;
+        let links = Tool::ALL.into_iter().filter(|tool| *tool != Tool::Lxkns).map(Tool::name);
+        for link in links.filter(|_| shell != Shell::Zsh) {
+            let link = file.with_file_name(name.replace("lxkns", link));
+            symlink(name, &link).with_context(|| format!("cannot create {}", link.display()))?;
         }
     }
-    Ok(documents)
+    Ok(())
 }
 
-/// Where man and the shells look for a generated file.
-fn place(name: &str) -> Result<PathBuf> {
-    Ok(match name.rsplit_once('.') {
-        Some((_, "1")) => Path::new("share/man/man1").join(name),
-        Some((tool, "bash")) => Path::new("share/bash-completion/completions").join(tool),
-        Some((_, "fish")) => Path::new("share/fish/vendor_completions.d").join(name),
-        None if name.starts_with('_') => Path::new("share/zsh/site-functions").join(name),
-        _ => bail!("nobody knows where {name} belongs"),
-    })
+fn write(to: &Path, content: &[u8]) -> Result<()> {
+    let folder = to.parent().context("a file without a folder")?;
+    fs::create_dir_all(folder)
+        .and_then(|()| fs::write(to, content))
+        .and_then(|()| fs::set_permissions(to, Permissions::from_mode(0o644)))
+        .with_context(|| format!("cannot write {}", to.display()))
 }
 
 fn put(from: &Path, to: &Path, mode: u32) -> Result<()> {
@@ -180,13 +188,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_has_its_place() {
-        let check = |name, expected: &str| assert_eq!(place(name).unwrap(), Path::new(expected));
-        check("lsuns.1", "share/man/man1/lsuns.1");
-        check("lsuns.bash", "share/bash-completion/completions/lsuns");
-        check("_lsuns", "share/zsh/site-functions/_lsuns");
-        check("lsuns.fish", "share/fish/vendor_completions.d/lsuns.fish");
-        assert!(place("lsuns.txt").is_err());
+    fn each_command_has_a_page_and_completions() {
+        let share = tempfile::tempdir().unwrap();
+        write_shared(share.path()).unwrap();
+        let has = |path: String| share.path().join(path).is_file();
+        for name in Tool::ALL.map(Tool::name) {
+            assert!(has(format!("man/man1/{name}.1")));
+            assert!(has(format!("bash-completion/completions/{name}")));
+            assert!(has(format!("fish/vendor_completions.d/{name}.fish")));
+        }
+        assert!(has("man/man1/lxkns-pid.1".to_owned()));
+        assert!(has("zsh/site-functions/_lxkns".to_owned()));
     }
 
     #[test]

@@ -44,7 +44,7 @@ struct Arguments {
 enum Task {
     /// Check formatting, clippy, rustdoc, and the house rules that no other tool checks
     Lint,
-    /// Write the files that follow from the code: man pages, completions, the JSON schema
+    /// Write the JSON schema, which follows from the code
     Gen {
         /// Write nothing; name the files that differ from what would be written
         #[arg(long)]

@@ -3,28 +3,14 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
-use clap::{ArgMatches, Command};
 use lxkns_ops::is_secure_execution;
 
 use crate::Tool;
+use crate::completion::answer;
 use crate::failure::{complain, end_with};
-use crate::tools::{ENTRIES, Entry};
-
-/// The definition of a tool's command line: the one source of its help, man page and completions.
-///
-/// ```
-/// use lxkns_cli::{Tool, command};
-///
-/// assert_eq!(command(Tool::Lsuns).get_name(), "lsuns");
-/// assert!(command(Tool::Lxkns).find_subcommand("snapshot").is_some());
-/// ```
-pub fn command(tool: Tool) -> Command {
-    let Some(entry) = Entry::named(tool.name()) else {
-        return lxkns();
-    };
-    entry.command()
-}
+use crate::tools::{Entry, command};
 
 /// Runs the tool by whose name this process was started, with the arguments of the process.
 pub fn main() -> ExitCode {
@@ -32,25 +18,17 @@ pub fn main() -> ExitCode {
     if is_secure_execution() {
         // The one that there is else heeds RUST_BACKTRACE, which is the user's.
         std::panic::set_hook(Box::new(|panic| complain(&panic.to_string())));
+    } else {
+        match answer(tool) {
+            Ok(true) => return ExitCode::SUCCESS,
+            Ok(false) => {}
+            Err(error) => return end_of_parsing(tool, &error),
+        }
     }
     match command(tool).try_get_matches() {
         Ok(matches) => end_with(dispatch(tool, &matches)),
         Err(error) => end_of_parsing(tool, &error),
     }
-}
-
-/// `lxkns` offers all tools, and by itself it is `lsallns`.
-fn lxkns() -> Command {
-    let lsallns = Entry::named(Tool::Lsallns.name());
-    let alone =
-        lsallns.map_or_else(|| Command::new("lxkns"), |entry| entry.command().name("lxkns"));
-    alone
-        .about("See every Linux namespace of this machine: who is in it, who owns it, who holds it")
-        .before_help(
-            "Example: which namespaces are there, who owns them, who leads them?\n    sudo lxkns",
-        )
-        .args_conflicts_with_subcommands(true)
-        .subcommands(ENTRIES.iter().map(Entry::command))
 }
 
 fn dispatch(tool: Tool, matches: &ArgMatches) -> anyhow::Result<()> {
@@ -141,16 +119,4 @@ fn named_subcommand(tool: Tool) -> Option<&'static Entry> {
 /// The first argument, if it is UTF-8: names of ours are.
 fn first_argument() -> Option<String> {
     std::env::args_os().nth(1)?.into_string().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn definitions_hold_together() {
-        for tool in Tool::ALL {
-            command(tool).debug_assert();
-        }
-    }
 }

@@ -17,6 +17,7 @@
 
 mod args;
 mod cli;
+mod completion;
 mod document;
 mod failure;
 #[cfg(feature = "fuzzing")]
@@ -30,5 +31,8 @@ mod tool;
 mod tools;
 mod view;
 
-pub use cli::{command, main};
+pub use cli::main;
 pub use tool::Tool;
+pub use tools::command;
+pub use tools::completions::Shell;
+pub use tools::man::man_pages;

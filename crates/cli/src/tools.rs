@@ -1,5 +1,6 @@
 //! The tools: for each an argument struct and a run function.
 
+pub(crate) mod completions;
 mod diff;
 mod dumpns;
 mod exec;
@@ -8,6 +9,7 @@ mod links;
 mod lsallns;
 mod lspidns;
 mod lsuns;
+pub(crate) mod man;
 mod nscaps;
 mod pid;
 mod pidtree;
@@ -17,6 +19,7 @@ mod why;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
+use crate::Tool;
 use crate::args::Show;
 use crate::args::noise::Volume;
 use crate::log;
@@ -48,7 +51,7 @@ pub(crate) struct Entry {
 }
 
 /// All tools, those first that are also programs of their own.
-pub(crate) static ENTRIES: [Entry; 14] = [
+pub(crate) static ENTRIES: [Entry; 16] = [
     Entry {
         name: "lsallns",
         about: "List all namespaces of this machine in one flat table",
@@ -190,7 +193,34 @@ Example: how do I call lsuns without lxkns before it?
         augment: links::Links::augment_args,
         run: run::<links::Links>,
     },
+    Entry {
+        name: "completions",
+        about: "Print the script by which a shell completes the command lines of lxkns",
+        example: "\
+Example: how do I get namespaces and PIDs completed in bash?
+    source <(lxkns completions bash)",
+        more: COMPLETIONS,
+        augment: completions::Completions::augment_args,
+        run: run::<completions::Completions>,
+    },
+    Entry {
+        name: "man",
+        about: "Print a manual page",
+        example: "\
+Example: how do I read about lxkns why where no manual pages are installed?
+    lxkns man why | man -l -",
+        more: "",
+        augment: man::Man::augment_args,
+        run: run::<man::Man>,
+    },
 ];
+
+const COMPLETIONS: &str = "\
+The shell then asks lxkns for each word, so that it offers the namespaces and processes that there are. \
+Namespaces go by their inodes, as [ and : have a meaning of their own for shells.
+
+Have bash read the script in ~/.bashrc. For zsh, put it into a file _lxkns in a folder of fpath; for \
+fish, into ~/.config/fish/completions/lxkns.fish.";
 
 const LINKS: &str = "\
 The links are lsallns, lsuns, lspidns, pidtree, nscaps and dumpns. Each stands for the subcommand of \
@@ -365,6 +395,35 @@ impl Entry {
     }
 }
 
+/// The definition of a tool's command line: the one source of its help, man page and completions.
+///
+/// ```
+/// use lxkns_cli::{Tool, command};
+///
+/// assert_eq!(command(Tool::Lsuns).get_name(), "lsuns");
+/// assert!(command(Tool::Lxkns).find_subcommand("snapshot").is_some());
+/// ```
+pub fn command(tool: Tool) -> Command {
+    let Some(entry) = Entry::named(tool.name()) else {
+        return lxkns();
+    };
+    entry.command()
+}
+
+/// `lxkns` offers all tools, and by itself it is `lsallns`.
+fn lxkns() -> Command {
+    let lsallns = Entry::named(Tool::Lsallns.name());
+    let alone =
+        lsallns.map_or_else(|| Command::new("lxkns"), |entry| entry.command().name("lxkns"));
+    alone
+        .about("See every Linux namespace of this machine: who is in it, who owns it, who holds it")
+        .before_help(
+            "Example: which namespaces are there, who owns them, who leads them?\n    sudo lxkns",
+        )
+        .args_conflicts_with_subcommands(true)
+        .subcommands(ENTRIES.iter().map(Entry::command))
+}
+
 /// Fails in set-user-ID and file-capability copies: for tools that act, instead of looking.
 fn refuse_with_privileges(tool: &str) -> anyhow::Result<()> {
     anyhow::ensure!(
@@ -381,5 +440,17 @@ fn run<T: Run + FromArgMatches>(matches: &ArgMatches) -> anyhow::Result<()> {
     match args.show() {
         Some(show) if show.dump_theme => Ok(show.print_theme()?),
         _ => args.run()?.end(volume),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definitions_hold_together() {
+        for tool in Tool::ALL {
+            command(tool).debug_assert();
+        }
     }
 }

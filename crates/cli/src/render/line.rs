@@ -3,7 +3,7 @@
 //! Whoever says what there is to say (labels, tools) knows roles only. Which colours a role has, if
 //! any, is decided once, by the [`Palette`]; how wide a line may be, by whoever writes it.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::io;
 
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
@@ -15,6 +15,13 @@ use super::role::Role;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Line {
     spans: Vec<(Role, String)>,
+}
+
+/// The words alone.
+impl fmt::Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.spans.iter().try_for_each(|(_, text)| f.write_str(text))
+    }
 }
 
 impl Line {

@@ -19,6 +19,9 @@ fn each_tool_explains_itself() {
         "lxkns exec",
         "lxkns umount",
         "lxkns features",
+        "lxkns links",
+        "lxkns completions",
+        "lxkns man",
     ];
     for tool in tools {
         for (flag, length) in [("-h", "short"), ("--help", "long")] {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod completions;
+
 use std::collections::BTreeSet;
 use std::process::Command;
 

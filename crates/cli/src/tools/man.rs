@@ -1,15 +1,49 @@
-//! Man pages, from the definitions of the command lines.
+//! `lxkns man`: manual pages, from the definitions of the command lines.
 //!
-//! What help texts lack in structure, man pages are expected to have: the example stands in a
+//! What help texts lack in structure, manual pages are expected to have: the example stands in a
 //! section of its own, and so do the exit codes. A subcommand that is also a program has its page
 //! under the program's name; the other name refers to it.
 
-use std::io;
+use std::io::{self, Write as _};
 
 use clap::Command;
-use clap_mangen::Man;
+use clap_mangen::Man as Page;
 use clap_mangen::roff::{Roff, roman};
-use lxkns_cli::Tool;
+
+use super::{Run, command};
+use crate::Tool;
+use crate::args::Show;
+use crate::args::noise::Volume;
+use crate::failure::Usage;
+use crate::view::View;
+
+/// What `lxkns man` is asked for.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Man {
+    /// The command
+    #[arg(value_name = "NAME", default_value = "lxkns", hide_default_value = true)]
+    name: String,
+}
+
+impl Run for Man {
+    fn volume(&self) -> Volume {
+        Volume::Normal
+    }
+
+    fn show(&self) -> Option<&Show> {
+        None
+    }
+
+    fn run(self) -> anyhow::Result<View> {
+        let unknown =
+            || Usage::new(format!("there is no manual page {:?}; see 'lxkns --help'", self.name));
+        let page = page_of(&self.name)?.ok_or_else(unknown)?;
+        let mut out = io::stdout().lock();
+        out.write_all(page.as_bytes())?;
+        out.flush()?;
+        Ok(View::of_nothing())
+    }
+}
 
 const EXIT_CODES: &str = "\
 The exit code is 0 if all went well, also if not everything could be seen; 1 if it failed; and 2 if \
@@ -18,11 +52,15 @@ the command line makes no sense.";
 /// The paragraph of a help text that is about exit codes starts like this.
 const ABOUT_EXIT_CODES: &str = "The exit code ";
 
-/// All pages, by their file names.
-pub(super) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
+/// The manual pages of all tools, by their file names, such as `lxkns-why.1`.
+///
+/// # Errors
+///
+/// None that a writer in memory does not have.
+pub fn man_pages() -> io::Result<Vec<(String, String)>> {
     let mut pages = Vec::new();
     for tool in Tool::ALL {
-        let mut command = lxkns_cli::command(tool).disable_help_subcommand(true);
+        let mut command = command(tool).disable_help_subcommand(true);
         command.build();
         for subcommand in command.get_subcommands().filter(|one| !one.is_hide_set()) {
             let file = format!("{}-{}.1", tool.name(), subcommand.get_name());
@@ -31,16 +69,27 @@ pub(super) fn pages() -> io::Result<Vec<(String, Vec<u8>)>> {
                 Some(program) => format!(".so man1/{}.1\n", program.name()),
                 None => page(subcommand)?,
             };
-            pages.push((file, content.into_bytes()));
+            pages.push((file, content));
         }
-        pages.push((format!("{}.1", tool.name()), page(&command)?.into_bytes()));
+        pages.push((format!("{}.1", tool.name()), page(&command)?));
     }
     Ok(pages)
 }
 
+/// The manual page of a tool, by its name with or without `lxkns-` before it.
+pub(crate) fn page_of(name: &str) -> io::Result<Option<String>> {
+    let pages = man_pages()?;
+    let names = [format!("{name}.1"), format!("lxkns-{name}.1")];
+    let mut found = names.iter().filter_map(|name| {
+        let (_, page) = pages.iter().find(|(file, _)| file == name)?;
+        Some(page.clone())
+    });
+    Ok(found.next())
+}
+
 fn page(command: &Command) -> io::Result<String> {
     let version = command.get_version().unwrap_or_default();
-    let man = Man::new(command.clone()).source(format!("lxkns {version}"));
+    let man = Page::new(command.clone()).source(format!("lxkns {version}"));
     let mut out = Vec::new();
     man.render_title(&mut out)?;
     man.render_name_section(&mut out)?;
@@ -144,9 +193,8 @@ mod tests {
     use super::*;
 
     fn of(name: &str) -> String {
-        let pages = pages().unwrap();
-        let (_, page) = pages.into_iter().find(|(file, _)| file == name).unwrap();
-        String::from_utf8(page).unwrap()
+        let pages = man_pages().unwrap();
+        pages.into_iter().find(|(file, _)| file == name).unwrap().1
     }
 
     #[test]

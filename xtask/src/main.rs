@@ -51,7 +51,7 @@ enum Task {
         check: bool,
     },
     /// Build and run all tests; as root each of them twice, as root and as an ordinary user
-    Test,
+    Test(test::Options),
     /// Build, run and install as README and guide say it
     FirstSteps,
     /// Pack the programs, linked statically, with man pages, completions and licences into dist/
@@ -119,12 +119,12 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::Dist { deb } => return dist::run(&Workspace::find()?, *deb).map(|()| true),
         Task::Package => return package::run(&Workspace::find()?).map(|()| true),
         Task::Docs => return book::run(&Workspace::find()?).map(|()| true),
-        Task::Test => test::run(&Workspace::find()?, &mut report),
+        Task::Test(options) => test::run(&Workspace::find()?, options, &mut report),
         Task::Vm { kernels } => vm::run(&Workspace::find()?, kernels, &Job::Tests, &mut report),
         Task::Ci { kernels } => {
             let workspace = Workspace::find()?;
             clean = lint::run(&workspace);
-            test::run(&workspace, &mut report);
+            test::run(&workspace, &test::Options::default(), &mut report);
             if let Err(error) = first_steps::run(&workspace) {
                 report.fail("first steps", &error);
             }

@@ -13,7 +13,7 @@ pub(crate) mod suite;
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use self::build::Selection;
 use self::libtest::Verdict;
@@ -30,20 +30,32 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// How long all doctests together may take: each crate's are compiled when they are run.
 const DOCTEST_LIMIT: Duration = Duration::from_secs(900);
 
-/// Builds and runs all tests.
-pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
-    if let Err(error) = run_binaries(workspace, report) {
+/// The tests to run.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct Options {
+    /// Only tests with this in their name, as in `discovery`, `tools every_owner`; no doctests
+    #[arg(default_value = "", hide_default_value = true)]
+    filter: String,
+    /// Only as this user
+    #[arg(long = "as", value_name = "USER")]
+    identity: Option<Identity>,
+}
+
+/// Builds all tests, and runs those chosen.
+pub(crate) fn run(workspace: &Workspace, options: &Options, report: &mut Report) {
+    if let Err(error) = run_binaries(workspace, options, report) {
         report.fail("tests", &error);
     }
 }
 
-fn run_binaries(workspace: &Workspace, report: &mut Report) -> Result<()> {
+fn run_binaries(workspace: &Workspace, options: &Options, report: &mut Report) -> Result<()> {
     println!("test: build");
     let built = build::build(workspace, Selection::Workspace)?;
     let stage = Stage::set_up(workspace, &built)?;
     let suite = Suite {
         bin_dir: stage.bin_dir(),
         scratch: stage.scratch(),
+        filter: options.filter.clone(),
         limit: LIMIT,
         required: std::env::var(needs::REQUIRE).unwrap_or_default(),
         environment: Vec::new(),
@@ -54,17 +66,28 @@ fn run_binaries(workspace: &Workspace, report: &mut Report) -> Result<()> {
         ..suite.clone()
     };
     let privileged = rustix::process::geteuid().is_root();
+    let is_wanted = |identity| options.identity.is_none_or(|it| it == identity);
+    ensure!(
+        privileged || options.identity != Some(Identity::Nobody),
+        "only root can run tests as nobody"
+    );
     for test in &stage.tests {
-        run_one(report, &test.name, Identity::Own, || {
-            suite.run(&test.name, &test.path, &test.folder, Identity::Own)
-        });
-        if privileged && !is_pure(&test.name) {
+        if is_wanted(Identity::Own) {
+            run_one(report, &test.name, Identity::Own, || {
+                suite.run(&test.name, &test.path, &test.folder, Identity::Own)
+            });
+        }
+        if privileged && is_wanted(Identity::Nobody) && !is_pure(&test.name) {
             run_one(report, &test.name, Identity::Nobody, || {
                 suite_of_nobody.run(&test.name, &test.path, &test.folder_copy, Identity::Nobody)
             });
         }
     }
-    run_one(report, "doctests", Identity::Own, || run_doctests(workspace, &stage));
+    let is_any = options.filter.is_empty() || !report.results().is_empty();
+    ensure!(is_any, "no test has {:?} in its name", options.filter);
+    if options.filter.is_empty() && is_wanted(Identity::Own) {
+        run_one(report, "doctests", Identity::Own, || run_doctests(workspace, &stage));
+    }
     Ok(())
 }
 

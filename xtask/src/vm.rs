@@ -54,7 +54,7 @@ impl Job {
 }
 
 /// How long a machine may run.
-const LIMIT: Duration = Duration::from_secs(1500);
+const LIMIT: Duration = Duration::from_secs(2700);
 
 /// How many machines run at a time: emulation keeps one processor busy with each.
 const AT_A_TIME: usize = 2;

@@ -11,11 +11,12 @@ use clap::Command;
 use serde_json::Value;
 
 use crate::args::NamespaceArg;
-use crate::cli::{command, usage_error};
+use crate::cli::usage_error;
 use crate::render::escape::{is_visible, one_line, quoted};
 use crate::render::harmless::Harmless;
 use crate::render::theme_file;
 use crate::tool::Tool;
+use crate::tools::command;
 
 thread_local! {
     /// To describe the command line of a tool takes far longer than to parse one.

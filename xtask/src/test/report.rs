@@ -5,9 +5,10 @@ use std::fmt;
 
 /// Whom a test ran as. As root every test runs as both, since what an ordinary user sees of other
 /// namespaces is a scenario of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub(crate) enum Identity {
-    /// Whoever runs xtask.
+    /// The user who runs xtask.
+    #[value(name = "self", alias = "root")]
     Own,
     /// UID and GID 65534 without any supplementary group.
     Nobody,

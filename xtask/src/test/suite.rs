@@ -29,6 +29,8 @@ pub(crate) struct Suite {
     pub(crate) bin_dir: PathBuf,
     /// A folder for the files of a run.
     pub(crate) scratch: PathBuf,
+    /// Only tests that have this in their name, as in `lxkns-it::tools every_owner`.
+    pub(crate) filter: String,
     /// How long a binary may take.
     pub(crate) limit: Duration,
     /// The needs that may not be skipped, as in [`needs::REQUIRE`].
@@ -55,7 +57,8 @@ impl Suite {
         if !status.success() {
             bail!("{name} does not list its tests ({status}): {}", output.stderr()?);
         }
-        let names = libtest::listed(&output.stdout()?);
+        let mut names = libtest::listed(&output.stdout()?);
+        names.retain(|test| format!("{name} {test}").contains(&self.filter));
         if names.is_empty() {
             return Ok(Vec::new());
         }
@@ -66,7 +69,10 @@ impl Suite {
         let end = run_limited(
             // With a single thread libtest runs the tests on its main thread, where they have no
             // name of their own that a skip could be reported with.
-            command().arg(format!("--test-threads={}", threads())).env(SKIPS, &skips),
+            command()
+                .arg(format!("--test-threads={}", threads()))
+                .args(chosen(&names, &self.filter))
+                .env(SKIPS, &skips),
             &output,
             self.limit,
         )?;
@@ -110,6 +116,13 @@ impl Suite {
         }
         command
     }
+}
+
+/// The arguments by which a binary runs these tests and no others.
+fn chosen<'n>(names: &'n BTreeSet<String>, filter: &str) -> impl Iterator<Item = &'n str> {
+    let names = names.iter().map(String::as_str).filter(|_| !filter.is_empty());
+    let exact = (!filter.is_empty()).then_some("--exact");
+    exact.into_iter().chain(names)
 }
 
 /// At least two, see above.

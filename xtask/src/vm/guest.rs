@@ -201,6 +201,7 @@ fn torture_test(how: &How) -> Result<TestResult> {
 fn run_tests(results: &mut File) -> Result<()> {
     let home = Path::new(HOME);
     let suite = Suite {
+        filter: String::new(),
         bin_dir: home.join("bin"),
         scratch: home.join("scratch"),
         limit: LIMIT,

@@ -34,7 +34,7 @@ function show
 end
 "#;
 
-fn check(shell: &[&str], name: &str, show: &str) {
+fn check(shell: &str, options: &[&str], show: &str) {
     let child = Script::new()
         .name("all \x1b[1m $(ids)")
         .user_namespace()
@@ -46,15 +46,17 @@ fn check(shell: &[&str], name: &str, show: &str) {
 
     let dir = Dir::new().unwrap();
     let program = tool("lxkns").get_program().to_owned();
-    ["lxkns", "lsuns"].map(|name| symlink(&program, dir.join(name)).unwrap());
-    let script = tool("lxkns").args(["completions", name]).output().unwrap();
+    for name in ["lxkns", "lsuns"] {
+        symlink(&program, dir.join(name)).unwrap();
+    }
+    let script = tool("lxkns").args(["completions", shell]).output().unwrap();
     fs::write(dir.join("script"), stdout(&script)).unwrap();
     let candidates = |words: &[&str]| -> Vec<String> {
         let line = format!("{show}\n. {:?}\nshow '{}'\n", dir.join("script"), words.join("' '"));
         // To fish, a command line is one text.
-        let line = if name == "fish" { line.replace("' '", " ") } else { line };
+        let line = if shell == "fish" { line.replace("' '", " ") } else { line };
         let path = format!("{}:/usr/bin:/bin", dir.path().display());
-        let output = Command::new(shell[0]).args(&shell[1..]).arg(line).env("PATH", path).output();
+        let output = Command::new(shell).args(options).arg(line).env("PATH", path).output();
         let output = output.unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(!text.contains('\x1b'), "{text}");
@@ -82,17 +84,17 @@ fn check(shell: &[&str], name: &str, show: &str) {
 #[test]
 fn bash_completes() {
     need!(bash, userns);
-    check(&["bash", "--norc", "--noprofile", "-c"], "bash", BASH);
+    check("bash", &["--norc", "--noprofile", "-c"], BASH);
 }
 
 #[test]
 fn zsh_completes() {
     need!(zsh, userns);
-    check(&["zsh", "-f", "-c"], "zsh", ZSH);
+    check("zsh", &["-f", "-c"], ZSH);
 }
 
 #[test]
 fn fish_completes() {
     need!(fish, userns);
-    check(&["fish", "--no-config", "-c"], "fish", FISH);
+    check("fish", &["--no-config", "-c"], FISH);
 }

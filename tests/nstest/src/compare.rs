@@ -201,7 +201,7 @@ mod tests {
         let lines = differences(&one, &two, |_| true);
         assert_eq!(lines.len(), 3, "{lines:?}");
         assert_eq!(lines[0], "ipc:[1]: missing in the other");
-        assert!(lines[1].starts_with("net:[7]: holders is [Fd {"), "{lines:?}");
+        assert!(lines[1].starts_with("net:[7]: holders is [File {"), "{lines:?}");
         assert_eq!(lines[2], "process       3: parent is Pid(1), but Pid(2) in the other");
         assert_eq!(differences(&two, &one, |id| id.inode() == 1), ["ipc:[1]: only in the other"]);
     }

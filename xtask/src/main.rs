@@ -9,6 +9,7 @@
     reason = "a program that reports to a person"
 )]
 
+mod api;
 mod bench;
 mod book;
 mod dist;
@@ -47,6 +48,12 @@ enum Task {
     /// Write the JSON schema, which follows from the code
     Gen {
         /// Write nothing; name the files that differ from what would be written
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write the list of the public interface of each library crate, with cargo-public-api
+    Api {
+        /// Write nothing; name the lists that differ from what would be written
         #[arg(long)]
         check: bool,
     },
@@ -115,6 +122,7 @@ fn run(task: &Task) -> anyhow::Result<bool> {
         Task::Gen { check: false } => {
             return generate::write(&Workspace::find()?).map(|()| true);
         }
+        Task::Api { check } => return api::run(&Workspace::find()?, *check),
         Task::FirstSteps => return first_steps::run(&Workspace::find()?).map(|()| true),
         Task::Dist { deb } => return dist::run(&Workspace::find()?, *deb).map(|()| true),
         Task::Package => return package::run(&Workspace::find()?).map(|()| true),

@@ -1,29 +1,18 @@
 //! Help texts.
 
+use lxkns_cli::Tool;
+
 use crate::tool::run;
 
 #[test]
 fn each_tool_explains_itself() {
-    let tools = [
-        "lxkns",
-        "lsallns",
-        "lsuns",
-        "lspidns",
-        "pidtree",
-        "nscaps",
-        "dumpns",
-        "lxkns snapshot",
-        "lxkns pid",
-        "lxkns why",
-        "lxkns diff",
-        "lxkns exec",
-        "lxkns umount",
-        "lxkns features",
-        "lxkns links",
-        "lxkns completions",
-        "lxkns man",
-    ];
-    for tool in tools {
+    let commands = lxkns_cli::command(Tool::Lxkns);
+    let commands = commands.get_subcommands().map(|it| it.get_name().to_owned());
+    let names = Tool::ALL.map(Tool::name).map(str::to_owned);
+    // A link has the help of the subcommand.
+    let commands = commands.filter(|name| !names.contains(name));
+    let commands: Vec<String> = commands.map(|name| format!("lxkns {name}")).collect();
+    for tool in names.iter().chain(&commands) {
         for (flag, length) in [("-h", "short"), ("--help", "long")] {
             let outcome = run(&format!("{tool} {flag}"));
             assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""), "{tool}");

@@ -1,8 +1,9 @@
 //! Where namespaces are looked for: one source of sightings per file.
 //!
 //! A source reports "this namespace is held by that", lends the resolver a way to open what is new,
-//! and takes note of what it could not see. It decides nothing else. A new one goes into one of the
-//! two lists here.
+//! and takes note of what it could not see. It decides nothing else. A look at a process or thread
+//! goes into one of the two lists here, which are walked for all processes that BPF has not told
+//! everything about.
 
 #[cfg(feature = "bpf")]
 mod by_bpf;

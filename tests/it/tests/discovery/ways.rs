@@ -1,12 +1,12 @@
 //! However much of the kernel is made use of, the snapshot is the same.
 
+use lxkns_discover::Tier;
 use lxkns_it::{snapshot_of, tool_snapshot};
 use lxkns_model::{Snapshot, Text};
 use lxkns_nstest::{Dir, Script, differences, need};
 use lxkns_species::NamespaceId;
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
 
-const TIERS: [&str; 4] = ["proc", "mounts", "ids", "listns"];
 const BPF: [&str; 3] = ["auto", "on", "off"];
 
 /// One of everything, in a user namespace of its own.
@@ -46,7 +46,7 @@ fn every_tier_sees_the_same() {
     let outside = if is_root { Script::new() } else { Script::new().user_namespace() };
     let mut inside =
         Script::new().unshare([Mnt]).mount("proc", "/proc", "").fork("all", one_of_all(&dir));
-    let ways = || TIERS.into_iter().flat_map(|tier| BPF.map(|bpf| (tier, bpf)));
+    let ways = || Tier::ALL.into_iter().flat_map(|tier| BPF.map(|bpf| (tier.name(), bpf)));
     let is_possible = |(tier, bpf): &(&str, &str)| (*tier, *bpf) != ("proc", "on");
     for (tier, bpf) in ways().filter(is_possible) {
         let mut command = tool_snapshot();

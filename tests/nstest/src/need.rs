@@ -129,8 +129,34 @@ pub fn is_met(name: &str) -> bool {
         !required.split(',').any(|required| required.trim() == name),
         "required but missing: {name}"
     );
-    tell(name);
+    match name {
+        "userns" => tell(&userns(setting)),
+        _ => tell(name),
+    }
     false
+}
+
+/// The settings that forbid new user namespaces, each with its value.
+const FORBID_USERNS: [(&str, &str); 3] = [
+    // Ubuntu, from 23.10 on.
+    ("kernel.apparmor_restrict_unprivileged_userns", "1"),
+    // Debian.
+    ("kernel.unprivileged_userns_clone", "0"),
+    ("user.max_user_namespaces", "0"),
+];
+
+/// The need of user namespaces, with the setting that forbids them, see sysctl(8).
+fn userns(setting: impl Fn(&str) -> Option<String>) -> String {
+    let forbids = |(name, value): &&(&str, &str)| setting(name).as_deref() == Some(*value);
+    match FORBID_USERNS.iter().find(forbids) {
+        Some((name, value)) => format!("userns ({name} is {value})"),
+        None => "userns".into(),
+    }
+}
+
+fn setting(name: &str) -> Option<String> {
+    let text = std::fs::read_to_string(format!("/proc/sys/{}", name.replace('.', "/"))).ok()?;
+    Some(text.trim().to_owned())
 }
 
 /// The lines go past the test harness's capturing: a skip is to be seen.
@@ -163,5 +189,21 @@ fn test_name() -> String {
             .find(|argument| !argument.starts_with('-'))
             .unwrap_or_else(|| "main".into()),
         Some(name) => name.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_setting_that_forbids_user_namespaces_is_named() {
+        let with =
+            |known: &str, value: &str| userns(|name| (name == known).then(|| value.to_owned()));
+        let ubuntu = "kernel.apparmor_restrict_unprivileged_userns";
+        assert_eq!(with(ubuntu, "1"), format!("userns ({ubuntu} is 1)"));
+        assert_eq!(with(ubuntu, "0"), "userns");
+        assert_eq!(with("user.max_user_namespaces", "0"), "userns (user.max_user_namespaces is 0)");
+        assert!(setting("kernel.ostype").is_some_and(|name| name == "Linux"));
     }
 }

@@ -33,7 +33,10 @@ const DOCTEST_LIMIT: Duration = Duration::from_secs(900);
 /// The tests to run.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Options {
-    /// Only tests with this in their name, as in `discovery`, `tools every_owner`; no doctests
+    /// Only tests with this in their name, and no doctests
+    ///
+    /// Tests below `tests` have the name of their binary before their own: `tools every_owner`. If
+    /// FILTER begins with the name of a binary, no other one is built.
     #[arg(default_value = "", hide_default_value = true)]
     filter: String,
     /// Only as this user
@@ -50,7 +53,10 @@ pub(crate) fn run(workspace: &Workspace, options: &Options, report: &mut Report)
 
 fn run_binaries(workspace: &Workspace, options: &Options, report: &mut Report) -> Result<()> {
     println!("test: build");
-    let built = build::build(workspace, Selection::Workspace)?;
+    let first = options.filter.split(' ').next().unwrap_or_default();
+    let named = workspace.test_targets()?.into_iter().find(|name| name == first);
+    let selection = named.as_deref().map_or(Selection::Workspace, Selection::Tests);
+    let built = build::build(workspace, selection)?;
     let stage = Stage::set_up(workspace, &built)?;
     let suite = Suite {
         bin_dir: stage.bin_dir(),

@@ -93,6 +93,19 @@ impl Workspace {
             .collect()
     }
 
+    /// The names of the tests below `tests` of the members.
+    pub(crate) fn test_targets(&self) -> Result<Vec<String>> {
+        let metadata = self.metadata()?;
+        let list = |value: &Value, key: &str| {
+            value.get(key).and_then(Value::as_array).cloned().unwrap_or_default()
+        };
+        let targets = list(&metadata, "packages").into_iter();
+        let targets = targets.flat_map(|package| list(&package, "targets"));
+        let tests = targets.filter(|it| list(it, "kind").iter().any(|kind| kind == "test"));
+        let name = |it: Value| it.get("name").and_then(Value::as_str).map(str::to_owned);
+        Ok(tests.filter_map(name).collect())
+    }
+
     /// The arguments that make a cargo command take all published packages, and no others.
     pub(crate) fn published(&self) -> Result<Vec<String>> {
         let packages = self.packages()?;

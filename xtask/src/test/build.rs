@@ -34,6 +34,8 @@ pub(crate) struct TestBinary {
 pub(crate) enum Selection<'a> {
     /// The whole workspace, as a developer builds it.
     Workspace,
+    /// The programs, and of the tests only those of this name, below `tests` of some package.
+    Tests(&'a str),
     /// Some packages, to run where there is nothing but a kernel, and a slow one.
     Static(&'a [&'a str]),
 }
@@ -49,13 +51,21 @@ pub(crate) const STATIC_LINKAGE: &str = "-C target-feature=+crt-static";
 /// All features are on, as in the lint: only so both are built from the same crates.
 pub(crate) fn build(workspace: &Workspace, selection: Selection<'_>) -> Result<Built> {
     let mut command = workspace.cargo();
-    command.args(["build", "--all-features", "--bins", "--examples", "--tests"]);
+    command.args(["build", "--all-features", "--bins"]);
     match selection {
         Selection::Workspace => {
-            command.arg("--workspace");
+            command.args(["--workspace", "--examples", "--tests"]);
+        }
+        Selection::Tests(name) => {
+            // With all packages, so that the crates below them have the same features as else.
+            command.args(["--workspace", "--test", name]);
+            if name == "examples" {
+                command.arg("--examples");
+            }
         }
         Selection::Static(packages) => {
             command
+                .args(["--examples", "--tests"])
                 .args(packages.iter().flat_map(|package| ["--package", package]))
                 .args(["--target", STATIC_TARGET])
                 .env("RUSTFLAGS", STATIC_LINKAGE)

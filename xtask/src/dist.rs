@@ -37,6 +37,11 @@ pub(crate) fn run(workspace: &Workspace, deb: bool) -> Result<()> {
     let bytes =
         fs::read(&program).with_context(|| format!("cargo has not built {}", program.display()))?;
     ensure!(is_static(&bytes), "lxkns is not linked statically");
+    for (folder, _) in folders_of_builder(workspace)? {
+        let folder = folder.to_string_lossy().into_owned();
+        let mut windows = bytes.windows(folder.len().max(1));
+        ensure!(windows.all(|at| at != folder.as_bytes()), "lxkns has {folder} in it");
+    }
     println!("dist: {:>9} bytes  bin/lxkns", bytes.len());
     let bin = stage.join("bin");
     put(&program, &bin.join("lxkns"), 0o755)?;
@@ -62,7 +67,7 @@ pub(crate) fn run(workspace: &Workspace, deb: bool) -> Result<()> {
         write_shared(&built.join("share"))?;
         pack_for_debian(workspace, &dist)?;
     }
-    Ok(())
+    write_checksums(&dist)
 }
 
 /// Creates the links by which the tools are commands of their own, to lxkns in the same folder.
@@ -97,12 +102,49 @@ fn build(workspace: &Workspace) -> Result<PathBuf> {
         .cargo()
         .args(["build", "--release", "--locked", "--package", "lxkns-cli"])
         .args(["--bins", "--target", STATIC_TARGET])
-        .env("RUSTFLAGS", STATIC_LINKAGE)
+        .env_remove("RUSTFLAGS")
+        .env("CARGO_ENCODED_RUSTFLAGS", flags(&folders_of_builder(workspace)?))
         .status()
         .context("cannot start cargo build")?;
     ensure!(status.success(), "cargo build failed ({status})");
     let target = workspace.target_folder()?;
     Ok(target.join(STATIC_TARGET).join("release"))
+}
+
+/// For `sha256sum --check`.
+fn write_checksums(dist: &Path) -> Result<()> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(dist)? {
+        let name = entry?.file_name();
+        let name = name.to_str().context("a file name that is no UTF-8")?;
+        if name.ends_with(".tar.gz") || name.ends_with(".deb") {
+            names.push(name.to_owned());
+        }
+    }
+    names.sort();
+    let output = Command::new("sha256sum").args(&names).current_dir(dist).output();
+    let output = output.context("cannot start sha256sum")?;
+    ensure!(output.status.success(), "sha256sum failed ({})", output.status);
+    fs::write(dist.join("SHA256SUMS"), output.stdout).context("cannot write SHA256SUMS")
+}
+
+/// The builder's folders, and their names in the program: it is the same program wherever it was
+/// built.
+fn folders_of_builder(workspace: &Workspace) -> Result<Vec<(PathBuf, &'static str)>> {
+    let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"));
+    let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(home);
+    let cargo = cargo.context("neither CARGO_HOME nor HOME is set")?;
+    Ok(vec![(workspace.root().to_owned(), "lxkns"), (cargo, "cargo")])
+}
+
+/// Flags of rustc as cargo wants them, so that folders may have blanks in their names.
+fn flags(folders: &[(PathBuf, &str)]) -> String {
+    let linkage = STATIC_LINKAGE.split(' ').map(str::to_owned);
+    let remap = |(folder, name): &(PathBuf, &str)| {
+        format!("--remap-path-prefix={}={name}", folder.display())
+    };
+    let flags: Vec<String> = linkage.chain(folders.iter().map(remap)).collect();
+    flags.join("\x1f")
 }
 
 /// Writes the manual pages and completions, in folders where man and the shells look for them.

@@ -8,6 +8,8 @@ use lxkns_ops::foreign::identity;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::fs::fstat;
 
+#[cfg(feature = "bpf")]
+use crate::bpf::Iterators;
 use crate::gaps::Gaps;
 use crate::means::Means;
 use crate::options::{Options, Tier};
@@ -35,6 +37,8 @@ pub(crate) struct Context<'o> {
     /// The device of the procfs of the initial PID namespace, if it is the scanner's own.
     pub(crate) initial_procfs: Option<u64>,
     pub(crate) uids: UidView,
+    #[cfg(feature = "bpf")]
+    pub(crate) iterators: Mutex<Iterators>,
 }
 
 impl<'o> Context<'o> {
@@ -62,6 +66,8 @@ impl<'o> Context<'o> {
             own_pid_namespace,
             initial_procfs: initial_procfs.map(|(device, _)| device),
             uids,
+            #[cfg(feature = "bpf")]
+            iterators: Mutex::default(),
             proc,
         }
     }

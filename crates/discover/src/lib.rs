@@ -64,5 +64,5 @@ pub use leak_check::{LeakCheck, Leaks};
 pub use mounted::{MountPoint, Mounted, MountedIn, mounted};
 pub use open::open;
 pub use options::{Bpf, Options, Tier};
-pub use pipeline::discover;
+pub use pipeline::{Scanner, discover};
 pub use thread_credentials::{ThreadCredentials, thread_credentials};

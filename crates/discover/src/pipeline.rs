@@ -2,12 +2,16 @@
 
 use std::io;
 use std::path::Path;
+#[cfg(feature = "bpf")]
+use std::sync::Mutex;
 use std::time::SystemTime;
 
 use lxkns_model::{Details, Facts, Holder, Host, Initials, NamespaceFacts, ProcessFacts, Snapshot};
 use lxkns_ops::visit::reap_abandoned;
 use lxkns_species::NamespaceId;
 
+#[cfg(feature = "bpf")]
+use crate::bpf::Iterators;
 use crate::context::Context;
 use crate::describe;
 use crate::error::Error;
@@ -28,31 +32,74 @@ use crate::sources::{kernel, mounts, processes, sockets};
 ///
 /// [`Error::NoProc`] if there is no procfs to read.
 pub fn discover(options: &Options) -> Result<Snapshot, Error> {
-    let taken_at = SystemTime::now();
-    // Helpers that an earlier scan had to leave behind may have ended since.
-    reap_abandoned();
-    let context = Context::new(options, open_procfs(options.proc_path())?);
-    let mut seen = Sightings::default();
+    Scanner::new(options.clone()).scan()
+}
 
-    // A later source builds on the sightings of the earlier ones.
-    let listed = kernel::before(&context);
-    let by_bpf = processes::scan(&context, &mut seen);
-    log("processes", &seen);
-    sockets::scan(&context, &mut seen);
-    log("sockets", &seen);
-    processes::settle_held(&context, &mut seen);
-    mounts::scan(&context, &listed, &mut seen);
-    log("mounts", &seen);
-    kernel::after(&context, &listed, &mut seen);
-    log("kernel", &seen);
-    ask_again(&context, &seen.processes);
-    processes::settle_compared(&context, &mut seen);
-    sockets::end_helpers(&context);
+/// Takes one snapshot after another, each as [`discover`] does, and the later ones for less: it
+/// keeps the BPF iterators, which take about 2 ms to load. They are open files until it is dropped.
+///
+/// ```
+/// use lxkns_discover::{Options, Scanner};
+///
+/// let mut scanner = Scanner::new(Options::everything());
+/// let (before, after) = (scanner.scan()?, scanner.scan()?);
+/// println!("{} namespaces, then {}", before.namespaces().len(), after.namespaces().len());
+/// # Ok::<(), lxkns_discover::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Scanner {
+    options: Options,
+    #[cfg(feature = "bpf")]
+    iterators: Mutex<Iterators>,
+}
 
-    let host = host::host(&context, taken_at, by_bpf);
-    let facts = into_facts(context, host, seen);
-    reap_abandoned();
-    Ok(Snapshot::assemble(facts))
+impl Scanner {
+    /// A scanner with these options.
+    pub fn new(options: Options) -> Scanner {
+        Scanner {
+            options,
+            #[cfg(feature = "bpf")]
+            iterators: Mutex::default(),
+        }
+    }
+
+    /// Looks for the namespaces of this machine.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoProc`] if there is no procfs to read.
+    pub fn scan(&mut self) -> Result<Snapshot, Error> {
+        let taken_at = SystemTime::now();
+        // Helpers that an earlier scan had to leave behind may have ended since.
+        reap_abandoned();
+        let options = &self.options;
+        let mut context = Context::new(options, open_procfs(options.proc_path())?);
+        #[cfg(feature = "bpf")]
+        std::mem::swap(&mut context.iterators, &mut self.iterators);
+        let mut seen = Sightings::default();
+
+        // A later source builds on the sightings of the earlier ones.
+        let listed = kernel::before(&context);
+        let by_bpf = processes::scan(&context, &mut seen);
+        log("processes", &seen);
+        sockets::scan(&context, &mut seen);
+        log("sockets", &seen);
+        processes::settle_held(&context, &mut seen);
+        mounts::scan(&context, &listed, &mut seen);
+        log("mounts", &seen);
+        kernel::after(&context, &listed, &mut seen);
+        log("kernel", &seen);
+        ask_again(&context, &seen.processes);
+        processes::settle_compared(&context, &mut seen);
+        sockets::end_helpers(&context);
+
+        #[cfg(feature = "bpf")]
+        std::mem::swap(&mut context.iterators, &mut self.iterators);
+        let host = host::host(&context, taken_at, by_bpf);
+        let facts = into_facts(context, host, seen);
+        reap_abandoned();
+        Ok(Snapshot::assemble(facts))
+    }
 }
 
 fn open_procfs(path: &Path) -> Result<Procfs, Error> {

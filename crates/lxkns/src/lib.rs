@@ -7,8 +7,8 @@
 pub use lxkns_discover::reexec;
 #[doc(inline)]
 pub use lxkns_discover::{
-    Bpf, Error, LeakCheck, Leaks, MountPoint, Mounted, MountedIn, Options, ThreadCredentials, Tier,
-    discover, features, mounted, open, thread_credentials,
+    Bpf, Error, LeakCheck, Leaks, MountPoint, Mounted, MountedIn, Options, Scanner,
+    ThreadCredentials, Tier, discover, features, mounted, open, thread_credentials,
 };
 #[cfg(feature = "wire")]
 #[doc(inline)]

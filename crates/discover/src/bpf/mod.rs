@@ -89,6 +89,13 @@ pub(crate) enum Unavailable {
     Nested(usize),
 }
 
+/// The iterators, which serve one scan after another.
+#[derive(Debug, Default)]
+pub(crate) struct Iterators {
+    pub(crate) tasks: Option<TaskIterator>,
+    pub(crate) files: Option<FileIterator>,
+}
+
 /// Finds all that the programs need in the kernel's type information.
 pub(crate) fn scan(types: &KernelTypes) -> Result<Btf<'_>, Unavailable> {
     Ok(scan_bytes(types.bytes())?)

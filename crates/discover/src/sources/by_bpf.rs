@@ -29,7 +29,9 @@ use rustix::io::Errno;
 use self::details::Witnesses;
 use super::process::{Found, Table};
 use super::sockets;
-use crate::bpf::{self, FileIterator, OpenFile, OpenFileKind, Task, TaskIterator, Threads};
+use crate::bpf::{
+    self, FileIterator, Iterators, OpenFile, OpenFileKind, Task, TaskIterator, Threads,
+};
 use crate::context::Context;
 use crate::options::{Bpf, Tier};
 use crate::procfs::stat::{PF_EXITING, PF_KTHREAD};
@@ -92,9 +94,16 @@ struct Reading<'s> {
 
 impl Reading<'_> {
     fn of(context: &Context<'_>, listed: &[Pid]) -> Result<ByBpf, bpf::Unavailable> {
-        let types = KernelTypes::open()?;
-        let btf = bpf::scan(&types)?;
-        let iterator = TaskIterator::new(&btf, Threads::Deviating)?;
+        let wants_files = context.wanted.has(Part::Fds) || context.wanted.has(Part::Sockets);
+        let mut iterators = context.iterators.lock().unwrap_or_else(PoisonError::into_inner);
+        let Iterators { tasks: iterator, files: file_iterator } = &mut *iterators;
+        let is_loaded = iterator.is_some() && (file_iterator.is_some() || !wants_files);
+        let types = if is_loaded { None } else { Some(KernelTypes::open()?) };
+        let btf = types.as_ref().map(bpf::scan).transpose()?;
+        if let (None, Some(btf)) = (&iterator, &btf) {
+            *iterator = Some(TaskIterator::new(btf, Threads::Deviating)?);
+        }
+        let iterator = iterator.as_ref().ok_or(bpf::Unavailable::Incomplete)?;
         let first = iterator.read()?;
 
         let is_clear = |task: &Task| {
@@ -114,10 +123,13 @@ impl Reading<'_> {
 
         let mut seen = reading.processes();
         reading.threads(&threads, &mut seen);
-        if context.wanted.has(Part::Fds) || context.wanted.has(Part::Sockets) {
+        if wants_files {
             // After the namespaces of all tasks have been met: from now on their numbers mean them.
             let time = context.resolver.now();
-            let files = FileIterator::new(&btf, first.level)?.read()?;
+            if let (None, Some(btf)) = (&file_iterator, &btf) {
+                *file_iterator = Some(FileIterator::new(btf, first.level)?);
+            }
+            let files = file_iterator.as_ref().ok_or(bpf::Unavailable::Incomplete)?.read()?;
             reading.files(&files, time, &mut seen);
             reading.unclear.extend(files.iter().filter(|file| !is_told(file)).map(|file| file.pid));
         }

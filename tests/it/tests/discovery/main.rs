@@ -15,6 +15,7 @@ mod options;
 mod processes;
 mod restricted;
 mod sandboxed;
+mod scanner;
 mod sockets;
 mod threads;
 mod traps;

@@ -12,7 +12,7 @@ use rustix::process::{
     DumpableBehavior, Signal, set_dumpable_behavior, set_parent_process_death_signal,
 };
 
-use super::wire::{Reply, receive_namespaces, split};
+use super::wire::{Reply, receive, split};
 use super::{Registered, sealed};
 
 /// The name under which a copy is executed. Blanks and colon, so that it is no file's by chance.
@@ -27,7 +27,7 @@ pub(crate) fn is_copy() -> bool {
 
 /// Runs the action that is asked for, and ends the process.
 pub(crate) fn run(actions: &[&'static dyn Registered]) -> ! {
-    let (mut socket, namespaces, request) = match prepare() {
+    let (mut file, namespaces, request) = match prepare() {
         Ok(prepared) => prepared,
         Err(error) => {
             // There is no other process to tell.
@@ -41,34 +41,36 @@ pub(crate) fn run(actions: &[&'static dyn Registered]) -> ! {
             Ok(()) => answer(actions, &request),
             Err(error) => encode(&not_entered(&namespaces, &error)),
         };
-        match socket.write_all(&reply) {
+        match file.write_all(&reply) {
             Ok(()) => 0,
             Err(_) => FAILED,
         }
     })
 }
 
-fn prepare() -> std::io::Result<(UnixStream, Vec<NamespaceFd>, Vec<u8>)> {
+/// The file for the answer, the namespaces to enter, and the request.
+fn prepare() -> std::io::Result<(File, Vec<NamespaceFd>, Vec<u8>)> {
     if is_secure_execution() {
         return Err(std::io::Error::other("refused in secure-execution mode"));
     }
     // Nobody who is in the namespaces to come shall look into this process.
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    let mut socket = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    let socket = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     // What the action starts shall not talk into this.
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     set_parent_process_death_signal(Some(Signal::KILL))?;
     if is_abandoned(&socket)? {
         return Err(Errno::PIPE.into());
     }
-    let namespaces = receive_namespaces(&socket)?
+    let (question, answer, namespaces) = receive(&socket)?;
+    let namespaces = namespaces
         .into_iter()
         .map(NamespaceFd::from_fd)
         .collect::<Result<_, _>>()
         .map_err(std::io::Error::other)?;
     let mut request = Vec::new();
-    socket.read_to_end(&mut request)?;
-    Ok((socket, namespaces, request))
+    File::from(question).read_to_end(&mut request)?;
+    Ok((File::from(answer), namespaces, request))
 }
 
 /// Whether the caller has died before the kernel was told to take this process with it.

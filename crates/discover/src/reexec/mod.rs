@@ -24,9 +24,9 @@
 //!
 //! A process elsewhere must not be able to steer what happens, nor to get at what the caller has
 //! open. So the copy is executed from `/proc/self/exe` in the caller's namespaces, with an empty
-//! environment and no open files but three: a socket, through which request, namespaces and answer
-//! go, `/dev/null` as standard output, and a pipe as standard error, whose content ends up in
-//! errors. It makes itself undumpable before it enters, and dies with the thread that waits for it.
+//! environment. While the action runs, it has two open files besides the namespaces and
+//! `/dev/null`: files in memory for the answer and for the standard error, whose content ends up in
+//! errors. The copy makes itself undumpable before it enters, and dies with the thread that waits for it.
 //! What runs with more privileges than its user has (secure-execution mode, see `AT_SECURE` in
 //! getauxval(3)) neither makes copies nor is one.
 //!

@@ -1,6 +1,6 @@
-//! What caller and copy say to each other, through one socket: the open namespaces, sent along with
-//! a single byte; the name of the action, a newline, the request as JSON, and the end; and back, a
-//! reply as JSON, and the end.
+//! The conversation of caller and copy. The caller sends open files through a socket: one with the
+//! name of the action, a newline, and the request as JSON; an empty one for the reply as JSON; and the
+//! namespaces.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 
-/// As many file descriptors can be sent at once, see unix(7).
+/// Limit on the file descriptors that are sent at once, see unix(7).
 const MOST: usize = 253;
 
 /// What a copy answers.
@@ -47,18 +47,21 @@ pub(crate) fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
     Some((str::from_utf8(action).ok()?, request.get(1..)?))
 }
 
-/// Sends the namespaces.
-pub(crate) fn send_namespaces(socket: impl AsFd, namespaces: &[&NamespaceFd]) -> Result<(), Error> {
-    if namespaces.len() > MOST {
-        let count = namespaces.len();
-        return Err(Error::TooMany { count });
+/// Sends the files for request and reply, and the namespaces.
+pub(crate) fn send(
+    socket: impl AsFd,
+    request: BorrowedFd<'_>,
+    reply: BorrowedFd<'_>,
+    namespaces: &[&NamespaceFd],
+) -> Result<(), Error> {
+    let namespaces = namespaces.iter().map(|namespace| namespace.as_fd());
+    let fds: Vec<BorrowedFd<'_>> = [request, reply].into_iter().chain(namespaces).collect();
+    if fds.len() > MOST {
+        return Err(Error::TooMany { count: fds.len() - 2 });
     }
-    let fds: Vec<BorrowedFd<'_>> = namespaces.iter().map(|namespace| namespace.as_fd()).collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    if !fds.is_empty() {
-        ancillary.push(SendAncillaryMessage::ScmRights(&fds));
-    }
+    ancillary.push(SendAncillaryMessage::ScmRights(&fds));
     let byte = [IoSlice::new(b"\n")];
     retry_on_intr(|| sendmsg(&socket, &byte, &mut ancillary, SendFlags::NOSIGNAL))
         .map(drop)
@@ -68,8 +71,8 @@ pub(crate) fn send_namespaces(socket: impl AsFd, namespaces: &[&NamespaceFd]) ->
         })
 }
 
-/// Receives the namespaces.
-pub(crate) fn receive_namespaces(socket: impl AsFd) -> Result<Vec<OwnedFd>, Errno> {
+/// Receives the files for request and reply, and the namespaces.
+pub(crate) fn receive(socket: impl AsFd) -> Result<(OwnedFd, OwnedFd, Vec<OwnedFd>), Errno> {
     let mut byte = [0];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
@@ -84,7 +87,11 @@ pub(crate) fn receive_namespaces(socket: impl AsFd) -> Result<Vec<OwnedFd>, Errn
         RecvAncillaryMessage::ScmRights(fds) => Some(fds),
         _ => None,
     });
-    Ok(fds.flatten().collect())
+    let mut fds = fds.flatten();
+    let (Some(request), Some(reply)) = (fds.next(), fds.next()) else {
+        return Err(Errno::CONNRESET);
+    };
+    Ok((request, reply, fds.collect()))
 }
 
 #[cfg(test)]
@@ -105,14 +112,15 @@ mod tests {
         let (one, other) = std::os::unix::net::UnixStream::pair().unwrap();
         let own = [lxkns_species::NamespaceType::Net, lxkns_species::NamespaceType::User]
             .map(|ns_type| NamespaceFd::of_self(ns_type).unwrap());
-        send_namespaces(&one, &[&own[0], &own[1]]).unwrap();
-        let arrived = receive_namespaces(&other).unwrap();
+        let file = std::fs::File::open("/dev/null").unwrap();
+        send(&one, file.as_fd(), file.as_fd(), &[&own[0], &own[1]]).unwrap();
+        let (_, _, arrived) = receive(&other).unwrap();
         let ids: Vec<_> =
             arrived.into_iter().map(|fd| NamespaceFd::from_fd(fd).unwrap().id()).collect();
         assert_eq!(ids, own.map(|namespace| namespace.id()));
-        send_namespaces(&one, &[]).unwrap();
-        assert!(receive_namespaces(&other).unwrap().is_empty());
+        send(&one, file.as_fd(), file.as_fd(), &[]).unwrap();
+        assert!(receive(&other).unwrap().2.is_empty());
         drop(one);
-        assert!(receive_namespaces(&other).is_err());
+        assert!(receive(&other).is_err());
     }
 }

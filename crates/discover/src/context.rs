@@ -1,6 +1,8 @@
 //! The context of one discovery: what is wanted, by which means, and what its sources share.
 
 use std::sync::Mutex;
+#[cfg(feature = "bpf")]
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use lxkns_model::{Missing, Reason};
@@ -76,6 +78,13 @@ impl<'o> Context<'o> {
     pub(crate) fn shown_by_own_proc(&self, device: u64) -> Option<NamespaceId> {
         let own = fstat(&self.proc).is_ok_and(|own| own.st_dev == device);
         self.own_pid_namespace.filter(|_| own)
+    }
+
+    /// Lends the iterators of an earlier scan, or takes them back.
+    #[cfg(feature = "bpf")]
+    pub(crate) fn swap_iterators(&self, kept: &mut Iterators) {
+        let mut here = self.iterators.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *here, kept);
     }
 
     /// The best tier that the scan makes use of.

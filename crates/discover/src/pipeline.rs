@@ -2,8 +2,6 @@
 
 use std::io;
 use std::path::Path;
-#[cfg(feature = "bpf")]
-use std::sync::Mutex;
 use std::time::SystemTime;
 
 use lxkns_model::{Details, Facts, Holder, Host, Initials, NamespaceFacts, ProcessFacts, Snapshot};
@@ -50,7 +48,7 @@ pub fn discover(options: &Options) -> Result<Snapshot, Error> {
 pub struct Scanner {
     options: Options,
     #[cfg(feature = "bpf")]
-    iterators: Mutex<Iterators>,
+    iterators: Iterators,
 }
 
 impl Scanner {
@@ -59,7 +57,7 @@ impl Scanner {
         Scanner {
             options,
             #[cfg(feature = "bpf")]
-            iterators: Mutex::default(),
+            iterators: Iterators::default(),
         }
     }
 
@@ -73,9 +71,9 @@ impl Scanner {
         // Helpers that an earlier scan had to leave behind may have ended since.
         reap_abandoned();
         let options = &self.options;
-        let mut context = Context::new(options, open_procfs(options.proc_path())?);
+        let context = Context::new(options, open_procfs(options.proc_path())?);
         #[cfg(feature = "bpf")]
-        std::mem::swap(&mut context.iterators, &mut self.iterators);
+        context.swap_iterators(&mut self.iterators);
         let mut seen = Sightings::default();
 
         // A later source builds on the sightings of the earlier ones.
@@ -94,7 +92,7 @@ impl Scanner {
         sockets::end_helpers(&context);
 
         #[cfg(feature = "bpf")]
-        std::mem::swap(&mut context.iterators, &mut self.iterators);
+        context.swap_iterators(&mut self.iterators);
         let host = host::host(&context, taken_at, by_bpf);
         let facts = into_facts(context, host, seen);
         reap_abandoned();

@@ -1,8 +1,9 @@
 //! No files import in a circle: below each file are those that it builds on, and never itself.
 //!
-//! An import is a path that begins with `crate`, `self` or `super`, in a `use` or anywhere else but
-//! in tests and in the arguments of macros. It leads to the file that has the longest part of it as
-//! its module path. The root of a crate, which passes on names of all the others, does not count.
+//! An import is a path that begins with `crate`, `self` or `super`, or with a module that such a
+//! `use` has brought in, anywhere but in tests and in the arguments of macros. It leads to the file
+//! that has the longest part of it as its module path. The root of a crate, which passes on names of
+//! all the others, does not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -33,7 +34,11 @@ impl Files {
             return;
         };
         if let Ok(file) = syn::parse_file(source) {
-            let mut imports = Imports { module: module.clone(), found: BTreeSet::new() };
+            let mut imports = Imports {
+                module: module.clone(),
+                brought: BTreeMap::new(),
+                found: BTreeSet::new(),
+            };
             imports.visit_file(&file);
             let file = File { path: path.to_owned(), imports: imports.found };
             self.crates.entry(folder).or_default().insert(module, file);
@@ -65,18 +70,34 @@ fn module_of(path: &Path) -> Option<(PathBuf, Module)> {
 struct Imports {
     /// The module that is being visited.
     module: Module,
+    /// The modules of the crate that a `use` has brought in, by their names here.
+    brought: BTreeMap<String, Module>,
     found: BTreeSet<Module>,
 }
 
 impl Imports {
     fn note(&mut self, path: &[String]) {
-        let mut at = self.module.clone();
-        let mut rest = path;
-        match path.first().map(String::as_str) {
-            Some("crate") => at.clear(),
-            Some("self" | "super") => {}
-            _ => return,
+        if let Some(module) = self.resolved(path) {
+            self.found.insert(module);
         }
+    }
+
+    /// Notes what a `use` brings in under a name.
+    fn bring(&mut self, path: &[String], name: String) {
+        if let Some(module) = self.resolved(path) {
+            self.brought.insert(name, module.clone());
+            self.found.insert(module);
+        }
+    }
+
+    /// The path from the root of the crate, unless it leads out of it.
+    fn resolved(&self, path: &[String]) -> Option<Module> {
+        let (first, after) = path.split_first()?;
+        let (mut at, mut rest) = match first.as_str() {
+            "crate" => (Module::new(), path),
+            "self" | "super" => (self.module.clone(), path),
+            name => (self.brought.get(name)?.clone(), after),
+        };
         while let Some((first, left)) = rest.split_first() {
             match first.as_str() {
                 "crate" | "self" => {}
@@ -86,7 +107,7 @@ impl Imports {
             rest = left;
         }
         at.extend_from_slice(rest);
-        self.found.insert(at);
+        Some(at)
     }
 
     /// Each path of a tree like `super::{a, b::c}`.
@@ -103,11 +124,11 @@ impl Imports {
                 }
                 syn::UseTree::Name(name) => {
                     path.push(name.ident.to_string());
-                    self.note(&path);
+                    self.bring(&path, name.ident.to_string());
                 }
                 syn::UseTree::Rename(name) => {
                     path.push(name.ident.to_string());
-                    self.note(&path);
+                    self.bring(&path, name.rename.to_string());
                 }
                 _ => self.note(&path),
             }
@@ -237,6 +258,16 @@ mod tests {
             ("crates/y/tests/b.rs", "use crate::a;"),
         ];
         assert_eq!(check(&files), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_path_may_begin_with_a_module_that_was_brought_in() {
+        let files = [
+            ("crates/x/src/a.rs", "use crate::{Error, low}; fn f() { low::b::g() }"),
+            ("crates/x/src/low/mod.rs", "pub mod b;"),
+            ("crates/x/src/low/b.rs", "use crate::a::X;"),
+        ];
+        assert_eq!(check(&files).len(), 1);
     }
 
     #[test]

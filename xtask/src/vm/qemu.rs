@@ -119,7 +119,7 @@ impl Machine {
             &output,
             limit,
         )
-        .with_context(|| format!("cannot start {QEMU}"))?;
+        .with_context(|| format!("cannot start {QEMU}; the package qemu-system-x86 has it"))?;
         let results = String::from_utf8_lossy(&fs::read(&results)?).into_owned();
         Ok(Run { end, complaint: output.stderr()?, results, console, took: start.elapsed() })
     }

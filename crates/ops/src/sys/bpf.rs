@@ -14,7 +14,60 @@ use rustix::io::{Errno, Result};
 use rustix::mm::{MapFlags, ProtFlags};
 
 use super::process::opened;
-use crate::bpf::Instruction;
+
+/// One instruction of a BPF program, as the kernel takes it (`struct bpf_insn`).
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Instruction {
+    code: u8,
+    registers: u8,
+    offset: i16,
+    immediate: i32,
+}
+
+impl Instruction {
+    /// The instruction with this operation code, of these registers (0 to 10), offset and
+    /// immediate value.
+    ///
+    /// ```
+    /// use lxkns_ops::bpf::Instruction;
+    ///
+    /// // r0 = 0; exit
+    /// const NOTHING: [Instruction; 2] = [
+    ///     Instruction::new(0xb7, 0, 0, 0, 0),
+    ///     Instruction::new(0x95, 0, 0, 0, 0),
+    /// ];
+    /// ```
+    pub const fn new(
+        code: u8,
+        destination: u8,
+        source: u8,
+        offset: i16,
+        immediate: i32,
+    ) -> Instruction {
+        // Two bit fields in C, whose order is that of the machine's bytes.
+        let registers = if cfg!(target_endian = "little") {
+            source << 4 | destination & 0xf
+        } else {
+            destination << 4 | source & 0xf
+        };
+        Instruction { code, registers, offset, immediate }
+    }
+
+    /// The same instruction with another offset: for jumps whose target is known later.
+    ///
+    /// ```
+    /// use lxkns_ops::bpf::Instruction;
+    ///
+    /// // if r1 == 0, skip two instructions
+    /// let jump = Instruction::new(0x15, 1, 0, 0, 0);
+    /// assert_eq!(jump.with_offset(2), Instruction::new(0x15, 1, 0, 2, 0));
+    /// ```
+    #[must_use]
+    pub const fn with_offset(self, offset: i16) -> Instruction {
+        Instruction { offset, ..self }
+    }
+}
 
 // include/uapi/linux/bpf.h
 const BPF_PROG_LOAD: libc::c_int = 5;
@@ -204,3 +257,20 @@ impl Drop for Mapping {
 unsafe impl Send for Mapping {}
 // SAFETY: as above; there is no way to write to it.
 unsafe impl Sync for Mapping {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instructions_are_laid_out_as_the_kernel_wants_them() {
+        assert_eq!(size_of::<Instruction>(), 8);
+        let registers = Instruction::new(0, 10, 3, 0, 0).registers;
+        if cfg!(target_endian = "little") {
+            assert_eq!(registers, 0x3a);
+        } else {
+            assert_eq!(registers, 0xa3);
+        }
+        assert_eq!(Instruction::new(5, 0, 0, 0, 0).with_offset(-2).offset, -2);
+    }
+}

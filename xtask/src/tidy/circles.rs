@@ -2,8 +2,8 @@
 //!
 //! An import is a path that begins with `crate`, `self` or `super`, or with a module that such a
 //! `use` has brought in, anywhere but in tests and in the arguments of macros. It leads to the file
-//! that has the longest part of it as its module path. The root of a crate, which passes on names of
-//! all the others, does not count.
+//! that has the longest part of it as its module path. The root of a crate does not count: it
+//! passes on names of all the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -36,6 +36,7 @@ fn the_environment_changes_nothing_but_looks() {
         ("LXKNS_TRACE", "1"),
         ("LXKNS_SCALE", "small"),
         ("LXKNS_BIN_DIR", "/nowhere"),
+        ("LXKNS_COMPLETE", "bash"),
         ("RUST_BACKTRACE", "full"),
         ("RUST_LIB_BACKTRACE", "1"),
         ("RUST_LOG", "trace"),

@@ -1,5 +1,5 @@
-//! `cargo xtask api`: the public interface of each library crate, as a list in the repository, so that
-//! a change of it shows in a review.
+//! `cargo xtask api`: the public interface of each library crate, as a list in the repository. A
+//! change of it shows in a review then.
 //!
 //! cargo-public-api writes the lists, from what the nightly rustdoc knows.
 

@@ -128,7 +128,7 @@ fn write_checksums(dist: &Path) -> Result<()> {
     fs::write(dist.join("SHA256SUMS"), output.stdout).context("cannot write SHA256SUMS")
 }
 
-/// The builder's folders, and their names in the program, so that it does not tell where it was built.
+/// The builder's folders, and their names in the program, which does not tell where it was built.
 fn folders_of_builder(workspace: &Workspace) -> Result<Vec<(PathBuf, &'static str)>> {
     let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cargo"));
     let cargo = std::env::var_os("CARGO_HOME").map(PathBuf::from).or_else(home);

@@ -26,9 +26,9 @@
 //! open. So the copy is executed from `/proc/self/exe` in the caller's namespaces, with an empty
 //! environment. While the action runs, it has two open files besides the namespaces and
 //! `/dev/null`: files in memory for the answer and for the standard error, whose content ends up in
-//! errors. The copy makes itself undumpable before it enters, and dies with the thread that waits for it.
-//! What runs with more privileges than its user has (secure-execution mode, see `AT_SECURE` in
-//! getauxval(3)) neither makes copies nor is one.
+//! errors. The copy makes itself undumpable before it enters, and dies with the thread that waits
+//! for it. What runs with more privileges than its user has (secure-execution mode, see `AT_SECURE`
+//! in getauxval(3)) neither makes copies nor is one.
 //!
 //! Left out: streams, callbacks, and anything that goes on after the answer.
 

@@ -1,6 +1,6 @@
 //! The conversation of caller and copy. The caller sends open files through a socket: one with the
-//! name of the action, a newline, and the request as JSON; an empty one for the reply as JSON; and the
-//! namespaces.
+//! name of the action, a newline, and the request as JSON; an empty one for the reply as JSON; and
+//! the namespaces.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;

@@ -1,6 +1,6 @@
 //! Processes, and the namespaces that they are joined to.
 //!
-//! Every process is kept, readable or not. BPF tells of many at once, `/proc` of the rest.
+//! Every process is kept, readable or not. BPF describes many at once, `/proc` the rest.
 //!
 //! The scanner's own process is read first, before there are workers or open namespaces, so that
 //! the scan does not see itself.

@@ -18,7 +18,7 @@ show() {
 }
 "#;
 
-/// Zsh completes only where somebody types: here, its own functions print what they are given.
+/// Zsh completes only at its prompt. Here, its own functions print the candidates.
 const ZSH: &str = r#"
 compdef() { : }
 _describe() { print -rl -- "${(@P)${@[-1]}}" }

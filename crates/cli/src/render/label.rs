@@ -139,8 +139,9 @@ impl Labels {
     /// Why a namespace is alive that no process is joined to.
     pub(crate) fn reason(self, snapshot: &Snapshot, namespace: Namespace<'_>) -> Line {
         let own = snapshot.host().scanner_namespaces.get(NamespaceType::Mnt);
+        let started = |pid| snapshot.process(pid).and_then(Process::start_time);
         let holders = namespace.holders().iter();
-        match holders.min_by_key(|holder| precedence(holder, own)) {
+        match holders.min_by_key(|holder| precedence(holder, own, started)) {
             Some(holder) => self.holder(snapshot, namespace, holder),
             None => {
                 let mut line = Line::default();
@@ -279,24 +280,32 @@ fn named(name: Option<&Text>, pid: Pid) -> Line {
     line
 }
 
-/// The reason to name first: in the order of this list; a mount point in the scanner's own mount
-/// namespace before others.
-fn precedence(holder: &Holder, own: Option<NamespaceId>) -> (u8, bool) {
+/// The holder to name first has the least of these. Bind mounts in the scanner's own mount
+/// namespace come before others; of processes, the one that started first, as among leaders: a
+/// scanner that looks at the namespace just now is younger than its lasting holders.
+fn precedence(
+    holder: &Holder,
+    own: Option<NamespaceId>,
+    started: impl Fn(Pid) -> Option<u64>,
+) -> (u8, bool, u64, u8) {
     let elsewhere = |id: &Option<NamespaceId>| id.is_some() && *id != own;
+    let by_process = |pid: &Pid, kind| (2, false, started(*pid).unwrap_or(u64::MAX), kind);
     match holder {
-        Holder::Thread { .. } => (0, false),
+        Holder::Thread { .. } => (0, false, 0, 0),
         Holder::Mount { kind: MountKind::Bind, mount_namespace, .. } => {
-            (1, elsewhere(mount_namespace))
+            (1, elsewhere(mount_namespace), 0, 0)
         }
-        Holder::File { kind: FileKind::Namespace, .. } => (2, false),
-        Holder::File { kind: FileKind::Socket, .. } => (3, false),
-        Holder::File { kind: FileKind::Tun, .. } => (4, false),
-        Holder::File { kind: FileKind::InFlight { .. }, .. } => (5, false),
-        Holder::PendingChildren { .. } => (6, false),
+        Holder::PendingChildren { pid, .. } => by_process(pid, 0),
+        Holder::File { kind, pid, .. } => match kind {
+            FileKind::Namespace => by_process(pid, 1),
+            FileKind::Socket => by_process(pid, 2),
+            FileKind::Tun => by_process(pid, 3),
+            _ => by_process(pid, 4),
+        },
         Holder::Mount { kind: MountKind::Proc, mount_namespace, .. } => {
-            (7, elsewhere(mount_namespace))
+            (3, elsewhere(mount_namespace), 0, 0)
         }
-        _ => (8, false),
+        _ => (4, false, 0, 0),
     }
 }
 
@@ -335,6 +344,19 @@ fn shortened(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lasting_holders_are_named_before_passing_ones() {
+        let file = |kind, pid| Holder::File { kind, pid: Pid(pid), tid: None, fd: 5 };
+        let socket = file(FileKind::Socket, 700);
+        let pending = Holder::PendingChildren { pid: Pid(700), tid: None };
+        let scanner = file(FileKind::Namespace, 12);
+        let started = |pid| Some(if pid == Pid(700) { 31 } else { 32 });
+        for lasting in [socket, pending] {
+            let rank = |holder| precedence(holder, None, started);
+            assert!(rank(&lasting) < rank(&scanner), "{lasting}");
+        }
+    }
 
     #[test]
     fn container_ids_are_shortened() {

@@ -13,8 +13,8 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use lxkns_model::{FileKind, Holder, MountKind, Namespace, Snapshot, Text};
 use lxkns_ops::socket::Asker;
 use lxkns_ops::visit::{open_in, root_of};
-use lxkns_ops::{Error as OpsError, NamespaceFd, Reference, pidfd};
-use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use lxkns_ops::{Error as OpsError, NamespaceFd, pidfd};
+use lxkns_species::{NamespaceId, NamespaceType, Pid, Reference};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
@@ -108,23 +108,13 @@ impl Search<'_> {
         let id = namespace.id();
         namespace.holders().iter().find_map(|holder| {
             let opened = match holder {
-                Holder::Thread { pid, tid } => {
-                    NamespaceFd::of_thread(*pid, *tid, id.namespace_type())
-                }
-                Holder::PendingChildren { pid, tid } => {
-                    let file = id.namespace_type().proc_file_for_children()?;
-                    NamespaceFd::at_path(format!("{}/{file}", task(*pid, *tid)))
-                }
-                Holder::File { kind: FileKind::Namespace, pid, tid, fd } => {
-                    NamespaceFd::at_path(format!("{}/fd/{fd}", task(*pid, *tid)))
-                }
                 Holder::File { kind: FileKind::Socket | FileKind::Tun, pid, tid, fd } => {
                     of_socket(*pid, *tid, *fd)?
                 }
                 Holder::Mount { kind: MountKind::Bind, mount_namespace, path } => {
                     self.mounted((*mount_namespace)?, path)?
                 }
-                _ => return None,
+                holder => NamespaceFd::open(&holder.reference(id.namespace_type())?),
             };
             self.right(id, opened)
         })
@@ -186,11 +176,4 @@ fn directory(path: &str) -> Result<OwnedFd, OpsError> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     openat(CWD, path, flags, Mode::empty())
         .map_err(|source: Errno| OpsError::Open { reference: Reference::Path(path.into()), source })
-}
-
-fn task(pid: Pid, tid: Option<Pid>) -> String {
-    match tid {
-        Some(tid) => format!("/proc/{pid}/task/{tid}"),
-        None => format!("/proc/{pid}"),
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use lxkns_species::{NamespaceId, Pid};
+use lxkns_species::{NamespaceId, NamespaceType, Pid, Reference};
 
 use crate::{Gap, Missing, Part, Reason, Text};
 
@@ -106,6 +106,32 @@ impl Holder {
             | Holder::PendingChildren { pid, .. }
             | Holder::File { pid, .. } => Some(pid),
             Holder::Mount { .. } | Holder::Unseen => None,
+        }
+    }
+
+    /// The place in `/proc` where it opens the namespace, which is of this type.
+    ///
+    /// `None` for sockets, tun devices and files in flight, which no path leads through, and for
+    /// mounts: the way to those depends on their mount namespace.
+    ///
+    /// ```
+    /// use lxkns_model::Holder;
+    /// use lxkns_species::{NamespaceType, Pid};
+    ///
+    /// let holder = Holder::PendingChildren { pid: Pid(812), tid: None };
+    /// let path = holder.reference(NamespaceType::Pid).and_then(|reference| reference.path());
+    /// assert_eq!(path.unwrap().to_str(), Some("/proc/812/ns/pid_for_children"));
+    /// ```
+    pub fn reference(&self, namespace_type: NamespaceType) -> Option<Reference> {
+        match *self {
+            Holder::Thread { pid, tid } => Some(Reference::Thread(pid, tid, namespace_type)),
+            Holder::PendingChildren { pid, tid } => {
+                Some(Reference::ChildrenOf(pid, tid, namespace_type))
+            }
+            Holder::File { kind: FileKind::Namespace, pid, tid, fd } => {
+                Some(Reference::FdOf(pid, tid, fd))
+            }
+            Holder::File { .. } | Holder::Mount { .. } | Holder::Unseen => None,
         }
     }
 

@@ -6,8 +6,11 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
+use std::os::unix::ffi::OsStrExt as _;
 
-use lxkns_species::{NamespaceId, NamespaceType, Pid};
+#[cfg(feature = "wire")]
+use lxkns_species::Pid;
+use lxkns_species::{NamespaceId, NamespaceType, Reference};
 
 use crate::{FileKind, Holder, MountKind, Namespace, NamespaceFacts, Snapshot, Text};
 
@@ -23,9 +26,8 @@ impl<'s> Namespace<'s> {
     /// those that only sockets hold.
     pub fn reference(self) -> Option<Text> {
         let namespace_type = self.namespace_type();
-        let file = namespace_type.proc_file();
         if let Some(leader) = self.senior_leader() {
-            return Some(format!("/proc/{}/{file}", leader.pid()).into());
+            return text(Reference::Process(leader.pid(), namespace_type));
         }
         let best = self
             .holders()
@@ -34,14 +36,6 @@ impl<'s> Namespace<'s> {
             .min_by_key(|(rank, _)| *rank)?
             .1;
         Some(match best {
-            Holder::Thread { pid, tid } => format!("/proc/{pid}/task/{tid}/{file}").into(),
-            Holder::PendingChildren { pid, tid } => {
-                let file = namespace_type.proc_file_for_children()?;
-                format!("{}/{file}", task(*pid, *tid)).into()
-            }
-            Holder::File { kind: FileKind::Namespace, pid, tid, fd } => {
-                format!("{}/fd/{fd}", task(*pid, *tid)).into()
-            }
             Holder::Mount { kind: MountKind::Bind, mount_namespace, path }
                 if *mount_namespace == self.scanners_mount_namespace() =>
             {
@@ -53,7 +47,7 @@ impl<'s> Namespace<'s> {
                 root.extend_from_slice(path.as_bytes());
                 root.into()
             }
-            _ => return None,
+            holder => return text(holder.reference(namespace_type)?),
         })
     }
 
@@ -165,11 +159,8 @@ pub(crate) fn holder_behind(
     Some(Holder::Thread { pid, tid })
 }
 
-fn task(pid: Pid, tid: Option<Pid>) -> String {
-    match tid {
-        Some(tid) => format!("/proc/{pid}/task/{tid}"),
-        None => format!("/proc/{pid}"),
-    }
+fn text(reference: Reference) -> Option<Text> {
+    Some(Text::from(reference.path()?.as_os_str().as_bytes()))
 }
 
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use std::ffi::OsString;
 
-use lxkns_species::{NamespaceId, NamespaceType};
+use lxkns_species::{NamespaceId, NamespaceType, Reference};
 use rustix::io::Errno;
 
-use crate::{Fact, Reference};
+use crate::Fact;
 
 /// What was attempted, on what, and what the kernel said.
 #[derive(Debug, thiserror::Error)]

@@ -2,11 +2,11 @@
 
 use std::os::fd::OwnedFd;
 
-use lxkns_species::{NamespaceId, NamespaceType};
+use lxkns_species::{NamespaceId, NamespaceType, Reference};
 use rustix::io::Errno;
 
 use crate::sys::handle;
-use crate::{Error, NamespaceFd, Reference};
+use crate::{Error, NamespaceFd};
 
 /// Opens the namespace with this 64-bit id, and makes sure that it is the one.
 pub(crate) fn open(unique_id: u64, id: Option<NamespaceId>) -> Result<NamespaceFd, Error> {

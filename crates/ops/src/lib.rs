@@ -2,8 +2,8 @@
 //!
 //! Everything begins with a [`NamespaceFd`]: an open file on nsfs, checked to be one. It can be
 //! asked for its type and id, its owner, its parent and its creator ([ioctl_nsfs(2)]), and it keeps
-//! the namespace alive as long as it is there. A [`Reference`] says where a namespace is to be
-//! found, without opening it.
+//! the namespace alive as long as it is there. [`NamespaceFd::open`] opens it at a
+//! [`Reference`](lxkns_species::Reference).
 //!
 //! ```
 //! use lxkns_ops::NamespaceFd;
@@ -26,9 +26,9 @@ mod error;
 mod feature;
 mod handle;
 mod namespace;
+mod open;
 mod portable;
 mod privilege;
-mod reference;
 mod sys;
 mod system;
 
@@ -50,5 +50,4 @@ pub use feature::{Feature, Support};
 pub use namespace::NamespaceFd;
 pub use portable::{Fact, Portable};
 pub use privilege::{give_up_privileges, is_secure_execution, may_see_all, with_own_privileges};
-pub use reference::Reference;
 pub use system::{Uname, clock_ticks_per_second, most_open_files, uname};

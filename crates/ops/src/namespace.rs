@@ -4,14 +4,14 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::OnceLock;
 
-use lxkns_species::{NamespaceId, NamespaceType, Pid, Uid};
+use lxkns_species::{NamespaceId, NamespaceType, Pid, Reference, Uid};
 use rustix::fs::{fstat, fstatfs, stat, statfs};
 use rustix::io::Errno;
 
+use crate::Error;
 use crate::foreign::{self, TIMEOUT};
 use crate::sys::nsfs;
 use crate::sys::process::NSFS_MAGIC;
-use crate::{Error, Reference};
 
 /// An open namespace: a file on nsfs, verified to be one. It keeps the namespace alive.
 ///
@@ -41,7 +41,7 @@ impl NamespaceFd {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn at_path(path: impl AsRef<Path>) -> Result<NamespaceFd, Error> {
-        Reference::Path(path.as_ref().into()).open()
+        NamespaceFd::open(&Reference::Path(path.as_ref().into()))
     }
 
     /// Opens the namespace of this type that a process is joined to.
@@ -60,7 +60,7 @@ impl NamespaceFd {
     /// }
     /// ```
     pub fn of_process(pid: Pid, namespace_type: NamespaceType) -> Result<NamespaceFd, Error> {
-        Reference::Process(pid, namespace_type).open()
+        NamespaceFd::open(&Reference::Process(pid, namespace_type))
     }
 
     /// Opens the namespace of this type that one thread of a process is joined to.
@@ -86,7 +86,7 @@ impl NamespaceFd {
         tid: Pid,
         namespace_type: NamespaceType,
     ) -> Result<NamespaceFd, Error> {
-        Reference::Thread(pid, tid, namespace_type).open()
+        NamespaceFd::open(&Reference::Thread(pid, tid, namespace_type))
     }
 
     /// Opens the namespace of this type that the calling thread is joined to.
@@ -104,7 +104,7 @@ impl NamespaceFd {
     /// # Ok::<(), lxkns_ops::Error>(())
     /// ```
     pub fn of_self(namespace_type: NamespaceType) -> Result<NamespaceFd, Error> {
-        Reference::Own(namespace_type).open()
+        NamespaceFd::open(&Reference::Own(namespace_type))
     }
 
     /// Opens the namespace with this 64-bit id, wherever it is and whatever holds it.
@@ -131,7 +131,7 @@ impl NamespaceFd {
     /// ```
     #[doc(alias = "open_by_handle_at")]
     pub fn by_unique_id(unique_id: u64, id: Option<NamespaceId>) -> Result<NamespaceFd, Error> {
-        Reference::UniqueId(unique_id, id).open()
+        NamespaceFd::open(&Reference::UniqueId(unique_id, id))
     }
 
     /// Whether there is still a namespace with this 64-bit id and this inode: cheaper than

@@ -12,11 +12,11 @@ use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
-use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use lxkns_species::{NamespaceId, NamespaceType, Pid, Reference};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
-use crate::{Error, NamespaceFd, Reference};
+use crate::{Error, NamespaceFd};
 
 /// What is known of a namespace: enough to open it later, or elsewhere, and to be sure that it is
 /// the same.
@@ -181,7 +181,9 @@ impl Portable {
     pub fn open(&self) -> Result<NamespaceFd, Error> {
         let by_process = self.pid.map(|pid| self.open_by_process(pid)).transpose()?;
         let by_path = match &self.path {
-            Some(path) => Some(Reference::Path(path.clone()).open_as(self.namespace_type)?),
+            Some(path) => {
+                Some(NamespaceFd::open_as(&Reference::Path(path.clone()), self.namespace_type)?)
+            }
             None => None,
         };
         let namespace = match (by_process, by_path) {
@@ -217,7 +219,9 @@ impl Portable {
     fn open_by_id(&self) -> Result<NamespaceFd, Error> {
         let id = self.inode.and_then(|inode| NamespaceId::new(self.namespace_type, inode));
         match self.unique_id {
-            Some(unique_id) => Reference::UniqueId(unique_id, id).open_as(self.namespace_type),
+            Some(unique_id) => {
+                NamespaceFd::open_as(&Reference::UniqueId(unique_id, id), self.namespace_type)
+            }
             None => Err(Error::Nowhere { namespace_type: self.namespace_type }),
         }
     }

@@ -29,6 +29,7 @@ mod capability;
 mod id;
 mod namespace_type;
 mod pid;
+mod reference;
 #[cfg(feature = "serde")]
 mod serde_text;
 
@@ -36,3 +37,4 @@ pub use capability::{Capabilities, Capability};
 pub use id::{NamespaceId, ParseError};
 pub use namespace_type::{NamespaceType, NamespaceTypes};
 pub use pid::{Pid, Uid};
+pub use reference::Reference;

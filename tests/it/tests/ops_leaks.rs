@@ -8,8 +8,9 @@ use std::process::{Command, Stdio};
 
 use lxkns_nstest::{Script, need};
 use lxkns_ops::mounts::Of;
-use lxkns_ops::{NamespaceFd, Portable, Reference, enter, mounts, pidfd};
+use lxkns_ops::{NamespaceFd, Portable, enter, mounts, pidfd};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
+use lxkns_species::Reference;
 
 fn count(directory: &str) -> usize {
     std::fs::read_dir(directory).unwrap().count()
@@ -53,9 +54,10 @@ fn nothing_stays_behind() {
         }
         Portable::of_process(pid, Net).unwrap().open().unwrap();
         let place = Box::new(Reference::Process(pid, Mnt));
-        assert!(Reference::PathIn(place, "/no/such/file".into()).open().is_err());
+        let missing = Reference::PathIn(place, "/no/such/file".into());
+        assert!(NamespaceFd::open(&missing).is_err());
         let proc_file = Reference::PathIn(Box::new(Reference::Own(Mnt)), "/proc/1".into());
-        assert!(proc_file.open().is_err());
+        assert!(NamespaceFd::open(&proc_file).is_err());
         drop(pidfd::namespace(pidfd::of_process(pid).unwrap(), Uts));
         drop((mnt.owner().unwrap(), inner.parent().unwrap()));
         drop(mounts::walk().map(Iterator::count));

@@ -5,13 +5,13 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use lxkns_nstest::{Child, Dir, Script, linked, need, own_namespace};
-use lxkns_ops::{Error, Fact, NamespaceFd, Portable, Reference, pidfd};
+use lxkns_ops::{Error, Fact, NamespaceFd, Portable, pidfd};
 use lxkns_species::NamespaceType::{Mnt, Net, Pid, User, Uts};
-use lxkns_species::{NamespaceId, Uid};
+use lxkns_species::{NamespaceId, Reference, Uid};
 use rustix::io::Errno;
 
 fn id_at(reference: &Reference) -> NamespaceId {
-    reference.open().unwrap().id()
+    NamespaceFd::open(reference).unwrap().id()
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn all_references_lead_to_their_namespace() {
         .unwrap();
     let (pid, net) = (child.pid(), child.namespace(Net));
     assert_eq!(id_at(&Reference::Process(pid, Net)), net);
-    assert_eq!(id_at(&Reference::FdOf(pid, 3)), net);
+    assert_eq!(id_at(&Reference::FdOf(pid, None, 3)), net);
     assert_eq!(id_at(&Reference::Path(format!("/proc/{pid}/ns/net").into())), net);
     let thread = child.pid_of("thread");
     assert_ne!(id_at(&Reference::Thread(pid, thread, Uts)), child.namespace(Uts));
@@ -51,7 +51,7 @@ fn all_references_lead_to_their_namespace() {
     drop(child);
     let error = pidfd::namespace(&pidfd, Net).unwrap_err();
     assert!(error.is_gone(), "{error}: {:?}", error.errno());
-    let error = Reference::Process(pid, Net).open().unwrap_err();
+    let error = NamespaceFd::open(&Reference::Process(pid, Net)).unwrap_err();
     assert!(error.is_gone(), "{error}");
     assert_eq!(error.to_string(), format!("cannot open the net namespace of process {pid}"));
 }
@@ -61,7 +61,7 @@ fn the_namespace_of_children_to_come_is_found() {
     need!(userns);
     let child =
         Script::new().user_namespace().unshare([Pid]).fork("first", Script::new()).spawn().unwrap();
-    let found = id_at(&Reference::ChildrenOf(child.pid(), Pid));
+    let found = id_at(&Reference::ChildrenOf(child.pid(), None, Pid));
     assert_eq!(found, child.namespace_of("first", Pid));
     assert_eq!(found, linked(format!("/proc/{}/ns/pid_for_children", child.pid())));
     assert_ne!(found, child.namespace(Pid));
@@ -83,14 +83,18 @@ fn check_bind_mounts(child: &Child, dir: &Dir) {
     let place = Box::new(Reference::Process(child.pid(), Mnt));
     let reference = Reference::PathIn(place.clone(), dir.join("name space"));
     assert_eq!(id_at(&reference), child.noted("uts"));
-    assert!(matches!(reference.open_as(Net), Err(Error::WrongType { expected: Net, .. })));
+    assert!(matches!(
+        NamespaceFd::open_as(&reference, Net),
+        Err(Error::WrongType { expected: Net, .. })
+    ));
     let link = Reference::PathIn(place.clone(), dir.join("link"));
     assert_eq!(id_at(&link), child.noted("uts"));
     let fifo = Reference::PathIn(place.clone(), dir.join("fifo"));
-    assert!(matches!(fifo.open(), Err(Error::NotNamespace { .. })));
+    assert!(matches!(NamespaceFd::open(&fifo), Err(Error::NotNamespace { .. })));
     let missing = Reference::PathIn(place, dir.join("missing"));
-    assert!(missing.open().unwrap_err().is_gone());
-    assert!(Reference::Path(dir.join("name space")).open().unwrap_err().is_gone());
+    assert!(NamespaceFd::open(&missing).unwrap_err().is_gone());
+    let outside = Reference::Path(dir.join("name space"));
+    assert!(NamespaceFd::open(&outside).unwrap_err().is_gone());
 }
 
 #[test]

@@ -22,13 +22,10 @@ use rustix::io::Errno;
 
 use crate::Error;
 use crate::open::open;
-use crate::procfs::mountinfo::{self, Mount};
-use crate::procfs::{Procfs, read_all, read_open};
+use crate::procfs::Procfs;
+use crate::procfs::mountinfo::{Mount, Table};
 use crate::timeouts::PATIENCE;
 use lxkns_ops::foreign::mount_id;
-
-/// A table of mounts may be this long: more than 100,000 mounts.
-const TABLE_LIMIT: usize = 64 * 1024 * 1024;
 
 /// So many members of a mount namespace are asked for its table.
 const MEMBERS: usize = 3;
@@ -94,7 +91,7 @@ pub fn mounted(snapshot: &Snapshot, path: impl AsRef<Path>) -> Result<Mounted, E
     let proc = Procfs::open(Path::new("/proc"))
         .map_err(|source| Error::NoProc { path: "/proc".into(), source })?;
     let own = proc.own_process().map_err(no_proc)?;
-    let (own, _) = read_all(own.folder(), c"mountinfo", TABLE_LIMIT).map_err(no_proc)?;
+    let own = Table::of_task(&own).map_err(no_proc)?;
     // With the rights of the user, who must not learn more about a path than they may.
     let what = with_own_privileges(|| What::at(path, &own));
     let what = what.map_err(io::Error::other).and_then(|found| found).map_err(no_path)?;
@@ -131,17 +128,17 @@ struct Places {
 }
 
 impl Places {
-    fn add(&mut self, id: Option<NamespaceId>, table: &[u8], mounts: Vec<MountPoint>) -> usize {
+    fn add(&mut self, id: Option<NamespaceId>, table: &Table, mounts: Vec<MountPoint>) -> usize {
         let home = self.places.len();
         self.places.push(MountedIn { mount_namespace: id, processes: Vec::new(), mounts });
-        self.homes.extend(mountinfo::parse(table).map(|mount| (mount.id, home)));
+        self.homes.extend(table.mounts().map(|mount| (mount.id, home)));
         home
     }
 
     /// The one that a table is of, in full or in part. The first mount in it tells: those after it
     /// come and go, and another may have got their number meanwhile.
-    fn find(&self, table: &[u8]) -> Option<usize> {
-        let first = mountinfo::parse(table).next()?;
+    fn find(&self, table: &Table) -> Option<usize> {
+        let first = table.mounts().next()?;
         self.homes.get(&first.id).copied()
     }
 
@@ -177,11 +174,11 @@ struct What {
 }
 
 impl What {
-    fn at(path: &Path, own_table: &[u8]) -> io::Result<What> {
+    fn at(path: &Path, own_table: &Table) -> io::Result<What> {
         // A mount point is found in the table without touching it: it may be that of a dead file
         // server.
         let exact = path.as_os_str().as_encoded_bytes();
-        let is_named = mountinfo::parse(own_table).any(|mount| *mount.mount_point == *exact);
+        let is_named = own_table.mounts().any(|mount| *mount.mount_point == *exact);
         let (path, on_top) = if is_named {
             (path.to_owned(), find(path, PATIENCE).ok().and_then(mount_id))
         } else {
@@ -201,10 +198,11 @@ impl What {
             }
             (path_of(&file)?, mount_id(&file))
         };
-        let on_top = mountinfo::parse(own_table).find(|mount| Some(mount.id) == on_top);
+        let on_top = own_table.mounts().find(|mount| Some(mount.id) == on_top);
         // Else the longest one that leads there; of several at one place the last.
         let above = || {
-            let above = mountinfo::parse(own_table)
+            let above = own_table
+                .mounts()
                 .filter(|mount| path.starts_with(OsStr::from_bytes(&mount.mount_point)));
             above.max_by_key(|mount| mount.mount_point.len())
         };
@@ -237,14 +235,14 @@ impl What {
     }
 
     /// The mounts of it in a table.
-    fn mounts_in(&self, table: &[u8]) -> Vec<MountPoint> {
+    fn mounts_in(&self, table: &Table) -> Vec<MountPoint> {
         let is_it = |mount: &Mount<'_>| {
             self.is_on(mount)
                 || mount.device == self.device
                     && (!self.is_namespace
                         || self.root.as_ref().map(Text::as_bytes) == Some(&*mount.root))
         };
-        let mounts = mountinfo::parse(table).filter(is_it);
+        let mounts = table.mounts().filter(is_it);
         let mut mounts: Vec<_> = mounts
             .map(|mount| MountPoint {
                 path: Text::from(&*mount.mount_point),
@@ -286,20 +284,17 @@ fn members(device: u64) -> Vec<u64> {
 }
 
 /// The table of a mount namespace: of a member that sees its root directory, or through a visit.
-fn table(proc: &Procfs, snapshot: &Snapshot, namespace: Namespace<'_>) -> Option<Vec<u8>> {
+fn table(proc: &Procfs, snapshot: &Snapshot, namespace: Namespace<'_>) -> Option<Table> {
     let members = namespace.leaders().chain(namespace.processes());
     let mut of_chrooted = None;
     for member in members.take(MEMBERS) {
         let Ok(task) = proc.process(member.pid()) else {
             continue;
         };
-        let Ok((table, _)) = read_all(task.folder(), c"mountinfo", TABLE_LIMIT) else {
+        let Ok(table) = Table::of_member(&task, namespace.id()) else {
             continue;
         };
-        if task.namespace(NamespaceType::Mnt) != Ok(namespace.id()) {
-            continue;
-        }
-        if mountinfo::parse(&table).any(|mount| *mount.mount_point == *b"/") {
+        if table.has_root() {
             return Some(table);
         }
         of_chrooted = Some(table);
@@ -307,30 +302,29 @@ fn table(proc: &Procfs, snapshot: &Snapshot, namespace: Namespace<'_>) -> Option
     visited(proc, snapshot, namespace.id()).or(of_chrooted)
 }
 
-fn visited(proc: &Procfs, snapshot: &Snapshot, id: NamespaceId) -> Option<Vec<u8>> {
+fn visited(proc: &Procfs, snapshot: &Snapshot, id: NamespaceId) -> Option<Table> {
     let namespace = open(snapshot, id).ok()?;
     let view = MountView::of(&namespace, proc).ok()?;
-    let (table, _) = read_open(&view.mountinfo, TABLE_LIMIT).ok()?;
-    Some(table)
+    Table::of_file(&view.mountinfo).ok()
 }
 
 /// The table of any process can be read, even if not which mount namespace it is of.
 fn in_unknown_namespaces(proc: &Procfs, snapshot: &Snapshot, what: &What, places: &mut Places) {
-    let mut tables: BTreeMap<Vec<u8>, Vec<Pid>> = BTreeMap::new();
+    let mut tables: BTreeMap<Table, Vec<Pid>> = BTreeMap::new();
     let unknown =
         snapshot.processes().filter(|process| process.joined().get(NamespaceType::Mnt).is_none());
     for process in unknown {
         let table = proc.process(process.pid());
-        let table = table.and_then(|task| read_all(task.folder(), c"mountinfo", TABLE_LIMIT));
-        if let Ok((table, _)) = table
-            && !table.is_empty()
+        let table = table.and_then(|task| Table::of_task(&task));
+        if let Ok(table) = table
+            && !table.text.is_empty()
         {
             tables.entry(table).or_default().push(process.pid());
         }
     }
     // A process with another root directory sees only a part of the mounts.
     let mut tables: Vec<_> = tables.into_iter().collect();
-    tables.sort_by_key(|(table, _)| Reverse(table.len()));
+    tables.sort_by_key(|(table, _)| Reverse(table.text.len()));
     for (table, pids) in tables {
         let known = places.find(&table);
         let home = known.unwrap_or_else(|| places.add(None, &table, what.mounts_in(&table)));

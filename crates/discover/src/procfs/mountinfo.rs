@@ -1,8 +1,63 @@
 //! `/proc/PID/mountinfo`, see proc_pid_mountinfo(5).
 
 use std::borrow::Cow;
+use std::os::fd::OwnedFd;
 
-use super::number;
+use lxkns_species::{NamespaceId, NamespaceType};
+use rustix::io::Errno;
+
+use super::task::TaskDir;
+use super::{number, read_all, read_open};
+
+/// Limit for the length of a table: more than 100,000 mounts.
+const LIMIT: usize = 64 * 1024 * 1024;
+
+/// A table of mounts as the kernel writes it, not parsed yet.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Table {
+    pub(crate) text: Vec<u8>,
+    /// Whether it is longer than [`LIMIT`], and the end is missing.
+    pub(crate) is_cut: bool,
+}
+
+impl Table {
+    /// The table of a task, as far as its root directory goes.
+    pub(crate) fn of_task(task: &TaskDir) -> Result<Table, Errno> {
+        let (text, is_cut) = read_all(task.folder(), c"mountinfo", LIMIT)?;
+        Ok(Table { text, is_cut })
+    }
+
+    /// The table of a task that is in this mount namespace before and after the reading; ESRCH if
+    /// it is not.
+    pub(crate) fn of_member(task: &TaskDir, id: NamespaceId) -> Result<Table, Errno> {
+        is_member(task, id)?;
+        let table = Table::of_task(task)?;
+        is_member(task, id)?;
+        Ok(table)
+    }
+
+    /// The table in a file that is open already.
+    pub(crate) fn of_file(file: &OwnedFd) -> Result<Table, Errno> {
+        let (text, is_cut) = read_open(file, LIMIT)?;
+        Ok(Table { text, is_cut })
+    }
+
+    /// The mounts, in the kernel's order; malformed lines are left out.
+    pub(crate) fn mounts(&self) -> impl Iterator<Item = Mount<'_>> {
+        parse(&self.text)
+    }
+
+    /// Whether the root directory is a mount of the table. It is none for a task that is chrooted
+    /// to a plain directory: the table misses the mounts outside of that.
+    pub(crate) fn has_root(&self) -> bool {
+        self.mounts().any(|mount| *mount.mount_point == *b"/")
+    }
+}
+
+/// Fails with ESRCH if a task is not in this mount namespace.
+pub(crate) fn is_member(task: &TaskDir, id: NamespaceId) -> Result<(), Errno> {
+    if task.namespace(NamespaceType::Mnt)? == id { Ok(()) } else { Err(Errno::SRCH) }
+}
 
 /// One mount.
 #[derive(Debug, PartialEq, Eq)]

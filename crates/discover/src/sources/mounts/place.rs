@@ -26,13 +26,10 @@ use super::table::{Mounted, Row, Table};
 use super::target::Target;
 use crate::context::Context;
 use crate::gaps::reason;
-use crate::procfs::task::TaskDir;
-use crate::procfs::{Kind, mountinfo, read_all, read_open};
+use crate::procfs::mountinfo::is_member;
+use crate::procfs::{Kind, mountinfo};
 use crate::resolve::Time;
 use lxkns_ops::foreign::mount_id;
-
-/// A table of mounts may be this long: more than 100,000 mounts.
-const TABLE_LIMIT: usize = 64 * 1024 * 1024;
 
 /// A mount namespace that is being walked through.
 pub(super) struct Place<'t> {
@@ -151,8 +148,8 @@ impl<'t> Place<'t> {
             }
         }
         let view = view(context, &namespace)?;
-        let (table, cut) = read_open(&view.mountinfo, TABLE_LIMIT).map_err(reason)?;
-        Ok(Place::from_table(context, id, Root::Open(view.root), (&table, cut), time))
+        let table = mountinfo::Table::of_file(&view.mountinfo).map_err(reason)?;
+        Ok(Place::from_table(context, id, Root::Open(view.root), &table, time))
     }
 
     /// The mount namespace that this process is joined to, as it sees it.
@@ -163,17 +160,16 @@ impl<'t> Place<'t> {
     ) -> Result<Place<'t>, Errno> {
         let time = context.resolver.now();
         let task = context.proc.process(member)?;
-        is_joined(&task, id)?;
-        let (table, cut) = read_all(task.folder(), c"mountinfo", TABLE_LIMIT)?;
+        let table = mountinfo::Table::of_member(&task, id)?;
         let is_tree = context.proc.kind() == Kind::Tree;
         let root = if is_tree { None } else { task.root().ok() };
-        is_joined(&task, id)?;
-        if !mountinfo::parse(&table).any(|mount| *mount.mount_point == *b"/") {
+        is_member(&task, id)?;
+        if !table.has_root() {
             // Chrooted to a plain directory.
             return Err(Errno::SRCH);
         }
         let root = root.map_or(Root::Unreachable, Root::Open);
-        Ok(Place::from_table(context, id, root, (&table, cut), time))
+        Ok(Place::from_table(context, id, root, &table, time))
     }
 
     /// Forgets all mounts but those of these namespaces and at these paths: the others have been
@@ -218,10 +214,10 @@ impl<'t> Place<'t> {
         context: &Context<'_>,
         id: NamespaceId,
         root: Root<'t>,
-        (table, cut): (&[u8], bool),
+        table: &mountinfo::Table,
         time: Time,
     ) -> Place<'t> {
-        if cut {
+        if table.is_cut {
             context.gaps.add(Missing::Mounts, Reason::Limit, id.to_string());
         }
         let row = |mount: mountinfo::Mount<'_>| {
@@ -240,7 +236,7 @@ impl<'t> Place<'t> {
             };
             Row { mount: facts, what, is_described: true }
         };
-        let rows = mountinfo::parse(table).map(row).collect();
+        let rows = table.mounts().map(row).collect();
         let mounts = Table::new(rows, |_| None).into_relevant(context.initial_procfs);
         Place::new(id, root, mounts, time)
     }
@@ -363,14 +359,10 @@ fn root_directory(
 /// The root directory of a process, if that is joined to this mount namespace.
 fn root_of_member(context: &Context<'_>, id: NamespaceId, member: Pid) -> Result<OwnedFd, Errno> {
     let task = context.proc.process(member)?;
-    is_joined(&task, id)?;
+    is_member(&task, id)?;
     let root = task.root()?;
-    is_joined(&task, id)?;
+    is_member(&task, id)?;
     Ok(root)
-}
-
-fn is_joined(task: &TaskDir, id: NamespaceId) -> Result<(), Errno> {
-    if task.namespace(NamespaceType::Mnt)? == id { Ok(()) } else { Err(Errno::SRCH) }
 }
 
 /// Looks into a mount namespace with the help of a child.

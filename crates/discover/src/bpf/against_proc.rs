@@ -13,7 +13,6 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use super::tasks::Tasks;
 use super::*;
-use crate::procfs::stat::PF_KTHREAD;
 
 /// The iterators, unless they cannot be had here.
 fn load(threads: Threads) -> Option<(TaskIterator, FileIterator)> {
@@ -153,7 +152,7 @@ fn differences(task: &Task, seen: &Seen, level: usize) -> Vec<&'static str> {
         ("threads", task.threads.to_string() == seen.stat[17]),
         ("start", task.start_ticks.to_string() == seen.stat[19]),
         ("death", (task.exit_state != 0) == seen.is_dead()),
-        ("comm", task.comm() == seen.comm || task.flags & PF_KTHREAD != 0),
+        ("comm", task.comm() == seen.comm || task.stat().kernel_thread),
         ("uid", Some(&*task.effective_uid.to_string()) == uid),
         ("capabilities", effective == seen.status["CapEff"]),
         ("nested PIDs", same_pids),

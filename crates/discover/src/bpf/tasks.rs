@@ -11,6 +11,7 @@ use super::Unavailable;
 use super::btf::Btf;
 use super::iterator::{KernelIterator, double, word};
 use super::task_program::{self, LEVELS, Record};
+use crate::procfs::stat::{PF_EXITING, PF_KTHREAD, Stat};
 use crate::resolve::told::Told;
 
 /// Which threads to report.
@@ -40,7 +41,6 @@ pub(crate) struct Task {
     /// When it started, in clock ticks since boot: exactly the number in /proc/PID/stat.
     pub(crate) start_ticks: u64,
     /// How many threads the process has.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for comparison with /proc"))]
     pub(crate) threads: u32,
     /// The effective user id, in the initial user namespace.
     pub(crate) effective_uid: Uid,
@@ -118,6 +118,20 @@ impl Task {
     /// The name, as in /proc/PID/comm except for kernel threads.
     pub(crate) fn comm(&self) -> &[u8] {
         self.comm.split(|byte| *byte == 0).next().unwrap_or_default()
+    }
+
+    /// The facts of /proc/PID/stat.
+    pub(crate) fn stat(&self) -> Stat<'_> {
+        Stat {
+            comm: self.comm(),
+            state: self.state(),
+            ppid: self.parent,
+            kernel_thread: self.flags & PF_KTHREAD != 0,
+            ending: self.flags & PF_EXITING != 0 || self.exit_state != 0,
+            threads: self.threads.into(),
+            start_time: self.start_ticks,
+            is_thread: self.tid != self.pid,
+        }
     }
 
     /// The state letter of proc_pid_stat(5).

@@ -1,5 +1,6 @@
 //! `/proc/PID/stat`, see proc_pid_stat(5).
 
+use lxkns_model::{Joined, ProcessFacts, Text, ThreadFacts};
 use lxkns_species::Pid;
 
 use super::number;
@@ -10,7 +11,7 @@ pub(crate) const PF_KTHREAD: u32 = 0x0020_0000;
 /// `PF_EXITING`, in the same place.
 pub(crate) const PF_EXITING: u32 = 0x4;
 
-/// What lxkns needs of `/proc/PID/stat`.
+/// A process or thread as `/proc/PID/stat` describes it, or the record of a BPF iterator.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stat<'t> {
     pub(crate) comm: &'t [u8],
@@ -27,7 +28,38 @@ pub(crate) struct Stat<'t> {
     pub(crate) is_thread: bool,
 }
 
-/// Parses the text; `None` if it is none such, or cut off too early.
+impl Stat<'_> {
+    /// Whether it has ended. If it was the main thread, others may go on.
+    pub(crate) fn is_zombie(&self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
+
+    /// Fills the facts of a process from its main thread.
+    pub(crate) fn fill(&self, process: &mut ProcessFacts) {
+        process.comm = Some(Text::from(self.comm));
+        process.ppid = Some(self.ppid);
+        process.state = Some(self.state);
+        process.start_time = Some(self.start_time);
+        process.kernel_thread = self.kernel_thread;
+    }
+
+    /// The facts of a further thread, unless it is in the namespaces of its process.
+    pub(crate) fn deviating_thread(
+        &self,
+        tid: Pid,
+        namespaces: Joined,
+        of_process: Joined,
+    ) -> Option<ThreadFacts> {
+        (namespaces != of_process).then(|| ThreadFacts {
+            tid,
+            comm: Some(Text::from(self.comm)),
+            start_time: Some(self.start_time),
+            namespaces,
+        })
+    }
+}
+
+/// Parses the text; `None` if malformed or truncated.
 pub(crate) fn parse(text: &[u8]) -> Option<Stat<'_>> {
     // The name stands in parentheses, unescaped, and may hold parentheses, blanks and newlines.
     let open = text.iter().position(|&byte| byte == b'(')?;

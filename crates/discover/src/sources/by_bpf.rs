@@ -21,7 +21,7 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Mutex, PoisonError};
 
-use lxkns_model::{FileKind, Holder, Joined, Part, ProcessFacts, Reason, Text, ThreadFacts};
+use lxkns_model::{FileKind, Holder, Joined, Part, ProcessFacts, Reason};
 use lxkns_ops::bpf::KernelTypes;
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use rustix::io::Errno;
@@ -34,7 +34,6 @@ use crate::bpf::{
 };
 use crate::context::Context;
 use crate::options::{Bpf, Tier};
-use crate::procfs::stat::{PF_EXITING, PF_KTHREAD};
 use crate::resolve::Time;
 use crate::sightings::{OpenSocket, Sightings};
 use crate::workers::share_out;
@@ -106,12 +105,8 @@ impl Reading<'_> {
         let iterator = iterator.as_ref().ok_or(bpf::Unavailable::Incomplete)?;
         let first = iterator.read()?;
 
-        let is_clear = |task: &Task| {
-            task.settled
-                && task.exit_state == 0
-                && task.flags & PF_EXITING == 0
-                && task.nested_pids().is_some()
-        };
+        let is_clear =
+            |task: &Task| task.settled && !task.stat().ending && task.nested_pids().is_some();
         let tasks: Vec<Task> =
             first.tasks.into_iter().filter(|task| Some(task.pid) != context.own_pid).collect();
         let unclear: HashSet<Pid> =
@@ -269,11 +264,7 @@ impl Reading<'_> {
     fn process(&self, task: &Task) -> ProcessFacts {
         let context = self.context;
         let mut process = ProcessFacts::new(task.pid);
-        process.ppid = Some(task.parent);
-        process.comm = Some(Text::from(task.comm()));
-        process.start_time = Some(task.start_ticks);
-        process.state = Some(task.state());
-        process.kernel_thread = task.flags & PF_KTHREAD != 0;
+        task.stat().fill(&mut process);
         process.namespaces = self.joined(task);
         if context.wanted.has(Part::Credentials) {
             process.euid = Some(task.effective_uid);
@@ -328,13 +319,8 @@ impl Reading<'_> {
             }
             self.pending(task, &namespaces, seen);
             let process = at.ok().and_then(|at| seen.processes.get_mut(at));
-            if let Some(process) = process.filter(|_| namespaces != own) {
-                process.threads.push(ThreadFacts {
-                    tid: task.tid,
-                    comm: Some(Text::from(task.comm())),
-                    start_time: Some(task.start_ticks),
-                    namespaces,
-                });
+            if let Some(process) = process {
+                process.threads.extend(task.stat().deviating_thread(task.tid, namespaces, own));
             }
         }
     }

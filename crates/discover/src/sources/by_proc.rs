@@ -3,7 +3,7 @@
 //! All that concerns one process is read while its directory is open, by one worker; the workers
 //! share nothing but the resolver and the gaps.
 
-use lxkns_model::{Details, Missing, Part, ProcessFacts, Reason, Text};
+use lxkns_model::{Details, Missing, Part, ProcessFacts, Reason};
 use lxkns_species::Pid;
 use rustix::io::Errno;
 
@@ -79,7 +79,7 @@ fn read(
         None => while_it_runs(context, dir, &mut process)?,
     };
     drop(rest);
-    let zombie = matches!(stat.state, 'Z' | 'X');
+    let zombie = stat.is_zombie();
     if !links.absent.is_empty() && !zombie && !dir.is_alive()? {
         return Err(Errno::SRCH);
     }
@@ -89,11 +89,7 @@ fn read(
         context.gaps.add(Missing::ProcessNamespaces, Reason::Gone, format!("pid {pid}"));
     }
 
-    process.comm = Some(Text::from(stat.comm));
-    process.ppid = Some(stat.ppid);
-    process.state = Some(stat.state);
-    process.start_time = Some(stat.start_time);
-    process.kernel_thread = stat.kernel_thread;
+    stat.fill(&mut process);
     // Without its namespaces, it waits for nothing but others to be waited for.
     process.exiting = stat.ending && !zombie && !links.absent.is_empty();
     if context.options.scope().details == Details::Everyone {

@@ -29,7 +29,7 @@ fn is_wanted(context: &Context<'_>) -> bool {
 }
 
 pub(crate) fn of_process(context: &Context<'_>, process: &OpenProcess<'_>, found: &mut Found) {
-    if is_wanted(context) && !process.is_zombie() && !process.stat.kernel_thread {
+    if is_wanted(context) && !process.stat.is_zombie() && !process.stat.kernel_thread {
         look_at(context, Table { pid: process.pid, tid: None, task: process.dir }, found);
     }
 }
@@ -41,7 +41,7 @@ pub(crate) fn of_thread(
     found: &mut Found,
 ) {
     // Where the process's own table may not be read, nor may those of its threads.
-    let readable = process.is_zombie() || !found.file_tables.is_empty();
+    let readable = process.stat.is_zombie() || !found.file_tables.is_empty();
     if !is_wanted(context) || !context.proc.is_ours() || !readable {
         return;
     }

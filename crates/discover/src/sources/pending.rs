@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::procfs::task::TaskDir;
 
 pub(crate) fn of_process(context: &Context<'_>, process: &OpenProcess<'_>, found: &mut Found) {
-    if !process.is_zombie() && !process.stat.kernel_thread {
+    if !process.stat.is_zombie() && !process.stat.kernel_thread {
         look_at(context, process, process.dir, None, found);
     }
 }

@@ -33,13 +33,6 @@ pub(crate) struct Found {
     pub(crate) file_tables: Vec<Pid>,
 }
 
-impl OpenProcess<'_> {
-    /// Whether its main thread has ended. If there are others, they go on.
-    pub(crate) fn is_zombie(&self) -> bool {
-        matches!(self.stat.state, 'Z' | 'X')
-    }
-}
-
 /// A file table and whose it is.
 #[derive(Clone, Copy)]
 pub(crate) struct Table<'p> {

@@ -5,7 +5,7 @@
 //! thread has ended while others go on, `/proc/PID/ns` is empty, and the living threads tell
 //! everything.
 
-use lxkns_model::{Missing, Part, Reason, Text, ThreadFacts};
+use lxkns_model::{Missing, Part, Reason};
 use lxkns_species::{NamespaceType, NamespaceTypes};
 
 use super::process::{Found, OpenProcess, OpenThread};
@@ -30,7 +30,7 @@ pub(crate) fn of_thread(
     if !context.wanted.has(Part::Threads) {
         return;
     }
-    let types: NamespaceTypes = if process.is_zombie() {
+    let types: NamespaceTypes = if process.stat.is_zombie() {
         context.wanted.links
     } else {
         PER_THREAD.into_iter().filter(|ns_type| context.wanted.links.contains(*ns_type)).collect()
@@ -69,11 +69,7 @@ pub(crate) fn of_thread(
             return;
         }
     };
-    let Some(stat) = stat else { return };
-    found.threads.push(ThreadFacts {
-        tid: thread.tid,
-        comm: Some(Text::from(stat.comm)),
-        start_time: Some(stat.start_time),
-        namespaces,
-    });
+    let deviates =
+        |stat: stat::Stat<'_>| stat.deviating_thread(thread.tid, namespaces, process.namespaces);
+    found.threads.extend(stat.and_then(deviates));
 }

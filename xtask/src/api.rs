@@ -15,8 +15,8 @@ use crate::workspace::{Workspace, need_plugin};
 const FOLDER: &str = "docs/api";
 
 /// The crates with an interface of their own: the facade has none, nor has the program.
-const CRATES: [&str; 5] =
-    ["lxkns-species", "lxkns-ops", "lxkns-model", "lxkns-discover", "lxkns-pidmap"];
+const CRATES: [&str; 6] =
+    ["lxkns-species", "lxkns-ops", "lxkns-model", "lxkns-names", "lxkns-discover", "lxkns-pidmap"];
 
 /// Writes the lists, or compares them with what would be written; `true` if none differs.
 pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<bool> {

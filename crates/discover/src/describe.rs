@@ -268,18 +268,7 @@ pub(crate) fn leaders(context: &Context<'_>, processes: &mut [ProcessFacts]) {
         .filter(|process| !has_command_and_cgroup(context, process))
         .collect();
     let describe = |leader: &&ProcessFacts, described: &mut Vec<ProcessFacts>| {
-        // The PID may have been reused since; then the details are another process's.
-        let mut buffer = [0; 1024];
-        let dir = context.proc.process(leader.pid);
-        let (dir, now) = match dir.and_then(|dir| Ok((dir.read(c"stat", &mut buffer)?, dir))) {
-            Ok((stat, dir)) => (dir, stat::parse(stat)),
-            Err(errno) => return undescribed(context, leader.pid, errno),
-        };
-        if now.is_some_and(|now| Some(now.start_time) == leader.start_time) {
-            let mut leader = (*leader).clone();
-            let _ = command_and_cgroup(context, &dir, &mut leader);
-            described.push(leader);
-        }
+        described.extend(again(context, leader).map(|(_, leader)| leader));
     };
     let workers = context.options.worker_count();
     let described = share_out(&leaders, workers, describe).concat();
@@ -289,6 +278,29 @@ pub(crate) fn leaders(context: &Context<'_>, processes: &mut [ProcessFacts]) {
             *process = leader;
         }
     }
+}
+
+/// Reads the details of a process that was met earlier. `None` if it is gone: then its number may
+/// be another process's.
+pub(crate) fn again(
+    context: &Context<'_>,
+    process: &ProcessFacts,
+) -> Option<(TaskDir, ProcessFacts)> {
+    let mut buffer = [0; 1024];
+    let dir = context.proc.process(process.pid);
+    let (dir, now) = match dir.and_then(|dir| Ok((dir.read(c"stat", &mut buffer)?, dir))) {
+        Ok((stat, dir)) => (dir, stat::parse(stat)?),
+        Err(errno) => {
+            undescribed(context, process.pid, errno);
+            return None;
+        }
+    };
+    let mut described = process.clone();
+    let is_same = Some(now.start_time) == process.start_time;
+    is_same.then(|| {
+        let _ = command_and_cgroup(context, &dir, &mut described);
+        (dir, described)
+    })
 }
 
 /// UID map and GID map of each user namespace.

@@ -52,6 +52,7 @@ mod timeouts;
 mod uids;
 mod wanted;
 mod workers;
+mod workloads;
 
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]

@@ -1,9 +1,12 @@
-//! Login names, from the `/etc/passwd` of the scanner's own mount namespace.
+//! Login names and home directories, from the `/etc/passwd` of the scanner's own mount namespace.
 //!
 //! Not through the name service: that may load libraries, ask the network, and is not there at all
 //! in a static program.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 use lxkns_model::Text;
 use lxkns_ops::foreign;
@@ -21,6 +24,17 @@ pub(crate) fn names() -> HashMap<Uid, Text> {
     parse(whole_lines(&text, LIMIT))
 }
 
+/// The home directories by UID, likewise.
+pub(crate) fn homes() -> HashMap<Uid, PathBuf> {
+    let text = foreign::read("/etc/passwd", LIMIT, PATIENCE).unwrap_or_default();
+    // name:password:uid:gid:comment:home:shell
+    fields(whole_lines(&text, LIMIT), |fields| fields.get(5).map(|home| path(home)))
+}
+
+fn path(bytes: &[u8]) -> PathBuf {
+    PathBuf::from(OsStr::from_bytes(bytes))
+}
+
 /// What was read up to a limit, but for a line that the limit cut: of its UID, digits may be
 /// missing.
 fn whole_lines(text: &[u8], limit: usize) -> &[u8] {
@@ -29,16 +43,21 @@ fn whole_lines(text: &[u8], limit: usize) -> &[u8] {
 }
 
 pub(crate) fn parse(text: &[u8]) -> HashMap<Uid, Text> {
-    let mut names = HashMap::new();
+    fields(text, |fields| fields.first().map(|name| Text::from(*name)))
+}
+
+/// A field of each user's line.
+fn fields<T>(text: &[u8], field: impl Fn(&[&[u8]]) -> Option<T>) -> HashMap<Uid, T> {
+    let mut found = HashMap::new();
     for line in text.split(|&byte| byte == b'\n') {
-        // name:password:uid:…; the first line for a UID counts, as in getpwuid(3).
-        let mut fields = line.split(|&byte| byte == b':');
-        let (name, uid) = (fields.next(), fields.nth(1));
-        if let (Some(name), Some(uid)) = (name, uid.and_then(number)) {
-            names.entry(Uid(uid)).or_insert_with(|| Text::from(name));
+        // The first line for a UID counts, as in getpwuid(3).
+        let fields: Vec<&[u8]> = line.split(|&byte| byte == b':').collect();
+        let uid = fields.get(2).copied().and_then(number);
+        if let (Some(uid), Some(value)) = (uid, field(&fields)) {
+            found.entry(Uid(uid)).or_insert(value);
         }
     }
-    names
+    found
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ use crate::passwd;
 use crate::procfs::Procfs;
 use crate::sightings::Sightings;
 use crate::sources::{kernel, mounts, processes, sockets};
+use crate::workloads;
 
 /// Looks for the namespaces of this machine.
 ///
@@ -126,6 +127,7 @@ fn into_facts(context: Context<'_>, host: Host, seen: Sightings) -> Facts {
     if context.options.scope().details == Details::Leaders {
         describe::leaders(&context, &mut processes);
     }
+    let workloads = workloads::find(&context, &processes);
     let id_maps = describe::id_maps(&context, &processes);
     let initials = Initials::of(context.own_pid_namespace, &processes);
     let may_go = |id: NamespaceId| initials.contains(id, None) != Some(true);
@@ -151,7 +153,7 @@ fn into_facts(context: Context<'_>, host: Host, seen: Sightings) -> Facts {
         namespace.initial = initials.contains(namespace.id, namespace.unique_id);
     }
     let (scope, gaps) = (*options.scope(), gaps.into_vec());
-    let mut facts = Facts { host, scope, namespaces, processes, mounts, counts, gaps };
+    let mut facts = Facts { host, scope, namespaces, processes, mounts, workloads, counts, gaps };
     facts.restrict();
     facts
 }

@@ -5,6 +5,8 @@
 //! being listed is added as hidden, what contradicts itself (a parent of another type, a cycle, a
 //! parent younger than its child) becomes unknown.
 
+mod workloads;
+
 use std::collections::{BTreeSet, HashSet};
 
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
@@ -28,7 +30,8 @@ impl Snapshot {
     /// - A parent of the wrong type, or one that would close a cycle, becomes unknown. A process
     ///   is no child of one that started after it: that PID has been reused.
     pub fn assemble(facts: Facts) -> Snapshot {
-        let Facts { host, scope, namespaces, mut processes, mut mounts, counts, gaps } = facts;
+        let Facts { host, scope, namespaces, mut processes, mut mounts, workloads, counts, gaps } =
+            facts;
         processes.sort_by_key(|process| process.pid);
         processes.dedup_by(|second, first| first.pid == second.pid);
         for process in &mut processes {
@@ -52,10 +55,12 @@ impl Snapshot {
             processes,
             links,
             process_children,
+            workloads: workloads::sorted(workloads),
         };
         snapshot.outermost = snapshot.find_pid_namespace();
         place_by_pids(&mut snapshot);
         join(&mut snapshot);
+        workloads::link(&mut snapshot);
         leaders::elect(&mut snapshot.namespaces, &snapshot.processes, &snapshot.links);
         snapshot
     }
@@ -161,6 +166,7 @@ fn link_namespaces(namespaces: Vec<NamespaceFacts>) -> Vec<NamespaceNode> {
             processes: Vec::new(),
             leaders: Vec::new(),
             leaders_uncertain: false,
+            workload: None,
         })
         .collect();
     for index in 0..nodes.len() {
@@ -270,7 +276,11 @@ fn link_processes(processes: &[ProcessFacts]) -> (Vec<ProcessLinks>, Vec<Process
         while by_parent.get(end).is_some_and(|(parent, _)| *parent == index as u32) {
             end += 1;
         }
-        ProcessLinks { parent: parent.map(ProcessIndex), children: start as u32..end as u32 }
+        ProcessLinks {
+            parent: parent.map(ProcessIndex),
+            children: start as u32..end as u32,
+            workload: None,
+        }
     });
     let links = links.collect();
     (links, by_parent.into_iter().map(|(_, child)| child).collect())

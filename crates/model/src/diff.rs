@@ -175,8 +175,9 @@ impl Common {
         let in_both = |part: &Part| a.parts.contains(*part) && b.parts.contains(*part);
         let in_one = |part: &Part| a.parts.contains(*part) != b.parts.contains(*part);
         // Details of processes are not compared anyway.
-        let matters =
-            |part: &Part| !matches!(part, Part::Cmdline | Part::Cgroup | Part::Credentials);
+        let matters = |part: &Part| {
+            !matches!(part, Part::Cmdline | Part::Cgroup | Part::Credentials | Part::Names)
+        };
         let parts = || Part::ALL.into_iter();
         let all = NamespaceTypes::ALL;
         Common {

@@ -5,7 +5,7 @@ use std::num::NonZeroU64;
 
 use lxkns_species::{Capabilities, NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid};
 
-use crate::{Counts, Gap, Holder, Host, MountFacts, Relation, Scope, Text};
+use crate::{Counts, Gap, Holder, Host, MountFacts, Relation, Scope, Text, WorkloadFacts};
 
 /// All that is known, before it is put in order by [`crate::Snapshot::assemble`].
 #[derive(Clone, Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Facts {
     pub processes: Vec<ProcessFacts>,
     /// The mounts that hold namespaces, and those that matter for unmounting them, in any order.
     pub mounts: Vec<MountFacts>,
+    /// The containers, units and machines that processes belong to, in any order.
+    pub workloads: Vec<WorkloadFacts>,
     /// How many processes were come across.
     pub counts: Counts,
     /// What could not be seen.

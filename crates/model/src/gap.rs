@@ -84,6 +84,8 @@ named! {
         Creators = "creators",
         /// What else holds a namespace, besides its processes and one holder.
         Holders = "holders",
+        /// The names of containers.
+        Names = "names",
         /// Whether an inode number was one and the same namespace throughout the scan.
         Identity = "identity",
         /// Everything that only asking the kernel directly can tell.

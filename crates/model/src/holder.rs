@@ -158,7 +158,7 @@ impl Holder {
     fn may_be_behind(&self, missing: &Missing) -> bool {
         use Missing::{
             BindMounts, Creators, Fds, Holders, Identity, InFlight, KernelList, LiveFacts,
-            MountNamespaces, Mounts, Other, Owners, Parents, PendingChildren, ProcMounts,
+            MountNamespaces, Mounts, Names, Other, Owners, Parents, PendingChildren, ProcMounts,
             ProcessDetails, ProcessNamespaces, Processes, Sockets, Threads, TunDevices,
         };
         match missing {
@@ -175,7 +175,7 @@ impl Holder {
             BindMounts => matches!(self, Holder::Mount { kind: MountKind::Bind, .. }),
             ProcMounts => matches!(self, Holder::Mount { kind: MountKind::Proc, .. }),
             KernelList => *self == Holder::Unseen,
-            ProcessDetails | Owners | Parents | Creators | Identity => false,
+            ProcessDetails | Owners | Parents | Creators | Identity | Names => false,
             Holders | LiveFacts | Other(_) => true,
         }
     }

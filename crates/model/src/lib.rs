@@ -62,6 +62,7 @@ mod text;
 pub mod why;
 #[cfg(feature = "wire")]
 pub mod wire;
+mod workload;
 
 pub use blind_spots::{BlindSpot, blind_spots};
 pub use diff::{Diff, Ignore};
@@ -79,3 +80,4 @@ pub use scope::{Details, Part, Parts, Scope};
 pub use snapshot::Snapshot;
 pub use text::Text;
 pub use why::Why;
+pub use workload::{Engine, Evidence, Voucher, Workload, WorkloadFacts, WorkloadKind};

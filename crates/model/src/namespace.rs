@@ -6,7 +6,7 @@ use std::iter;
 use lxkns_species::{NamespaceId, NamespaceType, Uid};
 
 use crate::snapshot::{NamespaceIndex, NamespaceNode};
-use crate::{Holder, IdMapping, Process, Relation, Snapshot, Text};
+use crate::{Holder, IdMapping, Process, Relation, Snapshot, Text, Workload};
 
 /// One namespace of a [`Snapshot`]; as cheap to copy as a reference.
 ///
@@ -132,6 +132,23 @@ impl<'s> Namespace<'s> {
     /// read.
     pub fn leaders_uncertain(self) -> bool {
         self.node().leaders_uncertain
+    }
+
+    /// The workload that it belongs to: whose first process is in it, while the process that looks
+    /// after the workload is not.
+    ///
+    /// Other workloads in it are its [guests](Namespace::guests).
+    pub fn workload(self) -> Option<Workload<'s>> {
+        self.node().workload.map(|index| self.snapshot.workload_at(index))
+    }
+
+    /// The workloads with processes in it that it does not belong to, by kind, engine and name.
+    pub fn guests(self) -> Vec<Workload<'s>> {
+        let mut guests: Vec<_> = self.processes().filter_map(Process::workload).collect();
+        guests.sort_unstable_by_key(|guest| guest.index);
+        guests.dedup();
+        guests.retain(|guest| Some(*guest) != self.workload());
+        guests
     }
 
     /// The most senior leader. lxkns calls it the ealdorman.

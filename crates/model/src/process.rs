@@ -7,7 +7,7 @@ use std::ops::Range;
 use lxkns_species::{Capabilities, NamespaceId, NamespaceType, Pid, Uid};
 
 use crate::snapshot::ProcessIndex;
-use crate::{Cmdline, Joined, Namespace, ProcessFacts, Snapshot, Text, ThreadFacts};
+use crate::{Cmdline, Joined, Namespace, ProcessFacts, Snapshot, Text, ThreadFacts, Workload};
 
 /// One process of a [`Snapshot`]; as cheap to copy as a reference.
 ///
@@ -95,6 +95,12 @@ impl<'s> Process<'s> {
     /// The effective capabilities, valid in its own user namespace.
     pub fn effective_capabilities(self) -> Option<Capabilities> {
         self.facts().effective_capabilities
+    }
+
+    /// The workload that it belongs to, where that is known.
+    pub fn workload(self) -> Option<Workload<'s>> {
+        let workload = self.snapshot.process_links(self.index).workload?;
+        Some(self.snapshot.workload_at(workload))
     }
 
     /// Its PIDs from the scanner's PID namespace down to its own, in which it has the last one.

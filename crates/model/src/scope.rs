@@ -31,11 +31,13 @@ pub enum Part {
     Cgroup,
     /// Effective UID and capabilities.
     Credentials,
+    /// Containers, units and machines by name; needs the cgroup paths.
+    Names,
 }
 
 impl Part {
     /// All parts.
-    pub const ALL: [Part; 11] = [
+    pub const ALL: [Part; 12] = [
         Part::Processes,
         Part::Threads,
         Part::Fds,
@@ -47,6 +49,7 @@ impl Part {
         Part::Cmdline,
         Part::Cgroup,
         Part::Credentials,
+        Part::Names,
     ];
 
     /// The name, on command lines and in documents.
@@ -63,6 +66,7 @@ impl Part {
             Part::Cmdline => "cmdline",
             Part::Cgroup => "cgroup",
             Part::Credentials => "credentials",
+            Part::Names => "names",
         }
     }
 

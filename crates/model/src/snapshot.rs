@@ -8,7 +8,7 @@ use lxkns_species::{NamespaceId, NamespaceType, Pid};
 use crate::reference::Place;
 use crate::{
     Counts, Facts, Gap, Host, MountFacts, Namespace, NamespaceFacts, Process, ProcessFacts, Reason,
-    Relation, Scope,
+    Relation, Scope, Workload, WorkloadFacts,
 };
 
 /// All that one discovery found out, put in order. Immutable; the way in is
@@ -36,6 +36,8 @@ pub struct Snapshot {
     pub(crate) links: Vec<ProcessLinks>,
     /// The children of all processes: those of each one after another, by PID.
     pub(crate) process_children: Vec<ProcessIndex>,
+    /// By kind, engine and name.
+    pub(crate) workloads: Vec<WorkloadFacts>,
 }
 
 /// Threads may share a snapshot.
@@ -52,6 +54,10 @@ pub(crate) struct NamespaceIndex(pub(crate) u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ProcessIndex(pub(crate) u32);
 
+/// Where a workload stands in [`Snapshot::workloads`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct WorkloadIndex(pub(crate) u32);
+
 #[derive(Debug, Clone)]
 pub(crate) struct NamespaceNode {
     pub(crate) facts: NamespaceFacts,
@@ -62,6 +68,7 @@ pub(crate) struct NamespaceNode {
     pub(crate) processes: Vec<ProcessIndex>,
     pub(crate) leaders: Vec<ProcessIndex>,
     pub(crate) leaders_uncertain: bool,
+    pub(crate) workload: Option<WorkloadIndex>,
 }
 
 #[derive(Debug, Clone)]
@@ -69,6 +76,7 @@ pub(crate) struct ProcessLinks {
     pub(crate) parent: Option<ProcessIndex>,
     /// Where its children are in [`Snapshot::process_children`].
     pub(crate) children: Range<u32>,
+    pub(crate) workload: Option<WorkloadIndex>,
 }
 
 impl Snapshot {
@@ -85,13 +93,16 @@ impl Snapshot {
                 || namespace.is_hidden()
         };
         let released = self.namespaces().filter(|it| !is_held(it)).map(|it| it.id()).collect();
-        let Snapshot { host, scope, counts, gaps, mounts, namespaces, processes, .. } = self;
+        let Snapshot {
+            host, scope, counts, gaps, mounts, namespaces, processes, workloads, ..
+        } = self;
         let facts = Facts {
             host,
             scope,
             counts,
             gaps,
             mounts,
+            workloads,
             namespaces: namespaces
                 .into_iter()
                 .map(|NamespaceNode { mut facts, .. }| {
@@ -211,6 +222,24 @@ impl Snapshot {
     /// The processes without a known parent, by PID.
     pub fn process_roots(&self) -> impl Iterator<Item = Process<'_>> {
         self.processes().filter(|process| process.parent().is_none())
+    }
+
+    /// All workloads, by kind, engine and name.
+    pub fn workloads(&self) -> impl DoubleEndedIterator<Item = Workload<'_>> + ExactSizeIterator {
+        let all = 0..self.workloads.len() as u32;
+        all.map(|index| Workload { snapshot: self, index: WorkloadIndex(index) })
+    }
+
+    pub(crate) fn workload_at(&self, index: WorkloadIndex) -> Workload<'_> {
+        Workload { snapshot: self, index }
+    }
+
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "indices are only made by assembly, for this arena"
+    )]
+    pub(crate) fn workload_facts(&self, index: WorkloadIndex) -> &WorkloadFacts {
+        &self.workloads[index.0 as usize]
     }
 
     pub(crate) fn at(&self, index: NamespaceIndex) -> Namespace<'_> {

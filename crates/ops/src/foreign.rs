@@ -13,16 +13,17 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
+use lxkns_species::Uid;
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, fstatfs, makedev,
     openat, openat2, statx,
 };
 use rustix::io::{Errno, fcntl_dupfd_cloexec, retry_on_intr};
 
-use crate::sys::foreign::{open_in_child, open_regular, read_in_child};
+use crate::sys::foreign::{open_in_child, open_owned, open_regular, read_in_child};
 
 /// Timeout for a path that the user has named.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
@@ -128,8 +129,51 @@ fn read_below(
     most: usize,
     limit: Duration,
 ) -> Result<Vec<u8>, Errno> {
-    let content = read_in_child(directory, path, most, limit);
-    here_if_no_child(content, || read_here(&open_regular(directory, path)?, most))
+    let open = || open_regular(directory, path);
+    let content = read_in_child(directory, open, most, limit);
+    here_if_no_child(content, || read_here(&open()?, most))
+}
+
+/// Reads a regular file, at most `most` bytes of it, if only root and `owner` can have written it
+/// or put it there: the file and all directories on the way belong to one of them, and none is a
+/// symbolic link.
+///
+/// `None` if the file does not meet this.
+///
+/// # Errors
+///
+/// Those of open(2) and read(2); ENXIO if it is not a regular file, ETIMEDOUT if there is nothing
+/// new for `limit`; EINVAL if the path is relative or has `..` in it.
+///
+/// ```
+/// use lxkns_ops::foreign::{TIMEOUT, read_owned};
+/// use lxkns_species::Uid;
+///
+/// let name = read_owned("/proc/sys/kernel/hostname", Uid(0), 64, TIMEOUT)?;
+/// assert!(name.is_none_or(|name| name.ends_with(b"\n")));
+/// # Ok::<(), rustix::io::Errno>(())
+/// ```
+pub fn read_owned(
+    path: impl AsRef<Path>,
+    owner: Uid,
+    most: usize,
+    limit: Duration,
+) -> Result<Option<Vec<u8>>, Errno> {
+    let mut parts = path.as_ref().components();
+    if parts.next() != Some(Component::RootDir) {
+        return Err(Errno::INVAL);
+    }
+    let plain = |part: Component<'_>| match part {
+        Component::Normal(name) => c_path(name.as_ref()),
+        _ => Err(Errno::INVAL),
+    };
+    let components: Vec<CString> = parts.map(plain).collect::<Result<_, _>>()?;
+    let open = || open_owned(&components, owner.0);
+    let content = read_in_child(None, open, most, limit);
+    match here_if_no_child(content, || read_here(&open()?, most)) {
+        Err(Errno::XDEV) => Ok(None),
+        content => content.map(Some),
+    }
 }
 
 /// The type of an open file, without a question to its file server.

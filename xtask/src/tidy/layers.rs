@@ -31,7 +31,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lxkns-species", &[]),
     ("lxkns-ops", &["lxkns-species"]),
     ("lxkns-model", &["lxkns-species"]),
-    ("lxkns-discover", &["lxkns-model", "lxkns-ops", "lxkns-species"]),
+    ("lxkns-names", &["lxkns-model", "lxkns-species"]),
+    ("lxkns-discover", &["lxkns-model", "lxkns-names", "lxkns-ops", "lxkns-species"]),
     ("lxkns-pidmap", &["lxkns-model", "lxkns-species"]),
     ("lxkns-cli", &["lxkns-discover", "lxkns-model", "lxkns-ops", "lxkns-pidmap", "lxkns-species"]),
     ("lxkns", &["lxkns-discover", "lxkns-model", "lxkns-ops", "lxkns-pidmap", "lxkns-species"]),
@@ -66,7 +67,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 const TEST_SUPPORT: &str = "lxkns-nstest";
 
 /// The members that never touch the system.
-pub(crate) const PURE: &[&str] = &["lxkns-species", "lxkns-model", "lxkns-pidmap"];
+pub(crate) const PURE: &[&str] = &["lxkns-species", "lxkns-model", "lxkns-names", "lxkns-pidmap"];
 
 /// Foreign crates that do the work of a layer, and who may use them.
 const FOREIGN: &[(&str, &[&str])] = &[

@@ -10,7 +10,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use lxkns_model::Reason;
 use lxkns_species::{NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid};
-use rustix::fs::{AtFlags, Mode, OFlags, StatxFlags, openat, readlinkat_raw, statat, statx};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, StatxFlags, openat, readlinkat, readlinkat_raw, statat, statx,
+};
 use rustix::io::Errno;
 use rustix::path::DecInt;
 
@@ -152,6 +154,12 @@ impl TaskDir {
     pub(crate) fn inode_at(&self, fd: u32) -> Result<u64, Errno> {
         let flags = AtFlags::STATX_DONT_SYNC | AtFlags::NO_AUTOMOUNT;
         Ok(statx(&self.directory, format!("fd/{fd}"), flags, StatxFlags::empty())?.stx_ino)
+    }
+
+    /// The path of the file that it runs, as the kernel knows it.
+    pub(crate) fn program(&self) -> Result<Vec<u8>, Errno> {
+        let path = readlinkat(&self.directory, c"exe", Vec::new())?;
+        Ok(path.into_bytes())
     }
 
     /// Opens its root directory, in its mount namespace.

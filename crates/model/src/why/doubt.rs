@@ -17,7 +17,7 @@ pub(crate) fn gaps(
 pub(crate) fn may_hide_holders(what: &Missing, types: NamespaceTypes) -> bool {
     use NamespaceType::{Net, Pid, Time, User};
     match what {
-        Missing::ProcessDetails | Missing::Creators | Missing::Identity => false,
+        Missing::ProcessDetails | Missing::Creators | Missing::Identity | Missing::Names => false,
         Missing::Threads => types.iter().any(|it| !matches!(it, User | Pid)),
         Missing::PendingChildren => types.contains(Pid) || types.contains(Time),
         Missing::Sockets | Missing::TunDevices => types.contains(Net),
@@ -46,6 +46,6 @@ pub(super) fn parts_that_matter(types: NamespaceTypes) -> impl Iterator<Item = P
         Part::Sockets => types.contains(Net),
         Part::Hierarchy => types.contains(Pid),
         Part::Ownership => types.contains(User),
-        Part::Cmdline | Part::Cgroup | Part::Credentials => false,
+        Part::Cmdline | Part::Cgroup | Part::Credentials | Part::Names => false,
     })
 }

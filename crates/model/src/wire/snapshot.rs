@@ -26,6 +26,7 @@ mod seen;
 mod text;
 mod version;
 mod why;
+mod workload;
 
 pub use diff::DiffDoc;
 pub use head::GapDoc;
@@ -36,6 +37,7 @@ pub use process::ProcessDoc;
 pub use version::SCHEMA;
 pub(super) use version::check_schema;
 pub use why::WhyDoc;
+pub use workload::WorkloadDoc;
 
 use std::io;
 
@@ -52,7 +54,7 @@ use crate::{Facts, Snapshot};
 #[derive(Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-struct Document<'s, N, P, M, G> {
+struct Document<'s, N, P, M, W, G> {
     /// The format and its version: `lxkns.snapshot/1`.
     #[cfg_attr(feature = "schema", schemars(with = "schema::Version"))]
     schema: String,
@@ -68,6 +70,10 @@ struct Document<'s, N, P, M, G> {
     /// namespace, then number. Only written if there are any.
     #[serde(default = "Option::<M>::default", skip_serializing_if = "Option::<M>::is_none")]
     mounts: Option<M>,
+    /// The containers, units and machines that processes belong to, by kind, engine and name. Only
+    /// written if there are any.
+    #[serde(default = "Option::<W>::default", skip_serializing_if = "Option::<W>::is_none")]
+    workloads: Option<W>,
     /// How many processes the scan came across.
     counts: CountsDoc,
     /// What could not be seen.
@@ -79,6 +85,7 @@ type Owned = Document<
     Vec<NamespaceDoc<'static>>,
     Vec<ProcessDoc<'static>>,
     Vec<MountDoc<'static>>,
+    Vec<WorkloadDoc<'static>>,
     Vec<GapDoc<'static>>,
 >;
 
@@ -96,6 +103,9 @@ pub fn write(snapshot: &Snapshot, out: impl io::Write, layout: Layout) -> io::Re
         processes: stream::List(|| snapshot.processes().map(ProcessDoc::from)),
         mounts: (!snapshot.mounts().is_empty())
             .then_some(stream::List(|| snapshot.mounts().iter().map(MountDoc::from))),
+        workloads: (snapshot.workloads().len() > 0).then_some(stream::List(|| {
+            snapshot.workloads().map(|workload| WorkloadDoc::from(workload.facts()))
+        })),
         counts: CountsDoc::from(snapshot.counts()),
         gaps: stream::List(|| snapshot.gaps().iter().map(GapDoc::from)),
     };
@@ -153,6 +163,8 @@ impl Owned {
             let place = |field: &str| format!("mounts[{index}].{field}");
             mount.add_to(&mut facts, &mut seen, place)?;
         }
+        let workloads = self.workloads.into_iter().flatten();
+        facts.workloads = workloads.map(WorkloadDoc::into_model).collect();
         Ok(facts)
     }
 }

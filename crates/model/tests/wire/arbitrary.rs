@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use lxkns_model::{
-    Cmdline, Counts, Details, Facts, FileKind, Gap, Holder, Host, IdMapping, Joined, Missing,
-    MountFacts, MountKind, NamespaceFacts, Part, ProcessFacts, Reason, Relation, Scope, Snapshot,
-    Text, ThreadFacts,
+    Cmdline, Counts, Details, Engine, Evidence, Facts, FileKind, Gap, Holder, Host, IdMapping,
+    Joined, Missing, MountFacts, MountKind, NamespaceFacts, Part, ProcessFacts, Reason, Relation,
+    Scope, Snapshot, Text, ThreadFacts, Voucher, WorkloadFacts, WorkloadKind,
 };
 use lxkns_species::{
     Capabilities, Capability, NamespaceId, NamespaceType, NamespaceTypes, Pid, Uid,
@@ -17,7 +17,8 @@ use proptest::sample::{select, subsequence};
 
 /// Any snapshot.
 pub(crate) fn snapshot() -> impl Strategy<Value = Snapshot> {
-    facts(process()).prop_map(Snapshot::assemble)
+    (facts(process()), vec(workload(), 0..4))
+        .prop_map(|(facts, workloads)| Snapshot::assemble(Facts { workloads, ..facts }))
 }
 
 /// Any snapshot whose processes are either known or not: the lxkns format has zeros and empty
@@ -49,7 +50,8 @@ fn facts(process: impl Strategy<Value = ProcessFacts>) -> impl Strategy<Value = 
             // It stands with each namespace.
             host.nsfs_device = None;
         }
-        Facts { host, scope, namespaces, processes, mounts, counts, gaps }
+        let workloads = Vec::new();
+        Facts { host, scope, namespaces, processes, mounts, workloads, counts, gaps }
     })
 }
 
@@ -91,6 +93,39 @@ fn path() -> impl Strategy<Value = Text> {
         Text::from(path)
     };
     text().prop_map(below)
+}
+
+fn workload() -> impl Strategy<Value = WorkloadFacts> {
+    let voucher = prop_oneof![
+        Just(Voucher::Machine),
+        Just(Voucher::Nobody),
+        any::<u32>().prop_map(|uid| Voucher::User(Uid(uid)))
+    ];
+    let evidence = prop_oneof![
+        text().prop_map(Evidence::Cgroup),
+        text().prop_map(Evidence::File),
+        pid().prop_map(Evidence::Supervisor),
+    ];
+    let kinds = (select(Engine::ALL.to_vec()), select(WorkloadKind::ALL.to_vec()));
+    let texts = (of(text()), of(text()), of(text()), of(text()), of(text()));
+    let rest = (vec(pid(), 0..4), of(pid()), vec(evidence, 0..3));
+    (kinds, texts, voucher, rest).prop_map(|((engine, kind), texts, vouched_by, rest)| {
+        let (id, name, image, pod, unit) = texts;
+        let (processes, supervisor, evidence) = rest;
+        let plain = WorkloadFacts::new(engine, kind);
+        WorkloadFacts {
+            id,
+            name,
+            image,
+            pod,
+            unit,
+            vouched_by,
+            processes,
+            supervisor,
+            evidence,
+            ..plain
+        }
+    })
 }
 
 fn namespace() -> impl Strategy<Value = NamespaceFacts> {

@@ -12,6 +12,7 @@ use crate::samples::{self, id};
 const LXKNS_0_15_5: &str = include_str!("golden/lxkns-0.15.5.json");
 const LXKNS_0_46: &str = include_str!("golden/lxkns-0.46.json");
 const SNAPSHOT_1: &str = include_str!("golden/snapshot-1.json");
+const SNAPSHOT_1_BEFORE_NAMES: &str = include_str!("golden/snapshot-1-before-names.json");
 const SNAPSHOT_1_LINES: &str = include_str!("golden/snapshot-1.jsonl");
 
 fn read(document: &str) -> Snapshot {
@@ -40,6 +41,16 @@ fn schema_1_is_written_and_read() {
     for golden in [SNAPSHOT_1, SNAPSHOT_1_LINES] {
         assert_eq!(format!("{:?}", read(golden)), format!("{sample:?}"));
     }
+}
+
+/// An older document has no workloads, and its scan did not look for any.
+#[test]
+fn schema_1_without_workloads_is_read() {
+    let snapshot = read(SNAPSHOT_1_BEFORE_NAMES);
+    assert!(!snapshot.scope().parts.contains(Part::Names));
+    assert_eq!(snapshot.workloads().len(), 0);
+    let all = |snapshot: &Snapshot| snapshot.namespaces().map(|it| it.id()).collect::<Vec<_>>();
+    assert_eq!(all(&snapshot), all(&samples::snapshot()));
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use lxkns_model::{
-    Cmdline, Counts, Facts, FileKind, Gap, Holder, Host, IdMapping, Joined, Missing, MountFacts,
-    MountKind, NamespaceFacts, ProcessFacts, Reason, Relation, Scope, Snapshot, Text, ThreadFacts,
+    Cmdline, Counts, Engine, Evidence, Facts, FileKind, Gap, Holder, Host, IdMapping, Joined,
+    Missing, MountFacts, MountKind, NamespaceFacts, ProcessFacts, Reason, Relation, Scope,
+    Snapshot, Text, ThreadFacts, Voucher, WorkloadFacts, WorkloadKind,
 };
 use lxkns_species::{Capabilities, Capability, NamespaceId, Pid, Uid};
 
@@ -24,6 +25,7 @@ pub(crate) fn snapshot() -> Snapshot {
         namespaces: namespaces(),
         processes: processes(),
         mounts: mounts(),
+        workloads: workloads(),
         counts: Counts { listed: 5, read: 2, unreadable: 2, vanished: 1 },
         gaps: vec![Gap {
             what: Missing::ProcessNamespaces,
@@ -50,6 +52,33 @@ fn host() -> Host {
         last_capability: Capability::new(40),
         nsfs_device: Some(4),
     }
+}
+
+fn workloads() -> Vec<WorkloadFacts> {
+    vec![
+        WorkloadFacts {
+            id: Some("0123456789abcdef".repeat(4).into()),
+            name: Some("web".into()),
+            image: Some("localhost/nginx:1".into()),
+            pod: Some("fedcba9876543210".repeat(4).into()),
+            unit: Some("web.service".into()),
+            vouched_by: Voucher::Machine,
+            processes: vec![Pid(812)],
+            supervisor: Some(Pid(1)),
+            evidence: vec![
+                Evidence::Cgroup("/libpod_parent/libpod-0123".into()),
+                Evidence::File("/var/lib/containers/storage".into()),
+                Evidence::Supervisor(Pid(1)),
+            ],
+            ..WorkloadFacts::new(Engine::Podman, WorkloadKind::Container)
+        },
+        WorkloadFacts {
+            name: Some(Text::from(b"\xe9t\xe9".to_vec())),
+            vouched_by: Voucher::User(Uid(1000)),
+            ..WorkloadFacts::new(Engine::Lxc, WorkloadKind::Container)
+        },
+        WorkloadFacts::new(Engine::Other, WorkloadKind::Other),
+    ]
 }
 
 fn mounts() -> Vec<MountFacts> {

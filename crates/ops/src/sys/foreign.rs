@@ -1,6 +1,6 @@
 //! Opening and reading files in a helper child, because a file server may not answer.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -48,21 +48,21 @@ pub(super) fn receive_opened(helper: &Helper, deadline: Instant) -> Result<Owned
     }
 }
 
-/// Reads a regular file in a child process, at most `most` bytes of it. A relative path is below
-/// `directory`, else below the working directory.
+/// Reads a file that `open` opens in a child process, at most `most` bytes of it. The child has no
+/// file of the caller's but `directory`; `open` makes raw system calls only.
 ///
 /// # Errors
 ///
-/// ETIMEDOUT if there is nothing new for `limit`; those of [`open_regular`].
+/// ETIMEDOUT if there is nothing new for `limit`; those of `open`.
 pub(crate) fn read_in_child(
     directory: Option<BorrowedFd<'_>>,
-    path: &CStr,
+    open: impl Fn() -> Result<OwnedFd>,
     most: usize,
     limit: Duration,
 ) -> Result<Vec<u8>> {
     let helper = Helper::start(directory, |answer| {
         let mut message = [0; 4 + PIECE];
-        let file = open_regular(directory, path);
+        let file = open();
         loop {
             let read = file.as_ref().map_err(|errno| *errno).and_then(|file| {
                 let (_, space) = message.split_at_mut(4);
@@ -113,6 +113,39 @@ pub(crate) fn open_regular(directory: Option<BorrowedFd<'_>>, path: &CStr) -> Re
     let file = openat(directory, path, flags, Mode::empty())?;
     must_be_regular(&file)?;
     Ok(file)
+}
+
+/// Opens a regular file by the components of its path from the root directory. The file and all
+/// directories on the way belong to root or to this user, and none is a symbolic link.
+///
+/// # Errors
+///
+/// EXDEV if one of them belongs to another user or is a symbolic link; those of [`open_regular`].
+pub(crate) fn open_owned(components: &[CString], owner: u32) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut place = openat(CWD, c"/", flags, Mode::empty())?;
+    must_be_owned(&place, owner)?;
+    let Some((last, above)) = components.split_last() else { return Err(Errno::ISDIR) };
+    for component in above {
+        place = openat(&place, component.as_c_str(), flags, Mode::empty())?;
+        must_be_owned(&place, owner)?;
+    }
+    let found = openat(&place, last.as_c_str(), flags, Mode::empty())?;
+    must_be_owned(&found, owner)?;
+    must_be_regular(&found)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = openat(&place, last.as_c_str(), flags, Mode::empty())?;
+    // Another file may have come there meanwhile.
+    must_be_owned(&file, owner)?;
+    must_be_regular(&file)?;
+    Ok(file)
+}
+
+fn must_be_owned(file: &OwnedFd, owner: u32) -> Result<()> {
+    let stat = fstat(file)?;
+    let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+    let is_owned = stat.st_uid == 0 || stat.st_uid == owner;
+    if is_owned && !is_link { Ok(()) } else { Err(Errno::XDEV) }
 }
 
 fn must_be_regular(file: &OwnedFd) -> Result<()> {

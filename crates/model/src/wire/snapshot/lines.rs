@@ -1,7 +1,7 @@
 //! The native format as lines, for pipelines: one object per line, each with its `kind`.
 //!
-//! The first line is of kind `snapshot` and has all that is neither namespace, process, mount nor
-//! gap.
+//! The first line is of kind `snapshot` and has all that is neither namespace, process, mount,
+//! workload nor gap.
 
 use std::io;
 
@@ -13,6 +13,7 @@ use super::namespace::NamespaceDoc;
 use super::process::ProcessDoc;
 use super::seen::Seen;
 use super::version::{self, SCHEMA};
+use super::workload::WorkloadDoc;
 use crate::wire::{Error, error};
 use crate::{Facts, Snapshot};
 
@@ -40,8 +41,8 @@ struct Line<T> {
 /// Writes a snapshot as one JSON object per line.
 ///
 /// The first line is of kind `snapshot` and says where, when and what for, and how many `lines`
-/// follow; then come lines of kind `namespace`, `process`, `mount` and `gap`, with the same objects
-/// as in the document.
+/// follow; then come lines of kind `namespace`, `process`, `mount`, `workload` and `gap`, with the
+/// same objects as in the document.
 ///
 /// # Errors
 ///
@@ -51,6 +52,7 @@ pub fn write_lines(snapshot: &Snapshot, out: impl io::Write) -> io::Result<()> {
     let lines = snapshot.namespaces().len()
         + snapshot.processes().len()
         + snapshot.mounts().len()
+        + snapshot.workloads().len()
         + snapshot.gaps().len();
     let head = Head {
         schema: SCHEMA.to_owned(),
@@ -68,6 +70,9 @@ pub fn write_lines(snapshot: &Snapshot, out: impl io::Write) -> io::Result<()> {
     }
     for mount in snapshot.mounts() {
         write_line(&mut out, "mount", MountDoc::from(mount))?;
+    }
+    for workload in snapshot.workloads() {
+        write_line(&mut out, "workload", WorkloadDoc::from(workload.facts()))?;
     }
     for gap in snapshot.gaps() {
         write_line(&mut out, "gap", GapDoc::from(gap))?;
@@ -138,6 +143,10 @@ fn read_line(line: &[u8], facts: &mut Facts, seen: &mut Seen) -> Result<Option<u
         "mount" => {
             let mount: MountDoc<'_> = error::document(line)?;
             mount.add_to(facts, seen, str::to_owned)?;
+        }
+        "workload" => {
+            let workload: WorkloadDoc<'_> = error::document(line)?;
+            facts.workloads.push(workload.into_model());
         }
         "gap" => {
             let gap: GapDoc<'_> = error::document(line)?;

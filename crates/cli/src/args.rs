@@ -10,6 +10,7 @@ pub(crate) mod show;
 mod strict;
 pub(crate) mod theme_choice;
 pub(crate) mod trees;
+mod workload_arg;
 
 pub(crate) use filter::Filter;
 pub(crate) use look::Look;
@@ -19,3 +20,4 @@ pub(crate) use pid_arg::PidArg;
 pub(crate) use show::Show;
 pub(crate) use strict::Strict;
 pub(crate) use trees::Trees;
+pub(crate) use workload_arg::WorkloadArg;

@@ -10,7 +10,7 @@ use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::CompleteEnv;
 use lxkns_discover::{Options, discover};
-use lxkns_model::{Details, Part, Process, Snapshot};
+use lxkns_model::{Details, Part, Process, Snapshot, Voucher, Workload};
 use lxkns_species::NamespaceType;
 
 use crate::Tool;
@@ -52,6 +52,7 @@ fn with_values_of_system(argument: Arg) -> Arg {
     let names = argument.get_value_names().unwrap_or_default();
     match names.first().map(|name| name.as_str()) {
         Some("NAMESPACE") => argument.add(ArgValueCompleter::new(namespaces)),
+        Some("WORKLOAD") => argument.add(ArgValueCompleter::new(workloads)),
         Some("PID") => argument.add(ArgValueCompleter::new(processes)),
         Some("TYPES") => argument.add(ArgValueCompleter::new(types)),
         _ => argument,
@@ -75,6 +76,24 @@ fn namespaces(start: &OsStr) -> Vec<CompletionCandidate> {
     starting_with(start, snapshot.namespaces().map(candidate))
 }
 
+/// As bash has it, what stands after the colon is a word of its own.
+fn workloads(start: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(snapshot) = system_with(&[Part::Names, Part::Cgroup], Details::Leaders) else {
+        return Vec::new();
+    };
+    let candidate = |workload: Workload<'_>| {
+        let facts = workload.facts();
+        let help = Labels::default().workload(workload).to_string();
+        // Names are foreign text; IDs of engines, which are digits only, mean nothing to a shell.
+        let id = facts.id.as_ref().and_then(|id| id.to_str());
+        let is_plain = |id: &&str| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let id = id.filter(is_plain)?.get(..12)?;
+        Some((format!("{}:{id}", facts.engine), Some(help)))
+    };
+    let vouched = snapshot.workloads().filter(|it| it.facts().vouched_by != Voucher::Nobody);
+    starting_with(start, vouched.filter_map(candidate))
+}
+
 fn processes(start: &OsStr) -> Vec<CompletionCandidate> {
     let Some(snapshot) = system() else {
         return Vec::new();
@@ -88,9 +107,15 @@ fn processes(start: &OsStr) -> Vec<CompletionCandidate> {
 
 /// The namespaces and processes of this machine, without what takes long or is not shown.
 fn system() -> Option<Snapshot> {
-    let slow = [Part::Sockets, Part::Cmdline, Part::Cgroup, Part::Credentials];
-    let options = slow.into_iter().fold(Options::everything(), Options::without);
-    discover(&options.details(Details::Nobody)).ok()
+    system_with(&[], Details::Nobody)
+}
+
+/// Likewise, with these parts.
+fn system_with(parts: &[Part], details: Details) -> Option<Snapshot> {
+    let slow = [Part::Sockets, Part::Cmdline, Part::Cgroup, Part::Credentials, Part::Names];
+    let left_out = slow.into_iter().filter(|part| !parts.contains(part));
+    let options = left_out.fold(Options::everything(), Options::without);
+    discover(&options.details(details)).ok()
 }
 
 fn starting_with(

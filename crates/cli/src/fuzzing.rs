@@ -51,12 +51,7 @@ pub fn namespace(bytes: &[u8]) {
     };
     match text.parse::<NamespaceArg>() {
         Ok(read) => {
-            let full = match &read {
-                NamespaceArg::Id(id) => id.to_string(),
-                NamespaceArg::Inode(inode) => inode.to_string(),
-                NamespaceArg::OfProcess(namespace_type, pid) => format!("{namespace_type}@{pid}"),
-                NamespaceArg::Path(path) => path.display().to_string(),
-            };
+            let full = read.to_string();
             assert_eq!(full.parse(), Ok(read));
         }
         Err(error) => assert_harmless(&one_line(&error.to_string())),

@@ -92,6 +92,7 @@ fn thing(gap: &Gap) -> String {
         Missing::ProcessNamespaces => format!("the namespaces of {process} could not be read"),
         Missing::Processes => "not all processes are listed".into(),
         Missing::ProcessDetails => format!("details of {process} could not be read"),
+        Missing::Names => format!("the names of {} could not be read", many("container")),
         Missing::Threads => format!("the threads of {process} could not be read"),
         Missing::PendingChildren => {
             format!("the namespaces for children of {process} could not be told")

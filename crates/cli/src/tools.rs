@@ -16,6 +16,7 @@ mod pidtree;
 mod snapshot;
 mod umount;
 mod why;
+mod workloads;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
@@ -51,7 +52,7 @@ pub(crate) struct Entry {
 }
 
 /// All tools, those first that are also programs of their own.
-pub(crate) static ENTRIES: [Entry; 16] = [
+pub(crate) static ENTRIES: [Entry; 17] = [
     Entry {
         name: "lsallns",
         about: "List all namespaces of this machine in one flat table",
@@ -144,6 +145,16 @@ Example: why is this network namespace still there?
         run: run::<why::Why>,
     },
     Entry {
+        name: "workloads",
+        about: "List containers, machines and units, with their own namespaces",
+        example: "\
+Example: which containers are there, and which namespaces are their own?
+    sudo lxkns workloads",
+        more: WORKLOADS,
+        augment: workloads::Workloads::augment_args,
+        run: run::<workloads::Workloads>,
+    },
+    Entry {
         name: "exec",
         about: "Run a command inside namespaces, also such that no process is in",
         example: "\
@@ -215,6 +226,19 @@ Example: how do I read about lxkns why where no manual pages are installed?
     },
 ];
 
+const WORKLOADS: &str = "\
+lxkns asks no engine. It reads the cgroups of processes, and adds the names from the engines' files or \
+from the command lines of their supervisors.
+
+OWN has a letter for each type of namespace that belongs to the workload, as in --filter, and \"-\" for \
+each that it shares with others. BY is the authority behind the name: the root user of the machine, or \
+a user. With --all, \"nobody\" and a \"?\" after the name mean that the workload may have chosen the name \
+itself; such a name selects nothing.
+
+A WORKLOAD is a kind and a name, such as container:web, machine:dev or unit:nginx.service, or an engine \
+and a name or the beginning of an ID, such as podman:web or docker:ed10b3. Other commands take it for a \
+NAMESPACE, too: container:web for all its own ones, net@container:web for its network namespace.";
+
 const COMPLETIONS: &str = "\
 The shell then asks lxkns for each word, so that it offers the namespaces and processes that there are. \
 Namespaces go by their inodes, as [ and : have a meaning of their own for shells.
@@ -234,7 +258,8 @@ else that keeps the namespace alive; \"≥\" before it means that more may be hi
 Elsewhere, \"?\" is what is not known and \"-\" what there is not.
 
 A NAMESPACE is any of: net:[4026532281]; net:4026532281; 4026532281, if no other namespace has this \
-inode; net@812, that of process 812; a path such as /proc/812/ns/net or /run/netns/blue.";
+inode; net@812, that of process 812; net@container:web, that of a container; container:web, all of a \
+container's own; a path such as /proc/812/ns/net or /run/netns/blue.";
 
 const LABELS: &str = "\
 The process is the most senior leader of the namespace: of the processes at the top of the process \

@@ -11,6 +11,7 @@
 //!   started it.
 //! - [`own_namespace`], [`namespace_of`] and [`linked`] ask /proc what is true, and
 //!   [`assert_same_namespaces`] says what is not.
+//! - [`cgroup_root`] says where cgroups are made.
 //! - [`differences`] says in what two snapshots do not agree.
 //!
 //! The child is forked from a test process that has many threads, so between the fork and its end
@@ -22,6 +23,7 @@
 //! knowledge of what lxkns makes of the namespaces built here.
 
 mod actor;
+mod cgroups;
 mod child;
 mod command;
 mod compare;
@@ -40,6 +42,7 @@ mod terminal;
 mod tool;
 mod unix_sockets;
 
+pub use cgroups::cgroup_root;
 pub use child::Child;
 pub use compare::differences;
 pub use dir::Dir;

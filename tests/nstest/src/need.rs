@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 type Probe = fn() -> bool;
 
 /// What can be needed, and how to find out. Each stands in the documentation of `need!`.
-static NEEDS: [(&str, Probe); 36] = [
+static NEEDS: [(&str, Probe); 37] = [
     ("root", probe::root),
     ("userns", probe::user_namespaces),
     ("timens", probe::time_namespaces),
@@ -22,6 +22,7 @@ static NEEDS: [(&str, Probe); 36] = [
     ("tun", probe::tun),
     ("fuse", probe::fuse),
     ("loopback", probe::loopback),
+    ("cgroups", probe::cgroups),
     ("btf", probe::btf),
     ("bpf", probe::bpf),
     ("openat2cached", probe::cached_open),
@@ -63,6 +64,7 @@ static NEEDS: [(&str, Probe); 36] = [
 /// | `initpidns` | being in the initial PID namespace |
 /// | `tun` | /dev/net/tun, for this user |
 /// | `fuse` | /dev/fuse, for this user |
+/// | `cgroups` | making cgroups |
 /// | `loopback` | TCP connections to 127.0.0.1 |
 /// | `btf` | the kernel's types in /sys/kernel/btf/vmlinux |
 /// | `bpf` | bpf(2), for this user |

@@ -1,13 +1,15 @@
 //! NAMESPACE on a command line, in all the forms that people have at hand.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{anyhow, bail};
-use lxkns_model::{Namespace, Snapshot};
+use lxkns_model::{Namespace, Snapshot, Workload};
 use lxkns_ops::Error;
 use lxkns_species::{NamespaceId, NamespaceType, ParseError, Pid};
 
+use super::WorkloadArg;
 use super::pid_arg::{known_process, unread};
 use crate::failure::Usage;
 use crate::named_files;
@@ -19,6 +21,8 @@ pub(crate) enum NamespaceArg {
     Id(NamespaceId),
     Inode(u64),
     OfProcess(NamespaceType, Pid),
+    /// The one of this type that a workload is in, or all that belong to it.
+    OfWorkload(Option<NamespaceType>, WorkloadArg),
     Path(PathBuf),
 }
 
@@ -29,8 +33,14 @@ impl FromStr for NamespaceArg {
         if text.contains('/') {
             return Ok(NamespaceArg::Path(text.into()));
         }
+        if let Ok(workload) = text.parse() {
+            return Ok(NamespaceArg::OfWorkload(None, workload));
+        }
         let malformed = || ParseError::Malformed(text.into());
         if let Some((name, pid)) = text.split_once('@') {
+            if let Ok(workload) = pid.parse() {
+                return Ok(NamespaceArg::OfWorkload(Some(name.parse()?), workload));
+            }
             let pid = number(pid).and_then(|pid| u32::try_from(pid).ok());
             let pid = pid.ok_or_else(malformed)?;
             return Ok(NamespaceArg::OfProcess(name.parse()?, Pid(pid)));
@@ -45,6 +55,21 @@ impl FromStr for NamespaceArg {
             return Ok(NamespaceArg::Id(id));
         }
         text.parse().map(NamespaceArg::Id)
+    }
+}
+
+impl fmt::Display for NamespaceArg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NamespaceArg::Id(id) => write!(f, "{id}"),
+            NamespaceArg::Inode(inode) => write!(f, "{inode}"),
+            NamespaceArg::OfProcess(namespace_type, pid) => write!(f, "{namespace_type}@{pid}"),
+            NamespaceArg::OfWorkload(Some(namespace_type), workload) => {
+                write!(f, "{namespace_type}@{workload}")
+            }
+            NamespaceArg::OfWorkload(None, workload) => write!(f, "{workload}"),
+            NamespaceArg::Path(path) => write!(f, "{}", path.display()),
+        }
     }
 }
 
@@ -69,6 +94,13 @@ impl NamespaceArg {
                 let found = process.namespace(*namespace_type);
                 found.ok_or_else(|| unread(snapshot, process, Some(*namespace_type)))
             }
+            NamespaceArg::OfWorkload(Some(namespace_type), workload) => {
+                in_workload(workload.find(snapshot)?, *namespace_type, workload)
+            }
+            NamespaceArg::OfWorkload(None, _) => match self.find_all(snapshot, live)?.as_slice() {
+                [only] => Ok(*only),
+                several => Err(say_which(several, self).into()),
+            },
             NamespaceArg::Path(path) if !live => {
                 let path = quoted(path.as_os_str().as_encoded_bytes());
                 Err(Usage::new(format!(
@@ -79,6 +111,23 @@ impl NamespaceArg {
             }
             NamespaceArg::Path(path) => at_path(snapshot, path),
         }
+    }
+
+    /// Finds the namespaces: for a workload without a type, all that belong to it.
+    pub(crate) fn find_all<'s>(
+        &self,
+        snapshot: &'s Snapshot,
+        live: bool,
+    ) -> anyhow::Result<Vec<Namespace<'s>>> {
+        let NamespaceArg::OfWorkload(None, workload) = self else {
+            return self.find(snapshot, live).map(|namespace| vec![namespace]);
+        };
+        let own: Vec<_> = workload.find(snapshot)?.namespaces().collect();
+        if own.is_empty() {
+            let workload = quoted(workload.to_string().as_bytes());
+            bail!("{workload} has no namespaces of its own, as far as can be seen");
+        }
+        Ok(own)
     }
 
     /// Likewise, where this option takes PID namespaces only.
@@ -117,6 +166,31 @@ fn known(snapshot: &Snapshot, id: NamespaceId) -> anyhow::Result<Namespace<'_>> 
             "there is no namespace {id}, as far as can be seen; see 'lxkns' for those there are"
         )
     })
+}
+
+fn in_workload<'s>(
+    workload: Workload<'s>,
+    namespace_type: NamespaceType,
+    named: &WorkloadArg,
+) -> anyhow::Result<Namespace<'s>> {
+    let found = workload.first_process().and_then(|first| first.namespace(namespace_type));
+    found.ok_or_else(|| {
+        let named = quoted(named.to_string().as_bytes());
+        anyhow!("the {namespace_type} namespace of {named} could not be read")
+    })
+}
+
+fn say_which(several: &[Namespace<'_>], named: &NamespaceArg) -> Usage {
+    let types: Vec<&str> = several.iter().map(|it| it.namespace_type().name()).collect();
+    let named = named.to_string();
+    let example = format!("{}@{named}", types.first().unwrap_or(&"net"));
+    Usage::new(format!(
+        "{} has {} namespaces ({}); say which, as in {}",
+        quoted(named.as_bytes()),
+        types.len(),
+        types.join(", "),
+        quoted(example.as_bytes())
+    ))
 }
 
 fn only_one(snapshot: &Snapshot, inode: u64) -> anyhow::Result<Namespace<'_>> {
@@ -158,6 +232,10 @@ mod tests {
         check("net:4026532281", NamespaceArg::Id(id));
         check("4026532281", NamespaceArg::Inode(4026532281));
         check("net@812", NamespaceArg::OfProcess(NamespaceType::Net, Pid(812)));
+        let workload = |text: &str| text.parse::<WorkloadArg>().unwrap();
+        check("container:web", NamespaceArg::OfWorkload(None, workload("container:web")));
+        let net = Some(NamespaceType::Net);
+        check("net@podman:web", NamespaceArg::OfWorkload(net, workload("podman:web")));
         for path in ["/proc/812/ns/net", "./x", "a/b:[1]"] {
             check(path, NamespaceArg::Path(path.into()));
         }

@@ -1,6 +1,9 @@
 //! What a namespace is called besides its id: who leads it, or why it is alive without anybody.
 
-use lxkns_model::{FileKind, Holder, MountKind, Namespace, Process, Snapshot, Text, ThreadFacts};
+use lxkns_model::{
+    Evidence, FileKind, Holder, MountKind, Namespace, Process, Snapshot, Text, ThreadFacts,
+    Voucher, Workload, WorkloadKind,
+};
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
 use super::escape::quoted;
@@ -82,9 +85,7 @@ impl Labels {
         for (at, leader) in leaders.into_iter().enumerate() {
             line.plain(if at == 0 { "process " } else { ", process " });
             line.append(self.process(leader)).append(doubt(namespace));
-            if let Some(cgroup) = self.cgroup(leader) {
-                line.plain(" controlled by ").append(cgroup);
-            }
+            line.append(self.belonging(leader));
         }
         line
     }
@@ -121,6 +122,56 @@ impl Labels {
             Some(name) => line.push(Role::Process, quoted(name)),
             None => line.push(Role::Unknown, "?"),
         };
+        line
+    }
+
+    /// ` in container "web" of podman`, or ` controlled by "/system.slice/…"` where no workload is
+    /// known; empty if neither is.
+    pub(crate) fn belonging(self, process: Process<'_>) -> Line {
+        let mut line = Line::default();
+        if let Some(workload) = process.workload() {
+            line.plain(" in ").append(self.workload(workload));
+        } else if let Some(cgroup) = self.cgroup(process) {
+            line.plain(" controlled by ").append(cgroup);
+        }
+        line
+    }
+
+    /// `container "web" of podman`, `unit "nginx.service"`; with a `?` if nobody but the workload
+    /// itself may have chosen the name.
+    pub(crate) fn workload(self, workload: Workload<'_>) -> Line {
+        let facts = workload.facts();
+        let mut line = Line::default();
+        line.plain(facts.kind);
+        if workload.name().is_some() {
+            line.plain(" ").append(self.workload_name(workload));
+        }
+        if facts.kind != WorkloadKind::Unit {
+            line.plain(" of ").plain(facts.engine);
+        }
+        if let Voucher::User(uid) = facts.vouched_by {
+            line.plain(" of UID ").plain(uid);
+        }
+        line
+    }
+
+    /// `"web"`; the first digits of its ID where it has no name.
+    pub(crate) fn workload_name(self, workload: Workload<'_>) -> Line {
+        let facts = workload.facts();
+        let mut line = Line::default();
+        match (&facts.name, &facts.id) {
+            (Some(name), _) => line.push(Role::Cgroup, quoted(name.as_bytes())),
+            (None, Some(id)) => line.push(Role::Cgroup, quoted(short_id(id.as_bytes()))),
+            (None, None) => line.push(Role::Unknown, "?"),
+        };
+        // A supervisor knows the name of the beginning; it may have been changed since.
+        let is_of_file = |it: &Evidence| matches!(it, Evidence::File(_));
+        let is_of_supervisor = |it: &Evidence| matches!(it, Evidence::Supervisor(_));
+        let may_be_old =
+            facts.evidence.iter().any(is_of_supervisor) && !facts.evidence.iter().any(is_of_file);
+        if may_be_old || facts.vouched_by == Voucher::Nobody {
+            line.push(Role::Unknown, "?");
+        }
         line
     }
 
@@ -318,6 +369,11 @@ fn basename(program: &[u8]) -> &[u8] {
         Some(rest) if !rest.is_empty() => rest,
         _ => program,
     }
+}
+
+/// The part of a container's ID that engines show.
+fn short_id(id: &[u8]) -> &[u8] {
+    id.get(..12).unwrap_or(id)
 }
 
 /// The text with runs of exactly 64 hexadecimal digits cut to the first 12.

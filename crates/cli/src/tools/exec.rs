@@ -240,7 +240,7 @@ fn find(named: &NamespaceArg, snapshot: &mut Option<Snapshot>) -> anyhow::Result
             path: Some(path.as_os_str().as_encoded_bytes().to_vec()),
             of_process: false,
         }),
-        NamespaceArg::Id(_) | NamespaceArg::Inode(_) => {
+        NamespaceArg::Id(_) | NamespaceArg::Inode(_) | NamespaceArg::OfWorkload(..) => {
             if snapshot.is_none() {
                 *snapshot = Some(discover(&Options::everything())?);
             }

@@ -3,7 +3,9 @@
 use std::io;
 
 use lxkns_discover::Options;
-use lxkns_model::{Details, Gap, Missing, Namespace, Part, Reason, Relation, Snapshot, Text};
+use lxkns_model::{
+    Details, Gap, Missing, Namespace, Part, Process, Reason, Relation, Snapshot, Text,
+};
 use lxkns_species::{NamespaceType, NamespaceTypes, Pid};
 
 use super::Run;
@@ -89,9 +91,11 @@ enum Col {
     Command,
     /// the leader's cgroup
     Cgroup,
+    /// the container, unit or machine that it belongs to
+    Workload,
     /// who created it (user namespaces)
     Creator,
-    /// the leader's cgroup, or why it exists without a process
+    /// the leader's workload or cgroup, or why it exists without a process
     Comment,
 }
 
@@ -148,8 +152,11 @@ impl Lsallns {
             snapshot.namespaces().collect()
         } else {
             let live = self.look.is_live();
-            let find = |namespace: &NamespaceArg| namespace.find(snapshot, live);
-            self.namespaces.iter().map(find).collect::<Result<_, _>>()?
+            let mut all = Vec::new();
+            for namespace in &self.namespaces {
+                all.append(&mut namespace.find_all(snapshot, live)?);
+            }
+            all
         };
         chosen.retain(|namespace| types.contains(namespace.namespace_type()));
         chosen.sort_by_key(|namespace| namespace.id());
@@ -226,6 +233,7 @@ impl Col {
             Col::Process => ("PROCESS", false, Some(11)),
             Col::Command => ("COMMAND", false, Some(12)),
             Col::Cgroup => ("CGROUP", false, Some(12)),
+            Col::Workload => ("WORKLOAD", false, Some(12)),
             Col::Creator => ("CREATOR", false, Some(10)),
             Col::Comment => ("COMMENT", false, Some(14)),
         };
@@ -281,6 +289,10 @@ impl Col {
             Col::Cgroup => list(&mut line, leaders(), |leader, line| {
                 line.append(labels.cgroup(leader).unwrap_or_else(unknown));
             }),
+            Col::Workload => match namespace.workload() {
+                Some(workload) => line.append(labels.workload(workload)),
+                None => line.plain("-"),
+            },
             Col::Creator if namespace.namespace_type() == NamespaceType::User => {
                 return label::user(namespace);
             }
@@ -293,10 +305,12 @@ impl Col {
                 if leaders.is_empty() {
                     return line.append(labels.reason(snapshot, namespace)).clone();
                 }
-                let cgroups: Vec<Line> =
-                    leaders.into_iter().filter_map(|leader| labels.cgroup(leader)).collect();
-                for (at, cgroup) in cgroups.into_iter().enumerate() {
-                    line.plain(if at > 0 { "," } else { "" }).append(cgroup);
+                let origin = |leader: Process<'_>| match leader.workload() {
+                    Some(workload) => Some(labels.workload(workload)),
+                    None => labels.cgroup(leader),
+                };
+                for (at, origin) in leaders.into_iter().filter_map(origin).enumerate() {
+                    line.plain(if at > 0 { "," } else { "" }).append(origin);
                 }
                 &mut line
             }
@@ -307,8 +321,8 @@ impl Col {
 
 fn list<'l, 's>(
     line: &'l mut Line,
-    leaders: Vec<lxkns_model::Process<'s>>,
-    mut each: impl FnMut(lxkns_model::Process<'s>, &mut Line),
+    leaders: Vec<Process<'s>>,
+    mut each: impl FnMut(Process<'s>, &mut Line),
 ) -> &'l mut Line {
     if leaders.is_empty() {
         return line.plain("-");

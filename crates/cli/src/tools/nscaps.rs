@@ -145,8 +145,13 @@ impl Nscaps {
     fn options(&self, namespace: &NamespaceArg) -> Options {
         let mut types = match namespace {
             NamespaceArg::Id(id) => NamespaceTypes::of([id.namespace_type()]),
-            NamespaceArg::OfProcess(namespace_type, _) => NamespaceTypes::of([*namespace_type]),
-            NamespaceArg::Inode(_) | NamespaceArg::Path(_) => NamespaceTypes::ALL,
+            NamespaceArg::OfProcess(namespace_type, _)
+            | NamespaceArg::OfWorkload(Some(namespace_type), _) => {
+                NamespaceTypes::of([*namespace_type])
+            }
+            NamespaceArg::Inode(_) | NamespaceArg::Path(_) | NamespaceArg::OfWorkload(None, _) => {
+                NamespaceTypes::ALL
+            }
         };
         types.insert(NamespaceType::User);
         if self.pid.ns.is_some() {

@@ -181,9 +181,7 @@ impl Namer<'_> {
         if let Some(cmdline) = cmdline(process) {
             line.plain(" running ").append(cmdline);
         }
-        if let Some(cgroup) = self.labels.cgroup(process) {
-            line.plain(" controlled by ").append(cgroup);
-        }
+        line.append(self.labels.belonging(process));
         line
     }
 

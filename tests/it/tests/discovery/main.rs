@@ -21,3 +21,4 @@ mod threads;
 mod traps;
 mod unseen;
 mod ways;
+mod workloads;

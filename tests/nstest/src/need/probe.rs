@@ -12,6 +12,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::ioctl::opcode;
 use rustix::process::PidfdFlags;
 
+use crate::cgroups::cgroup_root;
 use crate::namespaces::own_namespace;
 use crate::script::Script;
 use crate::syscall::{Errno, Result, call};
@@ -65,6 +66,12 @@ pub(super) fn program(name: &str) -> bool {
 
 pub(super) fn tun() -> bool {
     device("/dev/net/tun")
+}
+
+pub(super) fn cgroups() -> bool {
+    let Some(root) = cgroup_root() else { return false };
+    let probe = root.join(format!("lxkns-probe-{}", std::process::id()));
+    std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe)).is_ok()
 }
 
 pub(super) fn fuse() -> bool {

@@ -246,9 +246,7 @@ impl<'s> Shown<'s> {
             }
             Node::Process(process) => {
                 line.append(self.process(*process));
-                if let Some(cgroup) = self.labels.cgroup(*process) {
-                    line.plain(" controlled by ").append(cgroup);
-                }
+                line.append(self.labels.belonging(*process));
                 if !self.placement.get(*process).certain {
                     line.plain(" in ").push(Role::Unknown, "pid:[?]");
                 }

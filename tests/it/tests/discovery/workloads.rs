@@ -1,0 +1,170 @@
+//! Containers by their cgroups, and whom to believe.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::PathBuf;
+
+use lxkns_it::{everywhere, gap, json, stdout};
+use lxkns_model::{Engine, Evidence, Missing, Reason, Snapshot, Text, Voucher, Workload};
+use lxkns_model::{WorkloadFacts, WorkloadKind};
+use lxkns_nstest::{Child, Script, cgroup_root, need, tool};
+use lxkns_species::NamespaceType::{Net, Uts};
+use lxkns_species::Uid;
+
+/// A cgroup and those below it, until dropped. Its processes have to end before.
+struct Cgroup {
+    root: PathBuf,
+    /// Below the root of the hierarchy.
+    name: String,
+}
+
+impl Cgroup {
+    fn new(test: &str) -> Cgroup {
+        let name = format!("/lxkns-{test}-{}", std::process::id());
+        let cgroup = Cgroup { root: cgroup_root().unwrap(), name };
+        fs::create_dir(cgroup.directory("")).unwrap();
+        cgroup
+    }
+
+    /// The path of a cgroup below it, as in /proc/PID/cgroup.
+    fn path(&self, below: &str) -> String {
+        format!("{}{below}", self.name)
+    }
+
+    fn directory(&self, below: &str) -> PathBuf {
+        self.root.join(self.path(below).trim_start_matches('/'))
+    }
+
+    /// Creates a cgroup below it, and moves a process there.
+    fn take_in(&self, below: &str, child: &Child) {
+        fs::create_dir_all(self.directory(below)).unwrap();
+        let members = self.directory(below).join("cgroup.procs");
+        fs::write(members, child.pid().to_string()).unwrap();
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        fn remove(directory: PathBuf) {
+            for entry in fs::read_dir(&directory).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|it| it.is_dir()) {
+                    remove(entry.path());
+                }
+            }
+            // A process that has just ended may still be in it, until its parent notices.
+            let removed = (0..1000).any(|_| fs::remove_dir(&directory).is_ok());
+            assert!(removed || std::thread::panicking(), "{directory:?} is left");
+        }
+        remove(self.directory(""));
+    }
+}
+
+fn id(digits: &str) -> String {
+    digits.repeat(64 / digits.len())
+}
+
+fn child() -> Child {
+    Script::new().user_namespace().unshare([Net, Uts]).spawn().unwrap()
+}
+
+/// The workload of a child's process.
+fn workload<'s>(snapshot: &'s Snapshot, child: &Child) -> Workload<'s> {
+    snapshot.process(child.pid()).unwrap().workload().unwrap()
+}
+
+#[test]
+fn a_container_is_known_by_its_cgroup() {
+    need!(root, cgroups);
+    let cgroup = Cgroup::new("known");
+    let (child, id) = (child(), id("0123456789abcdef"));
+    let place = format!("/docker/{id}");
+    cgroup.take_in(&format!("{place}/init.scope"), &child);
+    everywhere(|snapshot| {
+        let workload = workload(snapshot, &child);
+        assert_eq!(
+            *workload.facts(),
+            WorkloadFacts {
+                id: Some(id.as_str().into()),
+                vouched_by: Voucher::Machine,
+                processes: vec![child.pid()],
+                evidence: vec![Evidence::Cgroup(cgroup.path(&place).into())],
+                ..WorkloadFacts::new(Engine::Docker, WorkloadKind::Container)
+            }
+        );
+        for ns_type in [Net, Uts] {
+            let namespace = snapshot.namespace(child.namespace(ns_type)).unwrap();
+            assert_eq!(namespace.workload(), Some(workload), "{namespace:?}");
+            assert_eq!(namespace.guests(), []);
+        }
+        // Docker's own files do not know it.
+        let unnamed = gap(snapshot, Missing::Names, Reason::NobodyToAsk).unwrap();
+        let example = Text::from(format!("docker container {}", &id[..12]));
+        assert!(unnamed.examples.contains(&example), "{unnamed:?}");
+    });
+}
+
+#[test]
+fn a_name_is_worth_as_much_as_the_owner_of_its_directory() {
+    need!(root, cgroups);
+    let cgroup = Cgroup::new("owners");
+    let children = [(); 4].map(|()| child());
+    let check = |at: usize, below: &str, voucher, name: &str| {
+        cgroup.take_in(below, &children[at]);
+        everywhere(|snapshot| {
+            let facts = workload(snapshot, &children[at]).facts();
+            assert_eq!(facts.vouched_by, voucher, "{below}");
+            let found = facts.name.as_ref().or(facts.id.as_ref()).unwrap();
+            assert_eq!(found, &Text::from(name), "{below}");
+        });
+    };
+    check(0, "/root/lxc.payload.web", Voucher::Machine, "web");
+    // The owner of a container's own cgroup has not chosen its name.
+    chown(cgroup.directory("/root/lxc.payload.web"), Some(4711), None).unwrap();
+    check(0, "/root/lxc.payload.web", Voucher::Machine, "web");
+    // All below a container is its own.
+    check(1, "/root/lxc.payload.web/lxc.payload.bank", Voucher::Machine, "web");
+
+    fs::create_dir(cgroup.directory("/user")).unwrap();
+    chown(cgroup.directory("/user"), Some(4711), None).unwrap();
+    check(2, "/user/lxc.payload.web", Voucher::User(Uid(4711)), "web");
+
+    fs::create_dir(cgroup.directory("/all")).unwrap();
+    fs::set_permissions(cgroup.directory("/all"), fs::Permissions::from_mode(0o777)).unwrap();
+    check(3, "/all/lxc.payload.web", Voucher::Nobody, "web");
+}
+
+#[test]
+fn a_namespace_is_found_by_the_name_of_its_container() {
+    need!(root, cgroups);
+    let cgroup = Cgroup::new("found");
+    let (first, second, liar) = (child(), child(), child());
+    let name = format!("web-{}", std::process::id());
+    cgroup.take_in(&format!("/lxc.payload.{name}"), &first);
+    fs::create_dir(cgroup.directory("/all")).unwrap();
+    fs::set_permissions(cgroup.directory("/all"), fs::Permissions::from_mode(0o777)).unwrap();
+    cgroup.take_in(&format!("/all/lxc.payload.{name}"), &liar);
+
+    let net = first.namespace(Net);
+    let lsallns = |selector: &str| {
+        let output = tool("lsallns").args(["--noheadings", selector]).output().unwrap();
+        stdout(&output).lines().map(String::from).collect::<Vec<_>>()
+    };
+    let [only] = &*lsallns(&format!("net@container:{name}")) else { panic!() };
+    assert!(only.starts_with(&net.to_string()), "{only}");
+    assert!(only.contains(&format!("container \"{name}\" of lxc")), "{only}");
+    let own = lsallns(&format!("lxc:{name}"));
+    let types: Vec<&str> = own.iter().filter_map(|line| line.split(':').next()).collect();
+    assert_eq!(types, ["net", "user", "uts"]);
+
+    let output = tool("lxkns").args(["workloads", "--json", &format!("lxc:{name}")]).output();
+    let document = json(&output.unwrap());
+    assert_eq!(document["workloads"][0]["name"], name.as_str());
+    assert_eq!(document["workloads"][0]["namespaces"][0], net.to_string());
+
+    // A second one of this name is told apart, or refused.
+    cgroup.take_in(&format!("/other/lxc.payload.{name}"), &second);
+    let output = tool("lsallns").arg(format!("container:{name}")).output().unwrap();
+    lxkns_it::assert_failure(&output, 2, &["may be lxc", "say which"]);
+    let output = tool("lsallns").arg(format!("docker:{name}")).output().unwrap();
+    lxkns_it::assert_failure(&output, 1, &["there is no"]);
+}

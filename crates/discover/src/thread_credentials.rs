@@ -38,21 +38,20 @@ pub struct ThreadCredentials {
 /// ended, also if another one has its PID by now.
 ///
 /// ```
-/// use std::path::Path;
-///
 /// use lxkns_discover::{Options, discover, thread_credentials};
 ///
 /// let snapshot = discover(&Options::everything())?;
 /// let own = snapshot.host().scanner_pid.and_then(|pid| snapshot.process(pid)).unwrap();
-/// for thread in thread_credentials(Path::new("/proc"), own)? {
+/// for thread in thread_credentials("/proc", own)? {
 ///     println!("thread {}: {:?}", thread.tid, thread.effective_capabilities);
 /// }
 /// # Ok::<(), lxkns_discover::Error>(())
 /// ```
 pub fn thread_credentials(
-    proc: &Path,
+    proc: impl AsRef<Path>,
     process: Process<'_>,
 ) -> Result<Vec<ThreadCredentials>, Error> {
+    let proc = proc.as_ref();
     let failed = |source| Error::NoProc { path: proc.into(), source };
     let procfs = Procfs::open(proc).map_err(failed)?;
     read(&procfs, process).map_err(|errno| failed(errno.into()))

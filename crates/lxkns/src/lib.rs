@@ -15,10 +15,11 @@ pub use lxkns_discover::{
 pub use lxkns_model::wire;
 #[doc(inline)]
 pub use lxkns_model::{
-    BlindSpot, Cmdline, Counts, Details, Diff, Facts, Gap, HeldBy, Holder, Host, IdMapping, Ignore,
-    Initials, Joined, Missing, MountFacts, Namespace, NamespaceFacts, Part, Parts, Process,
-    ProcessFacts, Reason, Relation, Scope, Snapshot, Text, ThreadFacts, Why, blind_spots, diff,
-    why,
+    BlindSpot, Cmdline, Counts, Details, Diff, Engine, Evidence, Facts, FileKind, Gap, HeldBy,
+    Holder, Host, IdMapping, Ignore, Initials, Joined, Missing, MountFacts, MountKind, Namespace,
+    NamespaceFacts, Part, Parts, Process, ProcessFacts, Reason, Relation, Scope, Snapshot, Text,
+    ThreadFacts, UnknownPart, Voucher, Why, Workload, WorkloadFacts, WorkloadKind, blind_spots,
+    diff, why,
 };
 /// All about single namespaces, and the kernel calls behind them.
 pub use lxkns_ops as ops;
@@ -28,5 +29,6 @@ pub use lxkns_ops::{NamespaceFd, enter};
 pub use lxkns_pidmap::{self as pidmap, PidMap};
 #[doc(inline)]
 pub use lxkns_species::{
-    Capabilities, Capability, NamespaceId, NamespaceType, NamespaceTypes, ParseError, Pid, Uid,
+    Capabilities, Capability, NamespaceId, NamespaceType, NamespaceTypes, ParseError, Pid,
+    Reference, Uid,
 };

@@ -214,6 +214,18 @@ impl Joined {
     }
 }
 
+impl FromIterator<NamespaceId> for Joined {
+    fn from_iter<T: IntoIterator<Item = NamespaceId>>(ids: T) -> Joined {
+        Joined::of(ids)
+    }
+}
+
+impl Extend<NamespaceId> for Joined {
+    fn extend<T: IntoIterator<Item = NamespaceId>>(&mut self, ids: T) {
+        ids.into_iter().for_each(|id| self.set(id));
+    }
+}
+
 impl fmt::Debug for Joined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.iter().map(|id| id.to_string())).finish()

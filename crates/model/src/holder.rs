@@ -124,12 +124,12 @@ impl Holder {
     /// ```
     pub fn reference(&self, namespace_type: NamespaceType) -> Option<Reference> {
         match *self {
-            Holder::Thread { pid, tid } => Some(Reference::Thread(pid, tid, namespace_type)),
+            Holder::Thread { pid, tid } => Some(Reference::Thread { pid, tid, namespace_type }),
             Holder::PendingChildren { pid, tid } => {
-                Some(Reference::ChildrenOf(pid, tid, namespace_type))
+                Some(Reference::ChildrenOf { pid, tid, namespace_type })
             }
             Holder::File { kind: FileKind::Namespace, pid, tid, fd } => {
-                Some(Reference::FdOf(pid, tid, fd))
+                Some(Reference::FdOf { pid, tid, fd })
             }
             Holder::File { .. } | Holder::Mount { .. } | Holder::Unseen => None,
         }

@@ -76,7 +76,7 @@ pub use mount::MountFacts;
 pub use namespace::Namespace;
 pub use process::Process;
 pub use relation::Relation;
-pub use scope::{Details, Part, Parts, Scope};
+pub use scope::{Details, Part, Parts, Scope, UnknownPart};
 pub use snapshot::Snapshot;
 pub use text::Text;
 pub use why::Why;

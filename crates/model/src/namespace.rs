@@ -1,6 +1,7 @@
 //! The view of one namespace.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::iter;
 
 use lxkns_species::{NamespaceId, NamespaceType, Uid};
@@ -165,6 +166,13 @@ impl PartialEq for Namespace<'_> {
 }
 
 impl Eq for Namespace<'_> {}
+
+impl Hash for Namespace<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::ptr::hash(self.snapshot, state);
+        self.index.hash(state);
+    }
+}
 
 impl fmt::Debug for Namespace<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

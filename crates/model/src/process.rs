@@ -1,6 +1,7 @@
 //! The view of one process.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::iter;
 use std::ops::Range;
 
@@ -172,6 +173,13 @@ impl PartialEq for Process<'_> {
 }
 
 impl Eq for Process<'_> {}
+
+impl Hash for Process<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::ptr::hash(self.snapshot, state);
+        self.index.hash(state);
+    }
+}
 
 impl fmt::Debug for Process<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -24,7 +24,7 @@ impl<'s> Namespace<'s> {
     /// process has changed its root directory). A mount that another namespace is mounted over, or
     /// under, is none of them. `None` if none of these hold it, as with hidden namespaces, and with
     /// those that only sockets hold.
-    pub fn reference(self) -> Option<Text> {
+    pub fn path(self) -> Option<Text> {
         let namespace_type = self.namespace_type();
         if let Some(leader) = self.senior_leader() {
             return text(Reference::Process(leader.pid(), namespace_type));
@@ -116,7 +116,7 @@ fn place(holder: &Holder) -> Option<Place> {
     }
 }
 
-/// The holder behind a path such as [`Namespace::reference`] gives.
+/// The holder behind a path such as [`Namespace::path`] gives.
 ///
 /// `None` for a process that is joined to the namespace, which is no holder of its own, and for
 /// paths of any other form.

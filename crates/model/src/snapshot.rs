@@ -47,15 +47,15 @@ const _: () = {
 };
 
 /// Where a namespace stands in [`Snapshot::namespaces`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NamespaceIndex(pub(crate) u32);
 
 /// Where a process stands in [`Snapshot::processes`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ProcessIndex(pub(crate) u32);
 
 /// Where a workload stands in [`Snapshot::workloads`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct WorkloadIndex(pub(crate) u32);
 
 #[derive(Debug, Clone)]

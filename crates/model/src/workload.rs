@@ -1,6 +1,7 @@
 //! Workloads: the containers, pods, units, machines and sandboxes that processes belong to.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use lxkns_species::{NamespaceType, Pid, Uid};
 
@@ -219,6 +220,13 @@ impl PartialEq for Workload<'_> {
 }
 
 impl Eq for Workload<'_> {}
+
+impl Hash for Workload<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        std::ptr::hash(self.snapshot, state);
+        self.index.hash(state);
+    }
+}
 
 impl fmt::Debug for Workload<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

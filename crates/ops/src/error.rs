@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use crate::Fact;
 
 /// What was attempted, on what, and what the kernel said.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The namespace could not be opened.

@@ -50,4 +50,6 @@ pub use feature::{Feature, Support};
 pub use namespace::NamespaceFd;
 pub use portable::{Fact, Portable};
 pub use privilege::{give_up_privileges, is_secure_execution, may_see_all, with_own_privileges};
+/// The error numbers and file types in signatures here.
+pub use rustix::{fs::FileType, io::Errno};
 pub use system::{Uname, clock_ticks_per_second, most_open_files, uname};

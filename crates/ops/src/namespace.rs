@@ -86,7 +86,7 @@ impl NamespaceFd {
         tid: Pid,
         namespace_type: NamespaceType,
     ) -> Result<NamespaceFd, Error> {
-        NamespaceFd::open(&Reference::Thread(pid, tid, namespace_type))
+        NamespaceFd::open(&Reference::Thread { pid, tid, namespace_type })
     }
 
     /// Opens the namespace of this type that the calling thread is joined to.

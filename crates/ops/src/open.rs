@@ -44,7 +44,7 @@ impl NamespaceFd {
         // Look before opening: a device's open may have effects. A file of another process may be
         // on a dead file server.
         let place = match reference {
-            Reference::Path(_) | Reference::FdOf(..) => foreign::find_at(&path, TIMEOUT),
+            Reference::Path(_) | Reference::FdOf { .. } => foreign::find_at(&path, TIMEOUT),
             _ => openat(CWD, path.as_c_str(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()),
         };
         let place = place.map_err(|errno| failed(reference, errno))?;

@@ -92,10 +92,9 @@ impl Capability {
 
 impl fmt::Display for Capability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cap_")?;
         match NAMES.get(usize::from(self.0)) {
-            Some(name) => f.write_str(name),
-            None => fmt::Display::fmt(&self.0, f),
+            Some(name) => f.pad(&format!("cap_{name}")),
+            None => f.pad(&format!("cap_{}", self.0)),
         }
     }
 }
@@ -117,6 +116,13 @@ impl FromStr for Capability {
 crate::bit_set! {
     /// A set of capabilities, as in the `Cap…` lines of /proc/PID/status.
     Capabilities(u64) of Capability, in the order of (0..64).map(Capability)
+}
+
+/// As in `/proc/PID/status`: `{:016x}` is how the kernel writes `CapEff`.
+impl fmt::LowerHex for Capabilities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::LowerHex::fmt(&self.bits(), f)
+    }
 }
 
 impl Capabilities {
@@ -162,6 +168,8 @@ mod tests {
     #[test]
     fn sets_are_masks() {
         let all = Capabilities::up_to(Capability(40));
+        assert_eq!(format!("{all:016x}"), "000001ffffffffff");
+        assert_eq!(format!("{:>9}|", Capability(41)), "   cap_41|");
         assert_eq!(all.bits(), 0x1ff_ffff_ffff);
         assert_eq!(Capabilities::up_to(Capability(63)).bits(), u64::MAX);
         assert_eq!(all.iter().count(), 41);

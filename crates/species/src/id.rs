@@ -66,7 +66,11 @@ fn decimal(digits: &[u8]) -> Option<u64> {
 
 impl fmt::Display for NamespaceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:[{}]", self.namespace_type.name(), self.inode)
+        let (name, inode) = (self.namespace_type.name(), self.inode);
+        match f.width() {
+            Some(_) => f.pad(&format!("{name}:[{inode}]")),
+            None => write!(f, "{name}:[{inode}]"),
+        }
     }
 }
 
@@ -152,6 +156,12 @@ mod tests {
         check("net:", malformed);
         check("net:[x]", &malformed.replace("net:\"", "net:[x]\""));
         check("17", &malformed.replace("net:\"", "17\""));
+    }
+
+    #[test]
+    fn ids_are_padded() {
+        let id = NamespaceId::new(NamespaceType::Net, 7).unwrap();
+        assert_eq!(format!("{id}|{id:9}|{id:>9}"), "net:[7]|net:[7]  |  net:[7]");
     }
 
     #[test]

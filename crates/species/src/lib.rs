@@ -20,7 +20,8 @@
 //! # Ok::<(), lxkns_species::ParseError>(())
 //! ```
 //!
-//! With the feature `serde` all of them serialise in their text form.
+//! With the feature `serde`, types of namespaces, IDs and single capabilities serialise as text,
+//! PIDs and UIDs as numbers.
 
 #[macro_use]
 mod set;

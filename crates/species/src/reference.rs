@@ -15,16 +15,35 @@ pub enum Reference {
     Path(PathBuf),
     /// The namespace of this type that a process is joined to.
     Process(Pid, NamespaceType),
-    /// The namespace of this type that a thread (second) of a process (first) is joined to.
-    Thread(Pid, Pid, NamespaceType),
-    /// The namespace of this type (PID or time) that the children of a process, or of one of its
-    /// threads, will be in.
-    ChildrenOf(Pid, Option<Pid>, NamespaceType),
+    /// The namespace that a thread of a process is joined to.
+    Thread {
+        /// The process.
+        pid: Pid,
+        /// The thread.
+        tid: Pid,
+        /// The type of the namespace.
+        namespace_type: NamespaceType,
+    },
+    /// The namespace that the next children of a process will be in.
+    ChildrenOf {
+        /// The process.
+        pid: Pid,
+        /// The thread, if children of the main thread go elsewhere.
+        tid: Option<Pid>,
+        /// The type of the namespace: PID or time.
+        namespace_type: NamespaceType,
+    },
     /// The caller's own namespace of this type.
     Own(NamespaceType),
-    /// A file descriptor of another process, or of one of its threads with a file table of its
-    /// own.
-    FdOf(Pid, Option<Pid>, u32),
+    /// A file descriptor of another process.
+    FdOf {
+        /// The process.
+        pid: Pid,
+        /// The thread, if it has a file table of its own.
+        tid: Option<Pid>,
+        /// The number of the file descriptor.
+        fd: u32,
+    },
     /// A file descriptor of the caller.
     Fd(i32),
     /// A bind mount at this path in another mount namespace, seen from its root directory.
@@ -45,13 +64,14 @@ impl Reference {
     pub fn namespace_type(&self) -> Option<NamespaceType> {
         match *self {
             Reference::Process(_, expected)
-            | Reference::Thread(_, _, expected)
-            | Reference::ChildrenOf(_, _, expected)
+            | Reference::Thread { namespace_type: expected, .. }
+            | Reference::ChildrenOf { namespace_type: expected, .. }
             | Reference::Own(expected) => Some(expected),
             Reference::UniqueId(_, id) => id.map(NamespaceId::namespace_type),
-            Reference::Path(_) | Reference::FdOf(..) | Reference::Fd(_) | Reference::PathIn(..) => {
-                None
-            }
+            Reference::Path(_)
+            | Reference::FdOf { .. }
+            | Reference::Fd(_)
+            | Reference::PathIn(..) => None,
         }
     }
 
@@ -62,21 +82,21 @@ impl Reference {
     ///
     /// let path = Reference::Process(Pid(812), NamespaceType::Net).path();
     /// assert_eq!(path.unwrap().to_str(), Some("/proc/812/ns/net"));
-    /// let path = Reference::FdOf(Pid(812), Some(Pid(814)), 3).path();
+    /// let path = Reference::FdOf { pid: Pid(812), tid: Some(Pid(814)), fd: 3 }.path();
     /// assert_eq!(path.unwrap().to_str(), Some("/proc/812/task/814/fd/3"));
     /// ```
     pub fn path(&self) -> Option<PathBuf> {
         let path = match self {
             Reference::Path(path) => return Some(path.clone()),
             Reference::Process(pid, ns_type) => format!("/proc/{pid}/{}", ns_type.proc_file()),
-            Reference::Thread(pid, tid, ns_type) => {
-                format!("/proc/{pid}/task/{tid}/{}", ns_type.proc_file())
+            Reference::Thread { pid, tid, namespace_type } => {
+                format!("/proc/{pid}/task/{tid}/{}", namespace_type.proc_file())
             }
-            Reference::ChildrenOf(pid, tid, ns_type) => {
-                format!("{}/{}", directory(*pid, *tid), ns_type.proc_file_for_children()?)
+            Reference::ChildrenOf { pid, tid, namespace_type } => {
+                format!("{}/{}", directory(*pid, *tid), namespace_type.proc_file_for_children()?)
             }
             Reference::Own(ns_type) => format!("/proc/thread-self/{}", ns_type.proc_file()),
-            Reference::FdOf(pid, tid, fd) => format!("{}/fd/{fd}", directory(*pid, *tid)),
+            Reference::FdOf { pid, tid, fd } => format!("{}/fd/{fd}", directory(*pid, *tid)),
             Reference::Fd(fd) => format!("/proc/self/fd/{fd}"),
             Reference::PathIn(..) | Reference::UniqueId(..) => return None,
         };
@@ -98,14 +118,14 @@ impl fmt::Display for Reference {
             Reference::Process(pid, ns_type) => {
                 write!(f, "the {ns_type} namespace of {}", Task(*pid, None))
             }
-            Reference::Thread(pid, tid, ns_type) => {
-                write!(f, "the {ns_type} namespace of {}", Task(*pid, Some(*tid)))
+            Reference::Thread { pid, tid, namespace_type } => {
+                write!(f, "the {namespace_type} namespace of {}", Task(*pid, Some(*tid)))
             }
-            Reference::ChildrenOf(pid, tid, ns_type) => {
-                write!(f, "the {ns_type} namespace for children of {}", Task(*pid, *tid))
+            Reference::ChildrenOf { pid, tid, namespace_type } => {
+                write!(f, "the {namespace_type} namespace for children of {}", Task(*pid, *tid))
             }
             Reference::Own(ns_type) => write!(f, "the own {ns_type} namespace"),
-            Reference::FdOf(pid, tid, fd) => write!(f, "fd {fd} of {}", Task(*pid, *tid)),
+            Reference::FdOf { pid, tid, fd } => write!(f, "fd {fd} of {}", Task(*pid, *tid)),
             Reference::Fd(fd) => write!(f, "fd {fd}"),
             Reference::PathIn(mount_namespace, path) => write!(f, "{path:?} in {mount_namespace}"),
             Reference::UniqueId(unique_id, None) => write!(f, "namespace {unique_id}"),

@@ -27,11 +27,12 @@ fn all_references_lead_to_their_namespace() {
         .unwrap();
     let (pid, net) = (child.pid(), child.namespace(Net));
     assert_eq!(id_at(&Reference::Process(pid, Net)), net);
-    assert_eq!(id_at(&Reference::FdOf(pid, None, 3)), net);
+    assert_eq!(id_at(&Reference::FdOf { pid, tid: None, fd: 3 }), net);
     assert_eq!(id_at(&Reference::Path(format!("/proc/{pid}/ns/net").into())), net);
     let thread = child.pid_of("thread");
-    assert_ne!(id_at(&Reference::Thread(pid, thread, Uts)), child.namespace(Uts));
-    assert_eq!(id_at(&Reference::Thread(pid, thread, Uts)), child.namespace_of("thread", Uts));
+    let of_thread = Reference::Thread { pid, tid: thread, namespace_type: Uts };
+    assert_ne!(id_at(&of_thread), child.namespace(Uts));
+    assert_eq!(id_at(&of_thread), child.namespace_of("thread", Uts));
     assert_eq!(
         NamespaceFd::of_thread(pid, thread, Uts).unwrap().id(),
         child.namespace_of("thread", Uts)
@@ -61,7 +62,8 @@ fn the_namespace_of_children_to_come_is_found() {
     need!(userns);
     let child =
         Script::new().user_namespace().unshare([Pid]).fork("first", Script::new()).spawn().unwrap();
-    let found = id_at(&Reference::ChildrenOf(child.pid(), None, Pid));
+    let (pid, tid) = (child.pid(), None);
+    let found = id_at(&Reference::ChildrenOf { pid, tid, namespace_type: Pid });
     assert_eq!(found, child.namespace_of("first", Pid));
     assert_eq!(found, linked(format!("/proc/{}/ns/pid_for_children", child.pid())));
     assert_ne!(found, child.namespace(Pid));

@@ -248,7 +248,7 @@ fn find(named: &NamespaceArg, snapshot: &mut Option<Snapshot>) -> anyhow::Result
             let found = named.find(snapshot, true)?;
             Ok(Target {
                 namespace: open(snapshot, found.id())?,
-                path: found.reference().map(|path| path.as_bytes().to_vec()),
+                path: found.path().map(|path| path.as_bytes().to_vec()),
                 of_process: false,
             })
         }

@@ -118,10 +118,17 @@ impl<Q: DeserializeOwned, A: Serialize> sealed::Registered for Action<Q, A> {
 /// In a copy it does not return: the copy runs its action, and ends. Nobody but this module makes
 /// copies; a process that is made to look like one by somebody else can do no more than run an
 /// action with its own privileges.
+///
+/// # Panics
+///
+/// If two actions have the same name.
 pub fn register(actions: &[&'static dyn Registered]) {
     if child::is_copy() {
         child::run(actions);
     }
+    let mut names: Vec<&str> = actions.iter().map(|action| action.name()).collect();
+    names.sort_unstable();
+    assert!(names.is_sorted_by(|a, b| a < b), "two actions have one name: {names:?}");
     // The first thread had the chance to be first in `main`.
     let _ = REGISTERED.set(actions.to_vec());
 }

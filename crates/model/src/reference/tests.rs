@@ -31,7 +31,7 @@ fn reference(text: &str, holders: Vec<Holder>) -> Option<String> {
     facts.namespaces.push(NamespaceFacts { holders, ..NamespaceFacts::new(id(text)) });
     facts.processes = vec![process(10, 9, &["net:[7]"]), process(20, 5, &["net:[7]", "mnt:[2]"])];
     let snapshot = Snapshot::assemble(facts);
-    let path = snapshot.namespace(id(text)).unwrap().reference()?;
+    let path = snapshot.namespace(id(text)).unwrap().path()?;
     Some(path.to_str().unwrap().to_owned())
 }
 
@@ -126,8 +126,8 @@ fn where_two_are_mounted_only_one_can_be_reached() {
     facts.namespaces = vec![mounted("net:[8]", &["/a"]), mounted("net:[9]", &["/a", "/b"])];
     let snapshot = Snapshot::assemble(facts);
     let net = |text| snapshot.namespace(id(text)).unwrap();
-    assert_eq!(net("net:[8]").reference(), None);
-    assert_eq!(net("net:[9]").reference(), Some("/b".into()));
+    assert_eq!(net("net:[8]").path(), None);
+    assert_eq!(net("net:[9]").path(), Some("/b".into()));
     assert!(snapshot.is_stacked(&bind_mount(Some("mnt:[1]"), "/a")));
     assert!(!snapshot.is_stacked(&bind_mount(Some("mnt:[1]"), "/b")));
     assert!(!snapshot.is_stacked(&bind_mount(Some("mnt:[2]"), "/a")));

@@ -26,7 +26,7 @@ fn written(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String {
 }
 
 fn reference(snapshot: &Snapshot, text: &str) -> Option<String> {
-    let path = snapshot.namespace(id(text)).unwrap().reference()?;
+    let path = snapshot.namespace(id(text)).unwrap().path()?;
     Some(path.to_str().unwrap().to_owned())
 }
 

@@ -101,7 +101,7 @@ impl Held {
                 let dir = self.dir.as_ref().unwrap();
                 assert!(path.as_bytes().starts_with(dir.path().as_os_str().as_encoded_bytes()));
                 let there = snapshot.namespace(mount_namespace.unwrap()).unwrap();
-                let there = there.reference().unwrap();
+                let there = there.path().unwrap();
                 let there = NamespaceFd::at_path(there.to_str().unwrap()).unwrap();
                 let done =
                     enter::run(&[&there], || unmount(path.as_bytes(), UnmountFlags::empty()));

@@ -91,7 +91,7 @@ impl<'s> From<Namespace<'s>> for NamespaceDoc<'s> {
             nsid: inode(namespace),
             r#type: namespace.namespace_type(),
             owner: namespace.owner().map(inode),
-            reference: namespace.reference().map(|path| path.to_string_lossy().into_owned()),
+            reference: namespace.path().map(|path| path.to_string_lossy().into_owned()),
             leaders: namespace.leaders().map(Process::pid).collect(),
             ealdorman: namespace.senior_leader().map(Process::pid),
             parent: namespace.parent().known().map(inode),

@@ -11,6 +11,7 @@
 //! listns(2), listmount(2) and statmount(2).
 
 mod documents;
+mod names;
 
 pub use documents::{lxkns, pidmap, portable, snapshot};
 pub use lxkns_cli::fuzzing::{arguments, escape, namespace, theme};
@@ -18,22 +19,27 @@ pub use lxkns_discover::fuzzing::{
     bpf_records, btf, cgroup, cmdline, id_map, mountinfo, passwd, reexec, stat, status,
 };
 
+pub use names::{conmon, engine_state, mark};
+
 use lxkns_species::NamespaceId;
 
 /// A fuzz target.
 pub type Target = fn(&[u8]);
 
 /// All targets by name, which is also that of the folder with the seeds.
-pub const TARGETS: [(&str, Target); 19] = [
+pub const TARGETS: [(&str, Target); 22] = [
     ("arguments", arguments),
     ("bpf_records", bpf_records),
     ("btf", btf),
     ("cgroup", cgroup),
     ("cmdline", cmdline),
+    ("conmon", conmon),
+    ("engine_state", engine_state),
     ("escape", escape),
     ("id_map", id_map),
     ("link", link),
     ("lxkns", lxkns),
+    ("mark", mark),
     ("mountinfo", mountinfo),
     ("namespace", namespace),
     ("passwd", passwd),

@@ -43,6 +43,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "lxkns-cli",
             "lxkns-discover",
             "lxkns-model",
+            "lxkns-names",
             "lxkns-ops",
             "lxkns-pidmap",
             "lxkns-species",

@@ -13,11 +13,14 @@ use crate::process::{End, Output, run_limited};
 
 const QEMU: &str = "qemu-system-x86_64";
 
-/// What the kernel is told. It is not to check that the timer ticks as fast as it should: where the
-/// emulator has to share its processor, it does not. After a panic it is to end, without a firmware
-/// that has to be asked.
-const COMMAND_LINE: &str =
-    "console=ttyS0 loglevel=4 no_timer_check panic=-1 reboot=t random.trust_cpu=on";
+/// The command line of the kernel.
+///
+/// It does not check that the timer ticks as fast as it should, which it does not where the emulator
+/// shares its processor. It makes no huge pages: khugepaged has the lowest priority, and among
+/// hundreds of busy processes on one processor it would never leave its RCU section, so that no
+/// namespace were freed any more. After a panic it ends, without a firmware that has to be asked.
+const COMMAND_LINE: &str = "console=ttyS0 loglevel=4 no_timer_check transparent_hugepage=never \
+     panic=-1 reboot=t random.trust_cpu=on";
 
 /// How long a machine may take to show that an accelerator works.
 const PROBE_LIMIT: Duration = Duration::from_secs(30);

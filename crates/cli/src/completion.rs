@@ -76,7 +76,7 @@ fn namespaces(start: &OsStr) -> Vec<CompletionCandidate> {
     starting_with(start, snapshot.namespaces().map(candidate))
 }
 
-/// As bash has it, what stands after the colon is a word of its own.
+/// By the beginnings of their IDs.
 fn workloads(start: &OsStr) -> Vec<CompletionCandidate> {
     let Some(snapshot) = system_with(&[Part::Names, Part::Cgroup], Details::Leaders) else {
         return Vec::new();
@@ -88,10 +88,14 @@ fn workloads(start: &OsStr) -> Vec<CompletionCandidate> {
         let id = facts.id.as_ref().and_then(|id| id.to_str());
         let is_plain = |id: &&str| id.bytes().all(|byte| byte.is_ascii_alphanumeric());
         let id = id.filter(is_plain)?.get(..12)?;
-        Some((format!("{}:{id}", facts.engine), Some(help)))
+        let of = match facts.vouched_by {
+            Voucher::Machine => String::new(),
+            Voucher::User(uid) => format!("{uid}/"),
+            Voucher::Nobody => return None,
+        };
+        Some((format!("{of}{}:{id}", facts.engine), Some(help)))
     };
-    let vouched = snapshot.workloads().filter(|it| it.facts().vouched_by != Voucher::Nobody);
-    starting_with(start, vouched.filter_map(candidate))
+    starting_with(start, snapshot.workloads().filter_map(candidate))
 }
 
 fn processes(start: &OsStr) -> Vec<CompletionCandidate> {

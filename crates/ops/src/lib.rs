@@ -52,4 +52,4 @@ pub use portable::{Fact, Portable};
 pub use privilege::{give_up_privileges, is_secure_execution, may_see_all, with_own_privileges};
 /// The error numbers and file types in signatures here.
 pub use rustix::{fs::FileType, io::Errno};
-pub use system::{Uname, clock_ticks_per_second, most_open_files, uname};
+pub use system::{Uname, clock_ticks_per_second, most_open_files, own_uid, uname};

@@ -2,6 +2,8 @@
 
 use std::ffi::CString;
 
+use lxkns_species::Uid;
+
 use crate::Error;
 use crate::sys::{files, system};
 
@@ -50,4 +52,14 @@ pub fn clock_ticks_per_second() -> u64 {
 #[doc(alias = "RLIMIT_NOFILE")]
 pub fn most_open_files() -> Option<u64> {
     files::most_open_files()
+}
+
+/// The real UID of the caller: that of the user, also in a program that is set-user-ID.
+///
+/// ```
+/// println!("{}", lxkns_ops::own_uid());
+/// ```
+#[doc(alias = "getuid")]
+pub fn own_uid() -> Uid {
+    Uid(rustix::process::getuid().as_raw())
 }

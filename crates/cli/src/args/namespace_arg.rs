@@ -30,17 +30,18 @@ impl FromStr for NamespaceArg {
     type Err = ParseError;
 
     fn from_str(text: &str) -> Result<NamespaceArg, ParseError> {
-        if text.contains('/') {
-            return Ok(NamespaceArg::Path(text.into()));
-        }
         if let Ok(workload) = text.parse() {
             return Ok(NamespaceArg::OfWorkload(None, workload));
         }
+        let of_workload = text.split_once('@').map(|(name, it)| (name.parse(), it.parse()));
+        if let Some((Ok(namespace_type), Ok(workload))) = of_workload {
+            return Ok(NamespaceArg::OfWorkload(Some(namespace_type), workload));
+        }
+        if text.contains('/') {
+            return Ok(NamespaceArg::Path(text.into()));
+        }
         let malformed = || ParseError::Malformed(text.into());
         if let Some((name, pid)) = text.split_once('@') {
-            if let Ok(workload) = pid.parse() {
-                return Ok(NamespaceArg::OfWorkload(Some(name.parse()?), workload));
-            }
             let pid = number(pid).and_then(|pid| u32::try_from(pid).ok());
             let pid = pid.ok_or_else(malformed)?;
             return Ok(NamespaceArg::OfProcess(name.parse()?, Pid(pid)));
@@ -236,6 +237,7 @@ mod tests {
         check("container:web", NamespaceArg::OfWorkload(None, workload("container:web")));
         let net = Some(NamespaceType::Net);
         check("net@podman:web", NamespaceArg::OfWorkload(net, workload("podman:web")));
+        check("net@1000/lxc:web", NamespaceArg::OfWorkload(net, workload("1000/lxc:web")));
         for path in ["/proc/812/ns/net", "./x", "a/b:[1]"] {
             check(path, NamespaceArg::Path(path.into()));
         }

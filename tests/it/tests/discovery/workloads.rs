@@ -101,6 +101,12 @@ fn a_container_is_known_by_its_cgroup() {
         let example = Text::from(format!("docker container {}", &id[..12]));
         assert!(unnamed.examples.contains(&example), "{unnamed:?}");
     });
+    let net = child.namespace(Net).to_string();
+    let output = tool("lxkns").args(["why", &net]).output().unwrap();
+    let told = stdout(&output);
+    let ends = told.lines().position(|line| line.ends_with(" ends")).unwrap();
+    let command = told.lines().nth(ends + 1).unwrap();
+    assert_eq!(command.trim(), format!("docker stop {}", &id[..12]), "{told}");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::io;
 
 use lxkns_model::why::{Action, MountPoint, Never, OpenFile, Plan, Release, Step};
-use lxkns_model::{Process, Snapshot, Text};
-use lxkns_species::{NamespaceId, NamespaceType, Pid};
+use lxkns_model::{Engine, Process, Snapshot, Text, Voucher};
+use lxkns_ops::own_uid;
+use lxkns_species::{NamespaceId, NamespaceType, Pid, Uid};
 
 use super::{Answer, Namer, command, entry, listed, said, section};
 use crate::render::escape::quoted;
@@ -34,6 +35,11 @@ pub(super) fn write(
         let mark = format!("{number:width$}. ");
         entry(screen, &mark, line(namer, step, plan))?;
         how_to_unmount(namer, step, &mark, screen)?;
+        if let Action::End { pid, .. } = step.action
+            && let Some(stop) = how_to_stop(namer, pid)
+        {
+            command(screen, &mark, &stop)?;
+        }
     }
     for id in &plan.unexplained {
         let mut line = said("something unseen lets go of ");
@@ -97,6 +103,24 @@ fn end(namer: &Namer<'_>, pid: Pid, along: &[Pid]) -> Line {
         line.plain(listed(along.iter()));
     }
     line
+}
+
+/// The command by which its engine ends a container, if this is the container's first process, and
+/// the caller's engine has it.
+fn how_to_stop(namer: &Namer<'_>, pid: Pid) -> Option<String> {
+    let workload = namer.snapshot.process(pid)?.workload()?;
+    let facts = workload.facts();
+    let is_callers = match facts.vouched_by {
+        Voucher::Machine => own_uid() == Uid(0),
+        Voucher::User(uid) => own_uid() == uid,
+        Voucher::Nobody => false,
+    };
+    let has_stop = matches!(facts.engine, Engine::Docker | Engine::Podman);
+    let is_first = workload.first_process().is_some_and(|first| first.pid() == pid);
+    // Digits only: another name would be foreign text, and perhaps an old one.
+    let id = facts.id.as_ref()?.to_str()?.get(..12)?;
+    let is_plain = id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (is_callers && has_stop && is_first && is_plain).then(|| format!("{} stop {id}", facts.engine))
 }
 
 fn reap(namer: &Namer<'_>, pid: Pid, parent: Option<Pid>) -> Line {

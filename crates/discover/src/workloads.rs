@@ -5,6 +5,7 @@
 //! for one below a directory of that user's. State files and command lines of supervisors add the
 //! name, if the same authority stands behind them. No engine is asked.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ use crate::describe;
 use crate::gaps::reason;
 use crate::passwd;
 use crate::procfs::mountinfo::Table;
+use crate::procfs::status;
 use crate::timeouts::PATIENCE;
 
 /// Limit for the size of a state file.
@@ -43,7 +45,9 @@ pub(crate) fn find(context: &Context<'_>, processes: &[ProcessFacts]) -> Vec<Wor
     let cgroups = Cgroups::open(context);
     let mut books = Books { context, processes, storages: HashMap::new(), homes: None };
     for (prefix, workload) in &mut workloads {
-        workload.vouched_by = cgroups.voucher(prefix);
+        if books.is_made_here(workload) {
+            workload.vouched_by = cgroups.voucher(prefix);
+        }
         books.complete(workload);
     }
     workloads.into_values().collect()
@@ -187,6 +191,38 @@ impl Books<'_> {
         }
     }
 
+    /// Whether the program that made a workload runs in the scanner's PID namespace: the parent of
+    /// the workload's first process does. If not, the program runs in a container, whose root may
+    /// look like root of the machine, and may make cgroups of any name.
+    fn is_made_here(&self, workload: &WorkloadFacts) -> bool {
+        let Some(first) = self.first_of(workload) else { return false };
+        let is_parent_here = match first.ppid {
+            // Even farther outside.
+            Some(Pid(0)) => true,
+            Some(parent) => self.is_beside_scanner(parent),
+            None => false,
+        };
+        // The processes of a unit are in no PID namespace of their own.
+        is_parent_here && (workload.kind != WorkloadKind::Unit || self.is_beside_scanner(first.pid))
+    }
+
+    /// Whether a process has a single PID, that of the scanner's PID namespace.
+    fn is_beside_scanner(&self, pid: Pid) -> bool {
+        if let Some(pids) = self.process(pid).and_then(|process| process.pids.as_ref()) {
+            return pids.len() == 1;
+        }
+        let mut buffer = [0; 4096];
+        let dir = self.context.proc.process(pid);
+        let read = dir.and_then(|dir| dir.read_whole(c"status", &mut buffer).map(Cow::into_owned));
+        read.is_ok_and(|status| status::parse(&status).pids.count() == 1)
+    }
+
+    /// The process of a workload that started first.
+    fn first_of(&self, workload: &WorkloadFacts) -> Option<&ProcessFacts> {
+        let members = workload.processes.iter().filter_map(|pid| self.process(*pid));
+        members.min_by_key(|it| (it.start_time.unwrap_or(u64::MAX), it.pid))
+    }
+
     fn of_docker(&self, id: &Text) -> Result<(Entry, PathBuf), Reason> {
         let id_text = id.to_str().ok_or(Reason::Malformed)?;
         let path = Path::new("/var/lib/docker/containers").join(id_text).join("config.v2.json");
@@ -216,8 +252,7 @@ impl Books<'_> {
     /// The conmon of a container and the name that it gives: it is the parent of the container's
     /// first process, outside of all containers, and of the user who vouches for the container.
     fn by_conmon(&self, workload: &WorkloadFacts, id: &Text) -> Option<(Pid, Text)> {
-        let members = workload.processes.iter().filter_map(|pid| self.process(*pid));
-        let first = members.min_by_key(|it| (it.start_time.unwrap_or(u64::MAX), it.pid))?;
+        let first = self.first_of(workload)?;
         let (dir, parent) = describe::again(self.context, self.process(first.ppid?)?)?;
         // A user can run a program of root's under any name, but cannot choose the file.
         let is_conmon = |exe: &[u8]| exe.rsplit(|byte| *byte == b'/').next() == Some(b"conmon");

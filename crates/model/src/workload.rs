@@ -190,6 +190,11 @@ impl<'s> Workload<'s> {
         self.facts().name.as_ref().or(self.facts().id.as_ref())
     }
 
+    /// Whether an authority is behind its name and ID.
+    pub fn is_vouched(self) -> bool {
+        self.facts().vouched_by != Voucher::Nobody
+    }
+
     /// The processes that are known to be in it, by PID.
     pub fn processes(self) -> impl Iterator<Item = Process<'s>> {
         self.facts().processes.iter().filter_map(move |pid| self.snapshot.process(*pid))

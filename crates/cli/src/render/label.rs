@@ -129,7 +129,7 @@ impl Labels {
     /// known; empty if neither is.
     pub(crate) fn belonging(self, process: Process<'_>) -> Line {
         let mut line = Line::default();
-        if let Some(workload) = process.workload() {
+        if let Some(workload) = process.workload().filter(|it| it.is_vouched()) {
             line.plain(" in ").append(self.workload(workload));
         } else if let Some(cgroup) = self.cgroup(process) {
             line.plain(" controlled by ").append(cgroup);

@@ -306,8 +306,8 @@ impl Col {
                     return line.append(labels.reason(snapshot, namespace)).clone();
                 }
                 let origin = |leader: Process<'_>| match leader.workload() {
-                    Some(workload) => Some(labels.workload(workload)),
-                    None => labels.cgroup(leader),
+                    Some(workload) if workload.is_vouched() => Some(labels.workload(workload)),
+                    _ => labels.cgroup(leader),
                 };
                 for (at, origin) in leaders.into_iter().filter_map(origin).enumerate() {
                     line.plain(if at > 0 { "," } else { "" }).append(origin);

@@ -82,7 +82,7 @@ impl Workloads {
         let is_shown = |workload: &Workload<'_>| {
             let facts = workload.facts();
             let is_plain = facts.kind != WorkloadKind::Unit && facts.kind != WorkloadKind::Infra;
-            self.all || is_plain && facts.vouched_by != Voucher::Nobody
+            self.all || is_plain && workload.is_vouched()
         };
         Ok(snapshot.workloads().filter(is_shown).collect())
     }

@@ -119,7 +119,7 @@ fn container(component: &[u8], above: &[&[u8]]) -> Option<Mark> {
             Engine::Podman => pod_of_podman(parent).map(Text::from),
             _ => pod_of_kubernetes(parent).map(Text::from),
         };
-        return Some(Mark { pod, role: *role, ..with_id(engine.clone(), id) });
+        return Some(Mark { pod, role: *role, ..with_id(*engine, id) });
     }
     if let Some(name) = component.strip_prefix(b"lxc.payload.") {
         return named(Engine::Lxc, Container, name);

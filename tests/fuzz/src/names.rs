@@ -8,7 +8,7 @@ use lxkns_names::{cgroup, state, supervisor};
 pub fn mark(bytes: &[u8]) {
     let Some(mark) = cgroup::mark(bytes) else { return };
     assert!(mark.id.is_some() || mark.name.is_some());
-    let beginning = &bytes[..mark.end];
+    let beginning = bytes.get(..mark.end).unwrap_or_default();
     assert_eq!(cgroup::mark(beginning).as_ref(), Some(&mark));
     // A unit is one only as long as no container is below it.
     if mark.engine != lxkns_model::Engine::Systemd {

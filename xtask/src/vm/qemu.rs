@@ -15,10 +15,10 @@ const QEMU: &str = "qemu-system-x86_64";
 
 /// The command line of the kernel.
 ///
-/// It does not check that the timer ticks as fast as it should, which it does not where the emulator
-/// shares its processor. It makes no huge pages: khugepaged has the lowest priority, and among
-/// hundreds of busy processes on one processor it would never leave its RCU section, so that no
-/// namespace were freed any more. After a panic it ends, without a firmware that has to be asked.
+/// It does not check that the timer ticks as fast as it should: where the emulator shares its
+/// processor, it does not. It makes no huge pages: khugepaged has the lowest priority, and among
+/// hundreds of busy processes on one processor it stays in an RCU section for minutes, so that the
+/// kernel frees no namespace. After a panic it ends, without a firmware that has to be asked.
 const COMMAND_LINE: &str = "console=ttyS0 loglevel=4 no_timer_check transparent_hugepage=never \
      panic=-1 reboot=t random.trust_cpu=on";
 

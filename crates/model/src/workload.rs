@@ -195,6 +195,14 @@ impl<'s> Workload<'s> {
         self.facts().vouched_by != Voucher::Nobody
     }
 
+    /// Whether its name is of the time when it was made, and may have changed since: only the
+    /// process that looks after it tells the name.
+    pub fn may_be_renamed(self) -> bool {
+        let evidence = &self.facts().evidence;
+        evidence.iter().any(|it| matches!(it, Evidence::Supervisor(_)))
+            && !evidence.iter().any(|it| matches!(it, Evidence::File(_)))
+    }
+
     /// The processes that are known to be in it, by PID.
     pub fn processes(self) -> impl Iterator<Item = Process<'s>> {
         self.facts().processes.iter().filter_map(move |pid| self.snapshot.process(*pid))

@@ -61,7 +61,8 @@ pub fn mark(path: &[u8]) -> Option<Mark> {
             let unit = unit.map(|(name, _)| Text::from(name));
             return Some(Mark { unit, end, ..found });
         }
-        if is_unit(component) {
+        // Systemd nests no unit in another one. What looks like that is made by the outer one.
+        if unit.is_none() && is_unit(component) {
             unit = Some((component, end));
         }
         above.push(component);
@@ -129,9 +130,11 @@ fn container(component: &[u8], above: &[&[u8]]) -> Option<Mark> {
     }
     if let Some(name) = scope.and_then(|scope| scope.strip_prefix(b"machine-")) {
         let name = unescape(name);
-        return match name.strip_prefix(b"qemu-").and_then(after_number) {
-            Some(vm) => named(Engine::Libvirt, Vm, vm),
-            None => named(Engine::Nspawn, Machine, &name),
+        let of_libvirt = |prefix: &[u8]| name.strip_prefix(prefix).and_then(after_number);
+        return match (of_libvirt(b"qemu-"), of_libvirt(b"lxc-")) {
+            (Some(vm), _) => named(Engine::Libvirt, Vm, vm),
+            (_, Some(container)) => named(Engine::Libvirt, Container, container),
+            _ => named(Engine::Nspawn, Machine, &name),
         };
     }
     let service = component.strip_suffix(b".service");
@@ -319,6 +322,7 @@ mod tests {
             ("/machine.slice/machine-my\\x2dbox.scope/payload", "nspawn machine name=my-box"),
             ("/machine.slice/systemd-nspawn@dev.service/payload", "nspawn machine name=dev"),
             ("/machine.slice/machine-qemu\\x2d3\\x2dwin\\x2d11.scope", "libvirt vm name=win-11"),
+            ("/machine.slice/machine-lxc\\x2d77\\x2dx.scope", "libvirt container name=x"),
             ("/machine/qemu-3-win.libvirt-qemu/emulator", "libvirt vm name=win"),
             (
                 "/user.slice/user-1000.slice/user@1000.service/app.slice/app-flatpak-org.gimp.GIMP-4711.scope",
@@ -329,6 +333,11 @@ mod tests {
                 "/system.slice/system-getty.slice/getty@tty1.service",
                 "systemd unit name=getty@tty1.service",
             ),
+            (
+                "/system.slice/foo.service/payload/system.slice/docker.service",
+                "systemd unit name=foo.service",
+            ),
+            ("/docker-877092c88f54.scope", "systemd unit name=docker-877092c88f54.scope"),
             ("/user.slice/user-1000.slice/session-2.scope", "systemd unit name=session-2.scope"),
         ];
         for (path, expected) in table {
@@ -346,11 +355,9 @@ mod tests {
             "/<ID>",
             "/docker/877092c88f54",
             "/docker-<ID>",
-            "/docker-877092c88f54.scope",
             "/../docker/<ID>",
             "/kubepods/podnonsense/<ID>",
             "/lxc.payload.",
-            "/machine-.scope",
             "/user.slice/user-1000.slice/user@1000.service",
             "/init.scope",
             "/.service",

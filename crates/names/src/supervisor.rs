@@ -1,6 +1,29 @@
 //! Command lines of the processes that look after workloads from outside.
 
-use lxkns_model::Text;
+use lxkns_model::{Engine, Text};
+
+/// Whether a program of this name (as in `/proc/PID/comm`) is what starts the first process of a
+/// workload of this engine; `None` if that is not known of the engine.
+///
+/// ```
+/// use lxkns_model::Engine;
+/// use lxkns_names::supervisor::starts;
+///
+/// assert_eq!(starts(Engine::Docker, b"containerd-shim"), Some(true));
+/// assert_eq!(starts(Engine::Podman, b"systemd-nspawn"), Some(false));
+/// ```
+pub fn starts(engine: Engine, comm: &[u8]) -> Option<bool> {
+    let names: &[&[u8]] = match engine {
+        Engine::Docker | Engine::Nerdctl => &[b"containerd-shim"],
+        Engine::Cri => &[b"containerd-shim", b"conmon"],
+        Engine::Podman | Engine::Crio => &[b"conmon"],
+        Engine::Lxc => &[b"lxc", b"[lxc", b"lxd", b"incus"],
+        Engine::Nspawn => &[b"systemd-nspawn"],
+        Engine::Buildah => &[b"buildah"],
+        _ => return None,
+    };
+    Some(names.iter().any(|name| comm.starts_with(name)))
+}
 
 /// The statement of a conmon, which looks after a container of podman or CRI-O.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,7 +23,7 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, fcntl_dupfd_cloexec, retry_on_intr};
 
-use crate::sys::foreign::{open_in_child, open_owned, open_regular, read_in_child};
+use crate::sys::foreign::{Limit, open_in_child, open_owned, open_regular, read_in_child};
 
 /// Timeout for a path that the user has named.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
@@ -130,20 +130,20 @@ fn read_below(
     limit: Duration,
 ) -> Result<Vec<u8>, Errno> {
     let open = || open_regular(directory, path);
-    let content = read_in_child(directory, open, most, limit);
+    let content = read_in_child(directory, open, most, Limit::EachPiece(limit));
     here_if_no_child(content, || read_here(&open()?, most))
 }
 
 /// Reads a regular file, at most `most` bytes of it, if only root and `owner` can have written it
-/// or put it there: the file and all directories on the way belong to one of them, and none is a
-/// symbolic link.
+/// or put it there: the file and all directories on the way belong to one of them, others may not
+/// write to them, and none is a symbolic link. What groups may do is the owner's business.
 ///
 /// `None` if the file does not meet this.
 ///
 /// # Errors
 ///
-/// Those of open(2) and read(2); ENXIO if it is not a regular file, ETIMEDOUT if there is nothing
-/// new for `limit`; EINVAL if the path is relative or has `..` in it.
+/// Those of open(2) and read(2); ENXIO if it is not a regular file, ETIMEDOUT after `limit`;
+/// EINVAL if the path is relative or has `..` in it.
 ///
 /// ```
 /// use lxkns_ops::foreign::{TIMEOUT, read_owned};
@@ -169,7 +169,7 @@ pub fn read_owned(
     };
     let components: Vec<CString> = parts.map(plain).collect::<Result<_, _>>()?;
     let open = || open_owned(&components, owner.0);
-    let content = read_in_child(None, open, most, limit);
+    let content = read_in_child(None, open, most, Limit::InAll(limit));
     match here_if_no_child(content, || read_here(&open()?, most)) {
         Err(Errno::XDEV) => Ok(None),
         content => content.map(Some),

@@ -127,7 +127,8 @@ impl WorkloadArg {
         let is_it = |text: &Option<Text>| {
             text.as_ref().is_some_and(|text| text.as_bytes() == self.name.as_bytes())
         };
-        is_it(&facts.name) || is_it(&facts.id)
+        // Another one may have a name by now that a supervisor tells of this one.
+        is_it(&facts.name) && !workload.may_be_renamed() || is_it(&facts.id)
     }
 
     /// Engines take the first digits of an ID for it.

@@ -1,8 +1,8 @@
 //! What a namespace is called besides its id: who leads it, or why it is alive without anybody.
 
 use lxkns_model::{
-    Evidence, FileKind, Holder, MountKind, Namespace, Process, Snapshot, Text, ThreadFacts,
-    Voucher, Workload, WorkloadKind,
+    FileKind, Holder, MountKind, Namespace, Process, Snapshot, Text, ThreadFacts, Voucher,
+    Workload, WorkloadKind,
 };
 use lxkns_species::{NamespaceId, NamespaceType, Pid};
 
@@ -164,12 +164,7 @@ impl Labels {
             (None, Some(id)) => line.push(Role::Cgroup, quoted(short_id(id.as_bytes()))),
             (None, None) => line.push(Role::Unknown, "?"),
         };
-        // A supervisor knows the name of the beginning; it may have been changed since.
-        let is_of_file = |it: &Evidence| matches!(it, Evidence::File(_));
-        let is_of_supervisor = |it: &Evidence| matches!(it, Evidence::Supervisor(_));
-        let may_be_old =
-            facts.evidence.iter().any(is_of_supervisor) && !facts.evidence.iter().any(is_of_file);
-        if may_be_old || facts.vouched_by == Voucher::Nobody {
+        if workload.may_be_renamed() || !workload.is_vouched() {
             line.push(Role::Unknown, "?");
         }
         line

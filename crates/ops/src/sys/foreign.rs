@@ -48,17 +48,26 @@ pub(super) fn receive_opened(helper: &Helper, deadline: Instant) -> Result<Owned
     }
 }
 
+/// The bound on the time that a file takes.
+#[derive(Clone, Copy)]
+pub(crate) enum Limit {
+    /// From one piece to the next.
+    EachPiece(Duration),
+    /// For all of it.
+    InAll(Duration),
+}
+
 /// Reads a file that `open` opens in a child process, at most `most` bytes of it. The child has no
 /// file of the caller's but `directory`; `open` makes raw system calls only.
 ///
 /// # Errors
 ///
-/// ETIMEDOUT if there is nothing new for `limit`; those of `open`.
+/// ETIMEDOUT after `limit`; those of `open`.
 pub(crate) fn read_in_child(
     directory: Option<BorrowedFd<'_>>,
     open: impl Fn() -> Result<OwnedFd>,
     most: usize,
-    limit: Duration,
+    limit: Limit,
 ) -> Result<Vec<u8>> {
     let helper = Helper::start(directory, |answer| {
         let mut message = [0; 4 + PIECE];
@@ -82,11 +91,16 @@ pub(crate) fn read_in_child(
     content
 }
 
-fn receive_content(helper: &Helper, most: usize, limit: Duration) -> Result<Vec<u8>> {
+fn receive_content(helper: &Helper, most: usize, limit: Limit) -> Result<Vec<u8>> {
     let mut content = Vec::new();
+    let start = Instant::now();
     let mut message = vec![0; 4 + PIECE];
     while content.len() < most {
-        let received = helper.receive(Instant::now() + limit, &mut message)?;
+        let deadline = match limit {
+            Limit::EachPiece(limit) => Instant::now() + limit,
+            Limit::InAll(limit) => start + limit,
+        };
+        let received = helper.receive(deadline, &mut message)?;
         let (message, _) = received.ok_or(Errno::CHILD)?;
         let (errno, piece) = message.split_first_chunk().ok_or(Errno::CHILD)?;
         match i32::from_ne_bytes(*errno) {
@@ -116,11 +130,12 @@ pub(crate) fn open_regular(directory: Option<BorrowedFd<'_>>, path: &CStr) -> Re
 }
 
 /// Opens a regular file by the components of its path from the root directory. The file and all
-/// directories on the way belong to root or to this user, and none is a symbolic link.
+/// directories on the way belong to root or to this user, others may not write to them, and none is
+/// a symbolic link.
 ///
 /// # Errors
 ///
-/// EXDEV if one of them belongs to another user or is a symbolic link; those of [`open_regular`].
+/// EXDEV if one of them is otherwise; those of [`open_regular`].
 pub(crate) fn open_owned(components: &[CString], owner: u32) -> Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut place = openat(CWD, c"/", flags, Mode::empty())?;
@@ -134,6 +149,7 @@ pub(crate) fn open_owned(components: &[CString], owner: u32) -> Result<OwnedFd> 
     must_be_owned(&found, owner)?;
     must_be_regular(&found)?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let flags = flags | OFlags::NOCTTY;
     let file = openat(&place, last.as_c_str(), flags, Mode::empty())?;
     // Another file may have come there meanwhile.
     must_be_owned(&file, owner)?;
@@ -143,9 +159,13 @@ pub(crate) fn open_owned(components: &[CString], owner: u32) -> Result<OwnedFd> 
 
 fn must_be_owned(file: &OwnedFd, owner: u32) -> Result<()> {
     let stat = fstat(file)?;
-    let is_link = FileType::from_raw_mode(stat.st_mode) == FileType::Symlink;
+    let file_type = FileType::from_raw_mode(stat.st_mode);
+    let is_link = file_type == FileType::Symlink;
     let is_owned = stat.st_uid == 0 || stat.st_uid == owner;
-    if is_owned && !is_link { Ok(()) } else { Err(Errno::XDEV) }
+    // In a sticky directory others can make files, but not replace these.
+    let is_sticky = file_type == FileType::Directory && stat.st_mode & 0o1000 != 0;
+    let is_for_others = stat.st_mode & 0o002 != 0 && !is_sticky;
+    if is_owned && !is_link && !is_for_others { Ok(()) } else { Err(Errno::XDEV) }
 }
 
 fn must_be_regular(file: &OwnedFd) -> Result<()> {

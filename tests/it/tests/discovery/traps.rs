@@ -6,15 +6,16 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use lxkns_it::{everywhere, held, scan};
 use lxkns_model::{Holder, MountKind, Snapshot, Text};
 use lxkns_nstest::{Child, Dir, Script, need};
-use lxkns_species::NamespaceId;
+use lxkns_ops::foreign::{TIMEOUT, read_owned};
 use lxkns_species::NamespaceType::{Mnt, Net, Uts};
+use lxkns_species::{NamespaceId, Uid};
 use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with};
 use rustix::io::Errno;
@@ -258,4 +259,31 @@ fn a_way_that_changes_all_the_time_leads_to_the_right_place_or_nowhere() {
             std::panic::resume_unwind(panic);
         }
     });
+}
+
+#[test]
+fn only_files_of_their_owner_are_believed() {
+    let dir = Dir::new().unwrap();
+    let (file, own) = (dir.join("file"), Uid(rustix::process::geteuid().as_raw()));
+    std::fs::write(&file, "content").unwrap();
+    let read = |name: &str| read_owned(dir.join(name), own, 64, TIMEOUT);
+    let set_mode = |mode| {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    set_mode(0o600);
+    assert_eq!(read("file"), Ok(Some(b"content".to_vec())));
+    assert_eq!(read_owned(&file, own, 3, TIMEOUT), Ok(Some(b"con".to_vec())));
+    set_mode(0o602);
+    assert_eq!(read("file"), Ok(None));
+    set_mode(0o600);
+    if own != Uid(0) {
+        assert_eq!(read_owned(&file, Uid(own.0 + 1), 64, TIMEOUT), Ok(None));
+    }
+    std::os::unix::fs::symlink("file", dir.join("link")).unwrap();
+    assert_eq!(read("link"), Ok(None));
+    let _child = Script::new().mkfifo(dir.join("fifo")).spawn().unwrap();
+    assert_eq!(read("fifo"), Err(Errno::NXIO));
+    assert_eq!(read("none"), Err(Errno::NOENT));
+    assert_eq!(read_owned("file", own, 64, TIMEOUT), Err(Errno::INVAL));
+    assert_eq!(read_owned("/tmp/../etc/passwd", own, 64, TIMEOUT), Err(Errno::INVAL));
 }

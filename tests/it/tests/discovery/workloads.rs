@@ -4,12 +4,15 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::PathBuf;
 
+use lxkns_discover::{Bpf, Options, discover};
 use lxkns_it::{everywhere, gap, json, stdout};
-use lxkns_model::{Engine, Evidence, Missing, Reason, Snapshot, Text, Voucher, Workload};
-use lxkns_model::{WorkloadFacts, WorkloadKind};
+use lxkns_model::{
+    Details, Engine, Evidence, Missing, Reason, Snapshot, Text, Voucher, Workload, WorkloadFacts,
+    WorkloadKind,
+};
 use lxkns_nstest::{Child, Script, cgroup_root, need, tool};
-use lxkns_species::NamespaceType::{Net, Uts};
-use lxkns_species::Uid;
+use lxkns_species::NamespaceType::{self, Net, Uts};
+use lxkns_species::{Pid, Uid};
 
 /// A cgroup and those below it, until dropped. Its processes have to end before.
 struct Cgroup {
@@ -35,11 +38,14 @@ impl Cgroup {
         self.root.join(self.path(below).trim_start_matches('/'))
     }
 
-    /// Creates a cgroup below it, and moves a process there.
+    /// Creates a cgroup below it, and moves a container's process there.
     fn take_in(&self, below: &str, child: &Child) {
+        self.take_in_process(below, child.pid_of("init"));
+    }
+
+    fn take_in_process(&self, below: &str, pid: Pid) {
         fs::create_dir_all(self.directory(below)).unwrap();
-        let members = self.directory(below).join("cgroup.procs");
-        fs::write(members, child.pid().to_string()).unwrap();
+        fs::write(self.directory(below).join("cgroup.procs"), pid.to_string()).unwrap();
     }
 }
 
@@ -63,20 +69,22 @@ fn id(digits: &str) -> String {
     digits.repeat(64 / digits.len())
 }
 
-fn child() -> Child {
-    Script::new().user_namespace().unshare([Net, Uts]).spawn().unwrap()
+/// A container's first process, whose parent has the name of what starts containers.
+fn container(starter: &str) -> Child {
+    let init = Script::new().user_namespace().unshare([Net, Uts]);
+    Script::new().name(starter).fork("init", init).spawn().unwrap()
 }
 
-/// The workload of a child's process.
+/// The workload of a container's process.
 fn workload<'s>(snapshot: &'s Snapshot, child: &Child) -> Workload<'s> {
-    snapshot.process(child.pid()).unwrap().workload().unwrap()
+    snapshot.process(child.pid_of("init")).unwrap().workload().unwrap()
 }
 
 #[test]
 fn a_container_is_known_by_its_cgroup() {
     need!(root, cgroups);
     let cgroup = Cgroup::new("known");
-    let (child, id) = (child(), id("0123456789abcdef"));
+    let (child, id) = (container("containerd-shim"), id("0123456789abcdef"));
     let place = format!("/docker/{id}");
     cgroup.take_in(&format!("{place}/init.scope"), &child);
     everywhere(|snapshot| {
@@ -86,34 +94,34 @@ fn a_container_is_known_by_its_cgroup() {
             WorkloadFacts {
                 id: Some(id.as_str().into()),
                 vouched_by: Voucher::Machine,
-                processes: vec![child.pid()],
+                processes: vec![child.pid_of("init")],
                 evidence: vec![Evidence::Cgroup(cgroup.path(&place).into())],
                 ..WorkloadFacts::new(Engine::Docker, WorkloadKind::Container)
             }
         );
         for ns_type in [Net, Uts] {
-            let namespace = snapshot.namespace(child.namespace(ns_type)).unwrap();
+            let namespace = snapshot.namespace(child.namespace_of("init", ns_type)).unwrap();
             assert_eq!(namespace.workload(), Some(workload), "{namespace:?}");
             assert_eq!(namespace.guests(), []);
         }
         // Docker's own files do not know it.
         let unnamed = gap(snapshot, Missing::Names, Reason::NobodyToAsk).unwrap();
-        let example = Text::from(format!("docker container {}", &id[..12]));
+        let example = Text::from(format!("docker {}", &id[..12]));
         assert!(unnamed.examples.contains(&example), "{unnamed:?}");
     });
-    let net = child.namespace(Net).to_string();
+    let net = child.namespace_of("init", Net).to_string();
     let output = tool("lxkns").args(["why", &net]).output().unwrap();
     let told = stdout(&output);
     let ends = told.lines().position(|line| line.ends_with(" ends")).unwrap();
     let command = told.lines().nth(ends + 1).unwrap();
-    assert_eq!(command.trim(), format!("docker stop {}", &id[..12]), "{told}");
+    assert_eq!(command.trim(), format!("docker stop {id}"), "{told}");
 }
 
 #[test]
 fn a_name_is_worth_as_much_as_the_owner_of_its_directory() {
     need!(root, cgroups);
     let cgroup = Cgroup::new("owners");
-    let children = [(); 4].map(|()| child());
+    let children = [(); 5].map(|()| container("lxc-start"));
     let check = |at: usize, below: &str, voucher, name: &str| {
         cgroup.take_in(below, &children[at]);
         everywhere(|snapshot| {
@@ -137,20 +145,63 @@ fn a_name_is_worth_as_much_as_the_owner_of_its_directory() {
     fs::create_dir(cgroup.directory("/all")).unwrap();
     fs::set_permissions(cgroup.directory("/all"), fs::Permissions::from_mode(0o777)).unwrap();
     check(3, "/all/lxc.payload.web", Voucher::Nobody, "web");
+    // Started by something else than LXC.
+    let id = id("0123456789abcdef");
+    check(4, &format!("/root/libpod-{id}"), Voucher::Nobody, &id);
+}
+
+/// A container's root may create cgroups below its own, and move its processes there.
+#[test]
+fn the_names_that_a_container_gives_have_no_authority() {
+    need!(root, cgroups);
+    let cgroup = Cgroup::new("inside");
+    // What looks like LXC's starter is in a PID namespace of its own.
+    let starter = Script::new().name("lxc-start").fork("init", Script::new().unshare([Net]));
+    let child =
+        Script::new().unshare([NamespaceType::Pid]).fork("inside", starter).spawn().unwrap();
+    cgroup.take_in("/payload/lxc.payload.bank", &child);
+    everywhere(|snapshot| {
+        assert_eq!(workload(snapshot, &child).facts().vouched_by, Voucher::Nobody);
+    });
+}
+
+/// The oldest process of a unit is no leader of a namespace, and a younger one is.
+#[test]
+fn a_namespace_of_a_later_process_is_not_the_units() {
+    need!(root, cgroups);
+    let cgroup = Cgroup::new("later");
+    let name = format!("cron-{}.service", std::process::id());
+    let daemon = Script::new().spawn().unwrap();
+    cgroup.take_in_process(&format!("/{name}"), daemon.pid());
+    let later = Script::new().user_namespace().unshare([Net]).spawn().unwrap();
+    cgroup.take_in_process(&format!("/{name}/below"), later.pid());
+    let check = |snapshot: &Snapshot| {
+        let unit = snapshot.process(later.pid()).unwrap().workload().unwrap();
+        assert_eq!(unit.first_process().unwrap().pid(), daemon.pid());
+        assert_eq!(snapshot.namespace(later.namespace(Net)).unwrap().workload(), None);
+    };
+    everywhere(check);
+    for bpf in [Bpf::Off, Bpf::On] {
+        let options = Options::everything().bpf(bpf).details(Details::Leaders);
+        check(&discover(&options).unwrap());
+    }
+    let output = tool("lsallns").args(["--noheadings", &format!("net@unit:{name}")]).output();
+    let own = lxkns_nstest::own_namespace(Net).to_string();
+    assert!(stdout(&output.unwrap()).starts_with(&own));
 }
 
 #[test]
 fn a_namespace_is_found_by_the_name_of_its_container() {
     need!(root, cgroups);
     let cgroup = Cgroup::new("found");
-    let (first, second, liar) = (child(), child(), child());
+    let [first, second, liar] = [(); 3].map(|()| container("lxc-start"));
     let name = format!("web-{}", std::process::id());
     cgroup.take_in(&format!("/lxc.payload.{name}"), &first);
     fs::create_dir(cgroup.directory("/all")).unwrap();
     fs::set_permissions(cgroup.directory("/all"), fs::Permissions::from_mode(0o777)).unwrap();
     cgroup.take_in(&format!("/all/lxc.payload.{name}"), &liar);
 
-    let net = first.namespace(Net);
+    let net = first.namespace_of("init", Net);
     let lsallns = |selector: &str| {
         let output = tool("lsallns").args(["--noheadings", selector]).output().unwrap();
         stdout(&output).lines().map(String::from).collect::<Vec<_>>()

@@ -117,8 +117,8 @@ fn how_to_stop(namer: &Namer<'_>, pid: Pid) -> Option<String> {
     };
     let has_stop = matches!(facts.engine, Engine::Docker | Engine::Podman);
     let is_first = workload.first_process().is_some_and(|first| first.pid() == pid);
-    // Digits only: another name would be foreign text, and perhaps an old one.
-    let id = facts.id.as_ref()?.to_str()?.get(..12)?;
+    // All digits: an engine takes fewer for a name first, and a name is foreign text.
+    let id = facts.id.as_ref()?.to_str()?;
     let is_plain = id.bytes().all(|byte| byte.is_ascii_hexdigit());
     (is_callers && has_stop && is_first && is_plain).then(|| format!("{} stop {id}", facts.engine))
 }

@@ -12,7 +12,7 @@ use lxkns_ops::foreign::read_owned;
 use lxkns_species::{NamespaceType, Pid, Uid};
 use rustix::io::Errno;
 
-use super::Members;
+use super::members::Members;
 use crate::context::Context;
 use crate::describe;
 use crate::gaps::reason;

@@ -7,6 +7,7 @@
 //! missed.
 
 use std::collections::HashSet;
+use std::time::Instant;
 
 use lxkns_model::{Holder, Missing, Part, Reason};
 use lxkns_ops::{NamespaceFd, listns, mounts};
@@ -15,6 +16,7 @@ use lxkns_species::NamespaceId;
 use crate::context::Context;
 use crate::gaps::reason;
 use crate::sightings::Sightings;
+use crate::timeouts::LIST_PATIENCE;
 
 /// The 64-bit ids that the kernel lists before the other sources look.
 pub(crate) fn before(context: &Context<'_>) -> HashSet<u64> {
@@ -25,11 +27,12 @@ pub(crate) fn before(context: &Context<'_>) -> HashSet<u64> {
         context.gaps.add_uncounted(Missing::KernelList, Reason::Denied, "");
         return HashSet::new();
     }
-    list(context)
+    list(context, None)
 }
 
-/// The 64-bit ids of all namespaces of the types looked at, as far as the kernel lists them.
-fn list(context: &Context<'_>) -> HashSet<u64> {
+/// The 64-bit ids of all namespaces of the types looked at, as far as the kernel lists them; of
+/// mount namespaces only those up to the last one that is of interest.
+fn list(context: &Context<'_>, last: Option<u64>) -> HashSet<u64> {
     let mut ids = HashSet::new();
     if context.means.lists_namespaces {
         match listns::all(context.wanted.links) {
@@ -42,8 +45,18 @@ fn list(context: &Context<'_>) -> HashSet<u64> {
     }
     // Not all of them are in the list: those that only an open table of mounts keeps are inactive.
     if context.means.walks_all() {
-        let all = mounts::walk().into_iter().flatten();
-        ids.extend(all.map_while(Result::ok).map(|(_, info)| info.unique_id));
+        let (all, start) = (mounts::walk().into_iter().flatten(), Instant::now());
+        for (_, info) in all.map_while(Result::ok) {
+            // By ascending IDs: neighbours may make new ones faster than the walk goes on.
+            if last.is_some_and(|last| info.unique_id > last) {
+                break;
+            }
+            if start.elapsed() > LIST_PATIENCE {
+                context.gaps.add_uncounted(Missing::KernelList, Reason::TimedOut, "");
+                break;
+            }
+            ids.insert(info.unique_id);
+        }
     }
     ids
 }
@@ -66,7 +79,7 @@ pub(crate) fn after(context: &Context<'_>, before: &HashSet<u64>, sightings: &mu
         return;
     }
     unexplained.retain({
-        let still = list(context);
+        let still = list(context, before.iter().max().copied());
         move |unique_id| still.contains(unique_id)
     });
     if context.means.lists_namespaces {

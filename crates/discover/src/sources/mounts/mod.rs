@@ -253,10 +253,15 @@ impl Walk<'_> {
         if self.has_been_in_all(listed_before) {
             return;
         }
+        let last = listed_before.iter().max();
         let Ok(all) = mounts::walk() else { return };
         // The walk ends early if it meets one that is just going.
         for (namespace, info) in all.map_while(Result::ok) {
             let id = namespace.id();
+            if last.is_none_or(|last| info.unique_id > *last) {
+                // By ascending IDs: all that follow are younger than the scan.
+                break;
+            }
             if !listed_before.contains(&info.unique_id)
                 || self.with_handles.contains(&id)
                 || !self.shared().seen.insert(id)

@@ -169,10 +169,28 @@ pub fn read_owned(
     };
     let components: Vec<CString> = parts.map(plain).collect::<Result<_, _>>()?;
     let open = || open_owned(&components, owner.0);
-    let content = read_in_child(None, open, most, Limit::InAll(limit));
-    match here_if_no_child(content, || read_here(&open()?, most)) {
-        Err(Errno::XDEV) => Ok(None),
+    let read = || read_here(&open()?, most);
+    let content = match is_on_disk(&c_path(path.as_ref())?) {
+        Ok(true) => read(),
+        Ok(false) => here_if_no_child(read_in_child(None, open, most, Limit::InAll(limit)), read),
+        Err(errno) => Err(errno),
+    };
+    match content {
+        Err(Errno::XDEV | Errno::LOOP) => Ok(None),
         content => content.map(Some),
+    }
+}
+
+/// Whether the file at a path is on a block device of the kernel's, as far as its caches tell: no
+/// file server is asked for that, nor for reading the file.
+fn is_on_disk(path: &CStr) -> Result<bool, Errno> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::CACHED | ResolveFlags::NO_SYMLINKS;
+    match openat2(CWD, path, flags, Mode::empty(), resolve) {
+        // File systems without a device have the major number 0.
+        Ok(file) => Ok(ask(file, StatxFlags::empty())?.stx_dev_major != 0),
+        Err(Errno::AGAIN | Errno::INVAL | Errno::NOSYS | Errno::PERM) => Ok(false),
+        Err(errno) => Err(errno),
     }
 }
 

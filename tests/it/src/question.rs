@@ -15,7 +15,7 @@ use lxkns_species::NamespaceId;
 #[track_caller]
 pub fn held<'s>(snapshot: &'s Snapshot, id: NamespaceId, expected: &[Holder]) -> Namespace<'s> {
     let Some(namespace) = snapshot.namespace(id) else {
-        panic!("{id} was not found");
+        panic!("{id} was not found; gaps: {:?}", snapshot.gaps());
     };
     let holders = namespace.holders();
     for holder in expected {

@@ -93,7 +93,6 @@ fn in_time(check: impl Fn(&Snapshot), scan: impl Fn() -> Snapshot) {
         if catch_unwind(AssertUnwindSafe(|| check(&snapshot))).is_ok() {
             return;
         }
-        eprintln!("a scan ran out of time, and is repeated");
     }
     check(&scan());
 }

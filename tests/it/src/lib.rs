@@ -15,7 +15,7 @@ pub use judge::{Judge, Judged};
 pub use look::{everywhere, invariants, ordinary, scan, scan_with, snapshot_of, tool_snapshot};
 pub use outcome::{assert_failure, json, stdout};
 pub use possessions::{assert_possessions, possessions};
-pub use question::{assert_held, assert_owner, gap, held, owner};
+pub use question::{assert_held, assert_hidden, assert_owner, gap, held, owner};
 pub use scale::scaled;
 
 /// The programs in the pages for readers, as doctests.

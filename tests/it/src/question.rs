@@ -42,6 +42,19 @@ pub fn assert_held(snapshot: &Snapshot, id: NamespaceId, expected: &[Holder]) {
     held(snapshot, id, expected);
 }
 
+/// A namespace without processes, held by nothing but related namespaces: it is hidden, unless
+/// another scan holds it for a moment, see [`held`].
+///
+/// # Panics
+///
+/// If it is not so.
+#[track_caller]
+pub fn assert_hidden(namespace: Namespace<'_>, snapshot: &Snapshot) {
+    held(snapshot, namespace.id(), &[]);
+    assert_eq!(namespace.processes().len(), 0, "{namespace:?}");
+    assert_eq!(namespace.is_hidden(), namespace.holders().is_empty(), "{namespace:?}");
+}
+
 /// Who owns a namespace: the parent of a user namespace, the owner of others.
 pub fn owner(namespace: Namespace<'_>) -> Option<NamespaceId> {
     let above = namespace.owner().or(match namespace.namespace_type() {

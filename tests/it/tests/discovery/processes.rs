@@ -1,7 +1,7 @@
 //! Namespaces of processes: the own ones, nested ones, their leaders; odd names, and the dead.
 
 use lxkns_discover::{Bpf, Options, Tier};
-use lxkns_it::{assert_held, assert_owner, everywhere, scan_with};
+use lxkns_it::{assert_held, assert_hidden, assert_owner, everywhere, scan_with};
 use lxkns_model::{IdMapping, Relation, Snapshot};
 use lxkns_nstest::{Child, IdMap, Script, namespace_of, need, own_namespace};
 use lxkns_species::NamespaceType::{self, Ipc, Net, Pid, User, Uts};
@@ -82,7 +82,7 @@ fn a_user_namespace_with_processes_only_below_is_hidden() {
     let inner = child.namespace(User);
     everywhere(|snapshot| {
         let middle = snapshot.namespace(child.noted("middle")).unwrap();
-        assert!(middle.is_hidden());
+        assert_hidden(middle, snapshot);
         assert_eq!(middle.processes().len(), 0);
         assert_owner(middle, own_namespace(User));
         let children: Vec<NamespaceId> = middle.children().map(|child| child.id()).collect();
@@ -112,7 +112,7 @@ fn a_user_namespace_that_only_owns_is_hidden() {
         .unwrap();
     everywhere(|snapshot| {
         let user = snapshot.namespace(child.noted("user")).unwrap();
-        assert!(user.is_hidden());
+        assert_hidden(user, snapshot);
         assert_owner(user, own_namespace(User));
         let owned: Vec<NamespaceId> = user.owned().map(|owned| owned.id()).collect();
         assert_eq!(owned, [child.noted("net")]);

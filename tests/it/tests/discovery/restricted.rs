@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use lxkns_it::{assert_owner, gap, held, ordinary, snapshot_of, tool_snapshot};
+use lxkns_it::{assert_hidden, assert_owner, gap, held, ordinary, snapshot_of, tool_snapshot};
 use lxkns_model::{
     FileKind, Holder, Missing, MountKind, Process, Reason, Relation, Snapshot, Text,
 };
@@ -95,7 +95,7 @@ fn an_ordinary_user_sees_the_own_and_says_what_is_missing() {
         Holder::File { kind: FileKind::Namespace, pid: child.pid_of("user"), tid: None, fd: 3 };
     let net = held(&snapshot, child.noted("net"), &[fd]);
     let user = net.owner().unwrap();
-    assert!(user.is_hidden());
+    assert_hidden(user, &snapshot);
     assert_owner(user, own_namespace(User));
 
     let secret = snapshot.process(child.pid_of("secret")).unwrap();
@@ -144,7 +144,7 @@ fn a_users_mount_namespace_without_a_process_is_visited() {
         path: Text::from(dir.join("net").as_os_str().as_encoded_bytes()),
     };
     assert_owner(held(&snapshot, child.noted("net"), &[mount]), child.noted("user"));
-    assert!(snapshot.namespace(child.noted("user")).unwrap().is_hidden());
+    assert_hidden(snapshot.namespace(child.noted("user")).unwrap(), &snapshot);
 }
 
 #[test]

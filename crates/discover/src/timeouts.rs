@@ -8,6 +8,6 @@ pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
 /// Timeout for all of one kind together.
 pub(crate) const TOTAL_PATIENCE: Duration = Duration::from_secs(2);
 
-/// Timeout for the walk from one mount namespace to the next: neighbours who make new ones could
-/// keep it going for ever.
+/// Timeout for the walk from one mount namespace to the next. Without it, the walk does not end
+/// while neighbours create mount namespaces faster than it goes on.
 pub(crate) const LIST_PATIENCE: Duration = Duration::from_secs(5);

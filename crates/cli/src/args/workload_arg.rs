@@ -127,7 +127,7 @@ impl WorkloadArg {
         let is_it = |text: &Option<Text>| {
             text.as_ref().is_some_and(|text| text.as_bytes() == self.name.as_bytes())
         };
-        // Another one may have a name by now that a supervisor tells of this one.
+        // A supervisor knows the first name only. Another workload may have that name now.
         is_it(&facts.name) && !workload.may_be_renamed() || is_it(&facts.id)
     }
 

@@ -72,7 +72,7 @@ impl Members<'_> {
             Some(parent) => parent,
             None => return false,
         };
-        // Whoever has started it may be gone; then the first process has another parent now.
+        // The starter may have ended since. Then PID 1 is the parent of the first process.
         let is_starter = parent == Pid(1) || {
             let comm = self.process(parent).and_then(|parent| parent.comm.as_ref());
             let is_container = matches!(
